@@ -1,0 +1,13 @@
+//! The lab: the doubles and the harness that Panelgate's tests, its demo and its benchmarks share.
+//!
+//! - [`cpsrvd`]: a double of cPanel & WHM's server, its security checks included.
+//! - [`provider`]: a small OpenID Provider that can be told to misbehave.
+//! - [`pki`]: a certificate authority that lives for one run.
+//! - [`loopback`]: an own loopback address per part, so that every part can use the ports it has in life.
+//!
+//! Nothing here is part of the product.
+
+pub mod cpsrvd;
+pub mod loopback;
+pub mod pki;
+pub mod provider;

@@ -1,0 +1,1 @@
+//! A small OpenID Provider that can be told to misbehave.
