@@ -42,7 +42,7 @@ pub(super) async fn answer(exchange: &mut Exchange<'_>) -> Answer {
     }
     match with_session(exchange) {
         Ok(session) => signed_in(exchange, &session),
-        Err(answer) => answer,
+        Err(answer) => *answer,
     }
 }
 
@@ -89,19 +89,19 @@ fn without_session(exchange: &Exchange<'_>) -> Option<Answer> {
 }
 
 /// The session of a request that may go on to a page.
-fn with_session(exchange: &Exchange<'_>) -> Result<Session, Answer> {
+fn with_session(exchange: &Exchange<'_>) -> Result<Session, Box<Answer>> {
     if let Some(value) = exchange.request.header("Authorization") {
         let caller = api::by_header(exchange, value);
-        return caller.map(|caller| session::of_token(exchange, &caller.user)).ok_or_else(api::denied);
+        return caller.map(|caller| session::of_token(exchange, &caller.user)).ok_or_else(|| Box::new(api::denied()));
     }
-    let session = session::admit(exchange).map_err(|refusal| refusal.answer(exchange))?;
+    let session = session::admit(exchange).map_err(|refusal| Box::new(refusal.answer(exchange)))?;
     // Logging out is possible before the questions are answered.
     if !is_logout(exchange.path)
         && let Some(questions) = session::ask_questions(exchange, &session)
     {
-        return Err(questions);
+        return Err(Box::new(questions));
     }
-    session::check_referrer(exchange).map_err(|refusal| refusal.by(&session.user, 's'))?;
+    session::check_referrer(exchange).map_err(|refusal| Box::new(refusal.by(&session.user, 's')))?;
     Ok(session)
 }
 
@@ -122,12 +122,12 @@ fn is_logout(path: &str) -> bool {
 /// An upload is authorised by its head; its body is never held.
 async fn upload(exchange: &mut Exchange<'_>) -> Answer {
     let user = match exchange.request.header("Authorization") {
-        Some(value) => api::by_header(exchange, value).map(|caller| caller.user).ok_or_else(api::denied),
+        Some(value) => api::by_header(exchange, value).map(|caller| caller.user).ok_or_else(|| Box::new(api::denied())),
         None => with_session(exchange).map(|session| session.user),
     };
     match user {
         Ok(user) => streams::upload(exchange).await.by(&user, 's'),
-        Err(answer) => answer,
+        Err(answer) => *answer,
     }
 }
 

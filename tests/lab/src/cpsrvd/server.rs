@@ -218,7 +218,7 @@ impl Cpsrvd {
         self.shared.hulk.clear();
     }
 
-    /// Connections that are being served, WebSockets included.
+    /// Connections that are being served, each WebSocket included.
     pub fn open_connections(&self) -> usize {
         self.shared.handlers.load(Ordering::Acquire)
     }

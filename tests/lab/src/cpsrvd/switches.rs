@@ -27,7 +27,7 @@ pub struct Switches {
     pub server_header: Option<String>,
     /// Whether requests with ambiguous framing are answered with 400.
     pub refuse_ambiguous_requests: bool,
-    /// `maxcpsrvdconnections`: how many connections are served at once, WebSockets included.
+    /// `maxcpsrvdconnections`: how many connections are served at once, each WebSocket included.
     pub handler_cap: usize,
     /// How long a connection beyond the cap is left waiting before it is closed.
     pub overload_stall: Duration,
@@ -170,7 +170,7 @@ impl Default for Switches {
             suspended_sessions: false,
             api_security_policy: false,
             version_shape: VersionShape::Modern,
-            login_url_lifetime: Duration::from_secs(120),
+            login_url_lifetime: Duration::from_mins(2),
             login_answer: LoginAnswer::TemporaryRedirect,
             absolute_redirects: false,
             same_site_lax: false,

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use serde_json::json;
 
+use crate::cpsrvd::pages;
 use crate::cpsrvd::random;
 
 /// WHM API 1: it worked.
@@ -38,24 +39,18 @@ pub(crate) fn uapi_failure(error: &str) -> Value {
 pub(super) fn xml(command: &str, value: &Value) -> String {
     let name =
         if command.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') { command } else { "result" };
-    let mut out = String::from("<?xml version=\"1.0\" ?>\n");
-    element(&mut out, name, value);
-    out.push('\n');
-    out
+    format!("<?xml version=\"1.0\" ?>\n{}\n", element(name, value))
 }
 
-fn element(out: &mut String, name: &str, value: &Value) {
+fn element(name: &str, value: &Value) -> String {
     match value {
-        Value::Array(items) => items.iter().for_each(|item| element(out, name, item)),
+        Value::Array(items) => items.iter().map(|item| element(name, item)).collect(),
         Value::Object(fields) => {
-            out.push_str(&format!("<{name}>"));
-            for (field, value) in fields {
-                element(out, field, value);
-            }
-            out.push_str(&format!("</{name}>"));
+            let inner: String = fields.iter().map(|(field, value)| element(field, value)).collect();
+            format!("<{name}>{inner}</{name}>")
         }
-        Value::Null => out.push_str(&format!("<{name}></{name}>")),
-        Value::String(text) => out.push_str(&format!("<{name}>{}</{name}>", crate::cpsrvd::pages::escape(text))),
-        Value::Bool(_) | Value::Number(_) => out.push_str(&format!("<{name}>{value}</{name}>")),
+        Value::Null => format!("<{name}></{name}>"),
+        Value::String(text) => format!("<{name}>{}</{name}>", pages::escape(text)),
+        Value::Bool(_) | Value::Number(_) => format!("<{name}>{value}</{name}>"),
     }
 }

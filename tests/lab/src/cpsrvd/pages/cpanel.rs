@@ -36,15 +36,14 @@ fn home(exchange: &Exchange<'_>, session: &Session) -> Answer {
         .accounts
         .iter()
         .filter(|account| account.kind == Kind::Mailbox && account.owner == session.user);
-    let rows = mailboxes.enumerate().fold(String::new(), |mut rows, (n, account)| {
-        let user = escape(&account.user);
-        let token = &session.security_token;
-        rows.push_str(&format!(
-            "<p><a id=\"link-webmail-{n}\" href=\"{token}/frontend/jupiter/mail/webmail.html?user={user}\">{user}</a></p>\n"
-        ));
-        rows
-    });
+    let rows: String =
+        mailboxes.enumerate().map(|(n, account)| mailbox_row(n, &account.user, &session.security_token)).collect();
     signed_in_rows(exchange, session, include_str!("cpanel_home.html"), &rows, &[])
+}
+
+fn mailbox_row(n: usize, user: &str, token: &str) -> String {
+    let href = format!("{token}/frontend/jupiter/mail/webmail.html?user={}", escape(user));
+    format!("<p><a id=\"link-webmail-{n}\" href=\"{href}\">{}</a></p>\n", escape(user))
 }
 
 /// A form that posts a new Webmail session to Webmail's own origin, and submits itself.

@@ -1,6 +1,8 @@
 //! Webmail's pages, and the Roundcube-like tool with a session of its own.
 
 use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use url::Url;
 
@@ -60,5 +62,5 @@ fn referer_is_own(exchange: &Exchange<'_>) -> bool {
 /// The identifier of the tool's own session, which stands and falls with cpsrvd's.
 fn own_session(session: &Session) -> String {
     let hash = digest::digest(&digest::SHA256, session.string.as_bytes());
-    hash.as_ref().iter().take(13).map(|byte| format!("{byte:02x}")).collect()
+    URL_SAFE_NO_PAD.encode(hash)
 }

@@ -1,11 +1,10 @@
 //! WHM's pages.
 
-use std::fmt::Write as _;
-
 use super::awkward;
 use super::escape;
 use super::signed_in;
 use super::signed_in_rows;
+use crate::cpsrvd::accounts::Account;
 use crate::cpsrvd::answer::Answer;
 use crate::cpsrvd::exchange::Exchange;
 use crate::cpsrvd::random;
@@ -31,30 +30,28 @@ pub(super) fn page(exchange: &Exchange<'_>, session: &Session) -> Option<Answer>
 }
 
 fn accounts(exchange: &Exchange<'_>, session: &Session) -> Answer {
-    let rows = exchange.shared.accounts.visible_to(&session.user).fold(String::new(), |mut rows, account| {
-        let user = escape(&account.user);
-        let state = if account.suspended { "suspended" } else { "active" };
-        let (domain, owner) = (escape(&account.domain), escape(&account.owner));
-        let href = format!("{}/xfercpanel/{user}", session.security_token);
-        let row = format!(
-            "<tr id=\"account-{user}\"><td>{user}</td><td>{domain}</td><td>{owner}</td><td>{state}</td>\
-             <td><a id=\"link-cpanel-{user}\" target=\"_top\" href=\"{href}\">Open</a></td></tr>\n"
-        );
-        rows.push_str(&row);
-        rows
-    });
+    let accounts = exchange.shared.accounts.visible_to(&session.user);
+    let rows: String = accounts.map(|account| account_row(account, &session.security_token)).collect();
     signed_in_rows(exchange, session, include_str!("accounts.html"), &rows, &[])
 }
 
+fn account_row(account: &Account, token: &str) -> String {
+    let [user, domain, owner] = [&account.user, &account.domain, &account.owner].map(|text| escape(text));
+    let state = if account.suspended { "suspended" } else { "active" };
+    format!(
+        "<tr id=\"account-{user}\"><td>{user}</td><td>{domain}</td><td>{owner}</td><td>{state}</td>\
+         <td><a id=\"link-cpanel-{user}\" target=\"_top\" href=\"{token}/xfercpanel/{user}\">Open</a></td></tr>\n"
+    )
+}
+
 fn saved(exchange: &Exchange<'_>, session: &Session) -> Answer {
-    let mut rows = String::new();
-    for (name, value) in exchange.form_fields().iter() {
-        let (name, value) = (escape(name), escape(value));
-        if write!(rows, "<dt>{name}</dt><dd id=\"saved-{name}\">{value}</dd>").is_err() {
-            break;
-        }
-    }
+    let form = exchange.form_fields();
+    let rows: String = form.iter().map(|(name, value)| saved_row(&escape(name), &escape(value))).collect();
     signed_in_rows(exchange, session, include_str!("tweak_saved.html"), &rows, &[])
+}
+
+fn saved_row(name: &str, value: &str) -> String {
+    format!("<dt>{name}</dt><dd id=\"saved-{name}\">{value}</dd>\n")
 }
 
 /// A page with a script that runs under the policy as well as without one.

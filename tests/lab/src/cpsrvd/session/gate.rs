@@ -72,7 +72,6 @@ impl Refusal {
                 Answer::redirect(307, &format!("{token}/"))
             }
             Self::TokenMissing(_) => denied(exchange, "The security token is missing from your request."),
-            Self::TokenWrong => denied(exchange, "The security token in your request is invalid."),
             Self::AddressChanged => {
                 login_page::show(exchange, (401, "Access Denied"), "Your IP address has changed. Please log in again.")
             }
@@ -82,7 +81,7 @@ impl Refusal {
             Self::NoSession if exchange.token.is_none() => {
                 denied(exchange, "The security token is missing from your request.")
             }
-            Self::NoSession => denied(exchange, "The security token in your request is invalid."),
+            Self::TokenWrong | Self::NoSession => denied(exchange, "The security token in your request is invalid."),
         }
     }
 }

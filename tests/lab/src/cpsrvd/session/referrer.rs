@@ -14,7 +14,7 @@ const ACTIONS: &[&str] =
 
 /// Refuses a submission whose `Referer` does not name this very origin ("Tweak Settings: Security": domain
 /// or IP address and port must exactly match the destination's).
-pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), Answer> {
+pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), Box<Answer>> {
     let action = !exchange.query.is_empty() && ACTIONS.iter().any(|path| exchange.path.starts_with(path));
     if !exchange.has_body() && !action {
         return Ok(());
@@ -26,7 +26,7 @@ pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), Answer> {
     if allowed {
         return Ok(());
     }
-    Err(match exchange.switches.referrer_refusal {
+    let answer = match exchange.switches.referrer_refusal {
         ReferrerRefusal::LoginPage => login_page::show(
             exchange,
             (401, "Access Denied"),
@@ -35,7 +35,8 @@ pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), Answer> {
         ReferrerRefusal::Forbidden => {
             Answer::new(403, "Forbidden Referrer", TEXT, "This request came from another site.\n").closing()
         }
-    })
+    };
+    Err(Box::new(answer))
 }
 
 fn is_own(exchange: &Exchange<'_>, referer: &str) -> bool {

@@ -1,4 +1,4 @@
-//! Long-lived and odd traffic: WebSockets, uploads, downloads, pages and events that trickle.
+//! Long-lived and odd traffic: WebSocket, uploads, downloads, pages and events that trickle.
 
 mod transfer;
 mod trickle;

@@ -1,4 +1,4 @@
-//! WebSockets: the terminal and the database dump (RFC 6455).
+//! The two uses of WebSocket: the terminal and the database dump (RFC 6455).
 
 use std::io::Error;
 use std::time::Duration;

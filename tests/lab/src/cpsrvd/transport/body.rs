@@ -76,10 +76,7 @@ impl<'a> Incoming<'a> {
                     let left = left - piece.len() as u64;
                     self.state = State::Chunk(left);
                     if left == 0 {
-                        if !self.line().await?.is_empty() {
-                            return Err(malformed("a chunk is longer than its size"));
-                        }
-                        self.state = State::ChunkSize;
+                        self.state = self.chunk_end().await?;
                     }
                     return Ok(Some(piece));
                 }
@@ -123,6 +120,14 @@ impl<'a> Incoming<'a> {
             }
             Ok(size) => Ok(State::Chunk(size)),
             Err(_) => Err(malformed("a chunk size that is too large")),
+        }
+    }
+
+    async fn chunk_end(&mut self) -> Result<State, Error> {
+        if self.line().await?.is_empty() {
+            Ok(State::ChunkSize)
+        } else {
+            Err(malformed("a chunk is longer than its size"))
         }
     }
 

@@ -86,13 +86,10 @@ async fn listen(shared: Arc<Shared>, endpoint: Endpoint, socket: TcpListener, st
 async fn meet(shared: Arc<Shared>, endpoint: Endpoint, tcp: TcpStream, address: SocketAddr) -> anyhow::Result<()> {
     tcp.set_nodelay(true)?;
     let switches = shared.switches();
-    let _handler = match Handler::take(&shared.handlers, switches.handler_cap) {
-        Some(handler) => handler,
-        None => {
-            shared.log.error(&format!("{} handlers are busy", switches.handler_cap));
-            tokio::time::sleep(switches.overload_stall).await;
-            return Ok(());
-        }
+    let Some(_handler) = Handler::take(&shared.handlers, switches.handler_cap) else {
+        shared.log.error(&format!("{} handlers are busy", switches.handler_cap));
+        tokio::time::sleep(switches.overload_stall).await;
+        return Ok(());
     };
     match shared.faults.at_connect() {
         Some(ConnectFault::Reset) => {

@@ -41,24 +41,13 @@ pub(super) async fn send(
     if let Delivery::Late(delay) = answer.delivery {
         tokio::time::sleep(delay).await;
     }
-    let old_client = request.is_some_and(|request| request.minor == 0);
-    let framing = match answer.framing.unwrap_or(switches.framing) {
-        Framing::ByPath => by_path(request),
-        named => named,
-    };
-    let framing = match (framing, &answer.body) {
-        (Framing::Chunked, _) if old_client => Framing::UntilClose,
-        // What is made line by line has no length beforehand.
-        (Framing::ContentLength, Body::Lines { .. }) if old_client => Framing::UntilClose,
-        (Framing::ContentLength, Body::Lines { .. }) => Framing::Chunked,
-        (named, _) => named,
-    };
+    let framing = framing(request, answer, switches);
     let open = switches.keep_alive
         && !close
         && !answer.close
         && framing != Framing::UntilClose
         && request.is_some_and(Request::keeps_alive);
-    connection.write(head(answer, switches, framing, open, old_client).as_bytes()).await?;
+    connection.write(head(answer, switches, framing, open, is_old(request)).as_bytes()).await?;
     let keep = if open { Keep::Open } else { Keep::Close };
     if request.is_some_and(|request| request.method == "HEAD") {
         return Ok(Sent { size: 0, keep });
@@ -92,6 +81,23 @@ pub(super) async fn send(
     Ok(Sent { size: out.size, keep })
 }
 
+/// How the end of this body is marked: HTTP/1.0 knows no chunks, and what is made line by line has no
+/// length beforehand.
+fn framing(request: Option<&Request>, answer: &Answer, switches: &Switches) -> Framing {
+    let wanted = answer.framing.unwrap_or(switches.framing);
+    let wanted = if wanted == Framing::ByPath { by_path(request) } else { wanted };
+    let by_line = matches!(answer.body, Body::Lines { .. });
+    if wanted == Framing::Chunked || (wanted == Framing::ContentLength && by_line) {
+        if is_old(request) { Framing::UntilClose } else { Framing::Chunked }
+    } else {
+        wanted
+    }
+}
+
+fn is_old(request: Option<&Request>) -> bool {
+    request.is_some_and(|request| request.minor == 0)
+}
+
 fn head(answer: &Answer, switches: &Switches, framing: Framing, open: bool, old_client: bool) -> String {
     let reason = match StatusCode::from_u16(answer.status) {
         Ok(status) if !switches.captured_spelling => status.canonical_reason().unwrap_or("Unknown"),
@@ -100,7 +106,9 @@ fn head(answer: &Answer, switches: &Switches, framing: Framing, open: bool, old_
     let mut head = format!("HTTP/1.1 {} {reason}\r\n", answer.status);
     let mut field = |name: &str, value: &str| {
         let name = if switches.captured_spelling { name.to_owned() } else { by_the_book(name) };
-        head.push_str(&format!("{name}: {value}\r\n"));
+        for part in [&name, ": ", value, "\r\n"] {
+            head.push_str(part);
+        }
     };
     if !open {
         field("Connection", "close");
