@@ -4,4 +4,6 @@
 
 pub mod identity;
 pub mod model;
+pub mod panel;
 pub mod store;
+pub mod upstream;
