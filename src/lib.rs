@@ -4,4 +4,5 @@
 
 pub mod identity;
 pub mod model;
+pub mod policy;
 pub mod store;
