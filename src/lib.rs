@@ -2,8 +2,13 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of this house and which may know which.
 
+pub mod audit;
 pub mod identity;
 pub mod model;
 pub mod panel;
+pub mod panel_session;
+pub mod policy;
+pub mod session;
 pub mod store;
 pub mod upstream;
+pub mod vault;
