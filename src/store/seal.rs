@@ -19,6 +19,7 @@ use zeroize::Zeroize;
 use crate::model::Token256;
 
 /// The server's own half of every sealing key: 32 random bytes.
+#[derive(Clone)]
 pub struct ServerKey([u8; 32]);
 
 impl ServerKey {
@@ -73,6 +74,11 @@ impl<T> Unsealed<T> {
     /// The value.
     pub fn into_inner(self) -> T {
         self.0
+    }
+
+    /// Something read off the value, without the proof.
+    pub fn look<U>(&self, read: impl FnOnce(&T) -> U) -> U {
+        read(&self.0)
     }
 
     /// A part of the value, with the same proof.
