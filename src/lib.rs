@@ -1,1 +1,15 @@
-//! Panelgate.
+//! Panelgate: an identity-aware gateway to cPanel & WHM servers.
+//!
+//! `ARCHITECTURE.md` shows the rooms of this house and which may know which.
+
+pub mod audit;
+pub mod edge;
+pub mod identity;
+pub mod model;
+pub mod panel;
+pub mod panel_session;
+pub mod policy;
+pub mod rewrite;
+pub mod session;
+pub mod store;
+pub mod upstream;

@@ -27,7 +27,7 @@ pub struct Identity {
     pub certificate: String,
     /// The private key (PKCS #8).
     pub key: String,
-    /// SHA-256 of the SubjectPublicKeyInfo in standard base64 (the form of RFC 7469 pins).
+    /// SHA-256 of the `SubjectPublicKeyInfo` in standard base64 (the form of RFC 7469 pins).
     pub spki_sha256: String,
 }
 

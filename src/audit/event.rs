@@ -1,0 +1,188 @@
+//! One audit event.
+
+use serde::Serialize;
+
+use crate::identity::Principal;
+use crate::model::ClientAddr;
+use crate::model::IdpGroup;
+use crate::model::ReferenceId;
+use crate::model::Timestamp;
+use crate::policy::Denial;
+use crate::policy::Grant;
+use crate::session::Session;
+
+/// The schema's name and version. A field is never given another meaning under the same version.
+const SCHEMA: &str = "panelgate.audit/1";
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum Kind {
+    /// The gateway began to serve.
+    #[serde(rename = "gateway.started")]
+    GatewayStarted,
+    /// The gateway stopped.
+    #[serde(rename = "gateway.stopped")]
+    GatewayStopped,
+    /// A sign-in ended: somebody is signed in, or was refused.
+    #[serde(rename = "sign_in")]
+    SignIn,
+    /// Somebody signed out.
+    #[serde(rename = "sign_out")]
+    SignOut,
+    /// A panel session is opened. Comes twice: `begun` before the act, then its end.
+    #[serde(rename = "panel.open")]
+    PanelOpen,
+    /// A panel session that the server had ended is opened again.
+    #[serde(rename = "panel.renew")]
+    PanelRenew,
+    /// A browser is let into a panel origin.
+    #[serde(rename = "panel.enter")]
+    PanelEnter,
+    /// Policy said no.
+    #[serde(rename = "access.denied")]
+    AccessDenied,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is about to happen.
+    Begun,
+    /// It happened.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It was not allowed.
+    Denied,
+    /// Nobody said how it ended: the request was dropped or the gateway broke off.
+    Abandoned,
+}
+
+/// Who.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    iss: String,
+    sub: String,
+    name: String,
+}
+
+/// One line of the audit log.
+#[derive(Clone, Debug, Serialize)]
+pub struct Event {
+    schema: &'static str,
+    time: String,
+    kind: Kind,
+    outcome: Outcome,
+    reference: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Subject>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<IdpGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+}
+
+impl Event {
+    /// An event of this kind, now, under this reference.
+    pub fn new(kind: Kind, outcome: Outcome, reference: ReferenceId, now: Timestamp) -> Self {
+        Self {
+            schema: SCHEMA,
+            time: now.to_string(),
+            kind,
+            outcome,
+            reference: reference.to_string(),
+            client: None,
+            subject: None,
+            groups: Vec::new(),
+            session: None,
+            server: None,
+            service: None,
+            account: None,
+            rule: None,
+            directory: None,
+            reason: None,
+        }
+    }
+
+    /// From which address.
+    #[must_use]
+    pub fn client(mut self, client: ClientAddr) -> Self {
+        self.client = Some(client.to_string());
+        self
+    }
+
+    /// Who, with the groups as they were judged.
+    #[must_use]
+    pub fn principal(mut self, principal: &Principal) -> Self {
+        let subject = principal.subject();
+        self.subject =
+            Some(Subject { iss: subject.iss.clone(), sub: subject.sub.clone(), name: principal.name().to_owned() });
+        self.groups = principal.groups().to_vec();
+        self
+    }
+
+    /// In which session, and so who.
+    #[must_use]
+    pub fn session(mut self, session: &Session) -> Self {
+        self.session = Some(session.id().tag().to_string());
+        self.principal(session.principal())
+    }
+
+    /// What was allowed, and by which line.
+    #[must_use]
+    pub fn grant(mut self, grant: &Grant) -> Self {
+        self.server = Some(grant.server().to_string());
+        self.service = Some(grant.service().as_str());
+        self.account = Some(grant.account().to_string());
+        self.rule = Some(grant.source().to_string());
+        self.directory = Some(grant.version().to_string());
+        self
+    }
+
+    /// What was not allowed, and why.
+    #[must_use]
+    pub fn denial(mut self, denial: &Denial) -> Self {
+        self.server = Some(denial.request.server.to_string());
+        self.service = Some(denial.request.service.as_str());
+        self.account = Some(denial.request.account.to_string());
+        self.directory = Some(denial.version.to_string());
+        self.reason(denial.reason.as_str())
+    }
+
+    /// Why, as a code of a closed list.
+    #[must_use]
+    pub fn reason(mut self, code: &'static str) -> Self {
+        self.reason = Some(code);
+        self
+    }
+
+    /// The same event with another outcome, at another time.
+    #[must_use]
+    pub(super) fn ended(mut self, outcome: Outcome, now: Timestamp) -> Self {
+        self.outcome = outcome;
+        self.time = now.to_string();
+        self
+    }
+
+    /// The line as it is written, with its line end.
+    pub(super) fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut line = serde_json::to_vec(self)?;
+        line.push(b'\n');
+        Ok(line)
+    }
+}

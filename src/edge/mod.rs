@@ -1,0 +1,28 @@
+//! From hostile bytes to a checked request.
+//!
+//! Everything that a browser, or something that plays one, can send is judged here once: which origin it
+//! is for, whether it can mean only one thing, and whether one of our own pages may have caused it (Fetch
+//! Metadata, W3C; `Origin`, RFC 6454). What passes is an [`EdgeRequest`]; the raw request goes no further.
+
+mod cookies;
+mod fetch;
+mod gate;
+mod headers;
+mod place;
+mod request;
+
+pub use cookies::Cookies;
+pub use fetch::Destination;
+pub use fetch::FetchContext;
+pub use fetch::Initiator;
+pub use gate::Arrival;
+pub use gate::EdgeError;
+pub use gate::RESERVED;
+pub use headers::Framing;
+pub use place::Origins;
+pub use place::PanelOrigin;
+pub use place::PanelStyle;
+pub use place::Place;
+pub use request::Accepted;
+pub use request::EdgeRequest;
+pub use request::check;

@@ -1,0 +1,105 @@
+//! A request that has passed the edge.
+
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::request::Parts;
+
+use crate::edge::cookies::Cookies;
+use crate::edge::fetch::FetchContext;
+use crate::edge::gate;
+use crate::edge::gate::Arrival;
+use crate::edge::gate::EdgeError;
+use crate::edge::headers;
+use crate::edge::headers::Framing;
+use crate::edge::place::Origins;
+use crate::edge::place::Place;
+use crate::model::ClientAddr;
+use crate::model::ReferenceId;
+use crate::model::Target;
+
+/// A connection that was accepted, with what is known of its far end.
+#[derive(Clone, Copy, Debug)]
+pub struct Accepted {
+    /// The person's address.
+    pub client: ClientAddr,
+}
+
+/// A request in which nothing is ambiguous and which one of our own pages may have caused.
+#[derive(Debug)]
+#[must_use]
+pub struct EdgeRequest<B> {
+    /// The reference that people and logs share.
+    pub reference: ReferenceId,
+    /// The far end.
+    pub client: ClientAddr,
+    /// The origin that it is for.
+    pub place: Place,
+    /// The method: GET, HEAD, POST, and on panels PUT, PATCH, DELETE and OPTIONS.
+    pub method: Method,
+    /// Path and query.
+    pub target: Target,
+    /// Who caused it.
+    pub fetch: FetchContext,
+    /// Whether it may be acted on.
+    pub arrival: Arrival,
+    /// Our own cookies.
+    pub cookies: Cookies,
+    /// All header lines; the rooms behind take what they list by name.
+    pub headers: HeaderMap,
+    /// How the end of the body is found.
+    pub framing: Framing,
+    /// The body, unread.
+    pub body: B,
+}
+
+/// Checks a request.
+///
+/// # Errors
+/// [`EdgeError`] with the first thing that is wrong, in this order: host, method, target, framing,
+/// expectations, who caused it.
+pub fn check<B>(
+    request: Request<B>,
+    accepted: Accepted,
+    reference: ReferenceId,
+    origins: &Origins,
+) -> Result<EdgeRequest<B>, EdgeError> {
+    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    let authority = headers::authority(version, &uri, &headers)?;
+    let place = origins.find(authority).ok_or(EdgeError::UnknownHost)?.clone();
+    if !allowed(&place, &method) {
+        return Err(EdgeError::Method);
+    }
+    let spelled = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
+    let target = Target::parse(spelled).map_err(EdgeError::Target)?;
+    let framing = headers::framing(version, &method, &headers)?;
+    headers::expectations(&headers)?;
+    let own = match &place {
+        Place::Console => origins.console(),
+        Place::Panel(panel) => &panel.origin,
+    };
+    let fetch = FetchContext::read(&headers, own);
+    let arrival = gate::admit(&place, &method, &target, fetch)?;
+    let cookies = Cookies::read(&headers);
+    Ok(EdgeRequest {
+        reference,
+        client: accepted.client,
+        place,
+        method,
+        target,
+        fetch,
+        arrival,
+        cookies,
+        headers,
+        framing,
+        body,
+    })
+}
+
+fn allowed(place: &Place, method: &Method) -> bool {
+    let page = matches!(*method, Method::GET | Method::HEAD | Method::POST);
+    match place {
+        Place::Console => page,
+        Place::Panel(_) => page || matches!(*method, Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS),
+    }
+}

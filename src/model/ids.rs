@@ -1,0 +1,135 @@
+//! Names and ids.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A server's short name, usable as a DNS label (RFC 1123 section 2.1: 1 to 63 of `a-z 0-9 -`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServerId(Box<str>);
+
+/// Why a name cannot be a DNS label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidLabel {
+    /// It has no characters.
+    #[error("the name is empty")]
+    Empty,
+    /// DNS labels end at 63 octets.
+    #[error("the name is longer than 63 characters")]
+    TooLong,
+    /// It holds something else than `a-z`, `0-9` and `-`.
+    #[error("the name may hold only lower-case letters, digits and hyphens")]
+    Character,
+    /// It begins or ends with a hyphen.
+    #[error("the name may not begin or end with a hyphen")]
+    Hyphen,
+}
+
+impl ServerId {
+    /// The label.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ServerId {
+    type Err = InvalidLabel;
+
+    fn from_str(label: &str) -> Result<Self, InvalidLabel> {
+        if label.is_empty() {
+            return Err(InvalidLabel::Empty);
+        }
+        if label.len() > 63 {
+            return Err(InvalidLabel::TooLong);
+        }
+        if !label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            return Err(InvalidLabel::Character);
+        }
+        if label.starts_with('-') || label.ends_with('-') {
+            return Err(InvalidLabel::Hyphen);
+        }
+        Ok(Self(label.into()))
+    }
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a role group: what our policy speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoleGroupName(Box<str>);
+
+impl RoleGroupName {
+    /// The name, or nothing if it is empty, longer than 100 bytes, or holds control characters.
+    pub fn new(name: &str) -> Option<Self> {
+        let fits = !name.is_empty() && name.len() <= 100 && !name.chars().any(char::is_control);
+        fits.then(|| Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RoleGroupName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The id that a person can read out and that stands in the log beside what happened.
+///
+/// Ten characters of Crockford's base 32 (50 random bits): no vowels to form words, no `O` or `I` to
+/// mistake for digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ReferenceId([u8; 10]);
+
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+impl ReferenceId {
+    /// Makes an id out of random bits, of which the lowest 50 are used.
+    pub fn from_bits(bits: u64) -> Self {
+        let mut text = [b'0'; 10];
+        for (place, slot) in text.iter_mut().enumerate() {
+            let digit = (bits >> (5 * place)) & 31;
+            *slot = usize::try_from(digit).ok().and_then(|d| CROCKFORD.get(d)).copied().unwrap_or(b'0');
+        }
+        Self(text)
+    }
+}
+
+impl fmt::Display for ReferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, byte) in self.0.iter().enumerate() {
+            if place == 5 {
+                f.write_str("-")?;
+            }
+            write!(f, "{}", char::from(*byte))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_id_is_a_dns_label() {
+        assert!("web1".parse::<ServerId>().is_ok());
+        assert_eq!("".parse::<ServerId>(), Err(InvalidLabel::Empty));
+        assert_eq!("Web1".parse::<ServerId>(), Err(InvalidLabel::Character));
+        assert_eq!("web_1".parse::<ServerId>(), Err(InvalidLabel::Character));
+        assert_eq!("-web".parse::<ServerId>(), Err(InvalidLabel::Hyphen));
+        assert_eq!("a".repeat(64).parse::<ServerId>(), Err(InvalidLabel::TooLong));
+    }
+
+    #[test]
+    fn a_reference_reads_in_two_halves() {
+        assert_eq!(ReferenceId::from_bits(0).to_string(), "00000-00000");
+        assert_eq!(ReferenceId::from_bits(u64::MAX).to_string(), "ZZZZZ-ZZZZZ");
+    }
+}

@@ -1,0 +1,206 @@
+//! The one spelling of a request's path and query.
+
+use std::fmt;
+
+/// Longest path and query accepted, in bytes.
+const MAX_LEN: usize = 32 * 1024;
+
+/// Path and query of a request, in the one spelling in which they are judged and sent.
+///
+/// What can be spelled in more than one way is refused and not repaired, because a server behind us
+/// may repair it differently (RFC 3986 section 6.2 lists the ways). So there is no way from a `Target`
+/// to any other bytes than those that were judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    text: Box<str>,
+    path_len: usize,
+}
+
+/// Why a target is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedTarget {
+    /// It does not begin with `/`.
+    #[error("the path does not begin with a slash")]
+    NotAbsolute,
+    /// It is longer than 32 KiB.
+    #[error("the address is longer than 32 KiB")]
+    TooLong,
+    /// A byte that has no place in a path or query, or that servers read differently.
+    #[error("the address holds a character that is not allowed there")]
+    Character,
+    /// A `%` that is not followed by two hexadecimal digits.
+    #[error("the address holds a broken percent-encoding")]
+    BrokenEscape,
+    /// An encoded control character, slash, backslash or dot segment.
+    #[error("the address encodes a character that must not be encoded there")]
+    AmbiguousEscape,
+    /// An empty, `.` or `..` segment.
+    #[error("the path holds an empty or dot segment")]
+    AmbiguousSegment,
+}
+
+impl Target {
+    /// Checks a path with an optional query, as it stood in the request line.
+    pub fn parse(text: &str) -> Result<Self, MalformedTarget> {
+        if text.len() > MAX_LEN {
+            return Err(MalformedTarget::TooLong);
+        }
+        if !text.starts_with('/') {
+            return Err(MalformedTarget::NotAbsolute);
+        }
+        let path_len = text.find('?').unwrap_or(text.len());
+        let (path, query) = text.split_at_checked(path_len).ok_or(MalformedTarget::Character)?;
+        check_path(path)?;
+        check_query(query.strip_prefix('?').unwrap_or_default())?;
+        Ok(Self { text: text.into(), path_len })
+    }
+
+    /// Path and query together.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The path.
+    pub fn path(&self) -> &str {
+        self.text.get(..self.path_len).unwrap_or_default()
+    }
+
+    /// The query without its question mark, if there is one.
+    pub fn query(&self) -> Option<&str> {
+        self.text.get(self.path_len + 1..)
+    }
+
+    /// The path's segments, without the leading slash; a final slash gives a last empty one.
+    pub fn segments(&self) -> impl Iterator<Item = &str> {
+        self.path().split('/').skip(1)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// Characters of a path that need no escape: RFC 3986 `pchar` and `/`.
+fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
+}
+
+/// Characters of a query that need no escape: RFC 3986, and the brackets, bars and braces that browsers
+/// leave as they are (WHATWG URL, query percent-encode set).
+fn is_query_byte(byte: u8) -> bool {
+    is_path_byte(byte) || b"?[]{}|\\^`".contains(&byte)
+}
+
+fn check_path(path: &str) -> Result<(), MalformedTarget> {
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first == b'%' {
+            let (value, tail) = escape(tail)?;
+            rest = tail;
+            // An encoded slash or backslash is a separator to some servers; an encoded dot can make
+            // a dot segment; an encoded letter is a second spelling of a plain one.
+            let ambiguous = value < 0x20 || value == 0x7f || matches!(value, b'/' | b'\\' | b'.' | b'%');
+            if ambiguous || value.is_ascii_alphanumeric() || matches!(value, b'-' | b'_' | b'~') {
+                return Err(MalformedTarget::AmbiguousEscape);
+            }
+        } else if !is_path_byte(*first) {
+            return Err(MalformedTarget::Character);
+        }
+    }
+    let last = path.split('/').count() - 1;
+    for (place, segment) in path.split('/').enumerate().skip(1) {
+        if matches!(segment, "." | "..") || (segment.is_empty() && place != last) {
+            return Err(MalformedTarget::AmbiguousSegment);
+        }
+    }
+    Ok(())
+}
+
+fn check_query(query: &str) -> Result<(), MalformedTarget> {
+    let mut rest = query.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first == b'%' {
+            // Any value may stand encoded in a query (uploads name files, forms post text).
+            let (_, tail) = escape(tail)?;
+            rest = tail;
+        } else if !is_query_byte(*first) {
+            return Err(MalformedTarget::Character);
+        }
+    }
+    Ok(())
+}
+
+fn escape(after: &[u8]) -> Result<(u8, &[u8]), MalformedTarget> {
+    let [high, low, rest @ ..] = after else { return Err(MalformedTarget::BrokenEscape) };
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    match (digit(*high), digit(*low)) {
+        (Some(high), Some(low)) => Ok((high * 16 + low, rest)),
+        _ => Err(MalformedTarget::BrokenEscape),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_spelling_or_none() {
+        use MalformedTarget as M;
+        for (text, expected) in [
+            ("/", None),
+            ("/cpsess1234567890/", None),
+            ("/cpsess1234567890/scripts/command?PFILE=main", None),
+            ("/a/b%20c@d+e", None),
+            ("/f%C3%A9?x=%00%2F..%2f", None),
+            ("/x?a[]=1&b={}|", None),
+            ("", Some(M::NotAbsolute)),
+            ("a", Some(M::NotAbsolute)),
+            ("?a", Some(M::NotAbsolute)),
+            ("/a//b", Some(M::AmbiguousSegment)),
+            ("//evil.example", Some(M::AmbiguousSegment)),
+            ("/a/./b", Some(M::AmbiguousSegment)),
+            ("/a/..", Some(M::AmbiguousSegment)),
+            ("/a/%2e%2e/b", Some(M::AmbiguousEscape)),
+            ("/a%2fb", Some(M::AmbiguousEscape)),
+            ("/a%5Cb", Some(M::AmbiguousEscape)),
+            ("/a%00", Some(M::AmbiguousEscape)),
+            ("/%61", Some(M::AmbiguousEscape)),
+            ("/%25", Some(M::AmbiguousEscape)),
+            ("/a%zz", Some(M::BrokenEscape)),
+            ("/a%2", Some(M::BrokenEscape)),
+            ("/a\\b", Some(M::Character)),
+            ("/a#b", Some(M::Character)),
+            ("/a b", Some(M::Character)),
+            ("/é", Some(M::Character)),
+            ("/a?b#c", Some(M::Character)),
+            ("/a\"b", Some(M::Character)),
+        ] {
+            assert_eq!(Target::parse(text).err(), expected, "{text}");
+        }
+        assert_eq!(Target::parse(&format!("/{}", "a".repeat(40_000))), Err(M::TooLong));
+    }
+
+    #[test]
+    fn path_and_query_come_apart() {
+        let target = Target::parse("/a/b/?x=1").unwrap();
+        assert_eq!((target.path(), target.query()), ("/a/b/", Some("x=1")));
+        assert_eq!(target.segments().collect::<Vec<_>>(), ["a", "b", ""]);
+        assert_eq!(Target::parse("/a").unwrap().query(), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_is_sent_as_it_came(text in "\\PC{0,40}") {
+            if let Ok(target) = Target::parse(&format!("/{text}")) {
+                prop_assert_eq!(target.as_str(), format!("/{text}"));
+                prop_assert!(!target.path().contains("//"));
+            }
+        }
+    }
+}

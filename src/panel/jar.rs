@@ -1,0 +1,158 @@
+//! cpsrvd's cookies, kept on our side.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::header::SET_COOKIE;
+use zeroize::Zeroize;
+
+/// Cookies in one jar. Panels and their tools set around ten.
+const MOST_COOKIES: usize = 50;
+
+/// Bytes of one cookie, name and value (RFC 6265 section 6.1 asks clients to take 4096).
+const MOST_BYTES: usize = 4096;
+
+/// The names under which cpsrvd keeps its sessions.
+const SESSION_COOKIES: [&str; 3] = ["whostmgrsession", "cpsession", "webmailsession"];
+
+/// Whether a cookie of this name is a cpsrvd session.
+pub fn is_session_cookie(name: &str) -> bool {
+    SESSION_COOKIES.contains(&name)
+}
+
+/// The cookies of one panel session: opaque bytes, sent back exactly as they came.
+///
+/// Never merged with another one's and never printed. `Domain` and `Path` are not looked at: a jar
+/// belongs to one service of one server, and cpsrvd's cookies are for all of it.
+#[derive(Clone, Default)]
+pub struct CookieJar {
+    cookies: BTreeMap<Box<[u8]>, Box<[u8]>>,
+}
+
+impl CookieJar {
+    /// Takes in every `Set-Cookie` of an answer. What is too large, or too many, is left out.
+    pub fn absorb(&mut self, headers: &HeaderMap) {
+        for line in headers.get_all(SET_COOKIE) {
+            self.absorb_line(line.as_bytes());
+        }
+    }
+
+    fn absorb_line(&mut self, line: &[u8]) {
+        let mut parts = line.split(|b| *b == b';');
+        let Some((name, value)) = parts.next().and_then(pair) else { return };
+        if name.is_empty() || name.len() + value.len() > MOST_BYTES || !is_cookie_text(name) || !is_cookie_text(value) {
+            return;
+        }
+        // The other attributes (`port=2087` of RFC 2965 among them) are for browsers.
+        if parts.any(ends_the_cookie) || value.is_empty() {
+            self.cookies.remove(name);
+        } else if self.cookies.len() < MOST_COOKIES || self.cookies.contains_key(name) {
+            self.cookies.insert(name.into(), value.into());
+        }
+    }
+
+    /// Whether the jar holds a session of cpsrvd.
+    pub fn has_session(&self) -> bool {
+        SESSION_COOKIES.iter().any(|name| self.cookies.contains_key(name.as_bytes()))
+    }
+
+    /// The `Cookie` header, marked as sensitive; nothing if the jar is empty.
+    pub fn header(&self) -> Option<HeaderValue> {
+        let mut line = Vec::new();
+        for (name, value) in &self.cookies {
+            if !line.is_empty() {
+                line.extend_from_slice(b"; ");
+            }
+            line.extend_from_slice(name);
+            line.push(b'=');
+            line.extend_from_slice(value);
+        }
+        let mut header = HeaderValue::from_bytes(&line).ok().filter(|v| !v.is_empty());
+        line.zeroize();
+        if let Some(header) = &mut header {
+            header.set_sensitive(true);
+        }
+        header
+    }
+}
+
+impl fmt::Debug for CookieJar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CookieJar({} cookies)", self.cookies.len())
+    }
+}
+
+fn pair(part: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = part.iter().position(|b| *b == b'=')?;
+    let (name, value) = part.split_at_checked(at)?;
+    Some((name.trim_ascii(), value.get(1..)?.trim_ascii()))
+}
+
+/// Printable ASCII without what separates cookies. Values stay as they are, percent-encoding and all.
+fn is_cookie_text(text: &[u8]) -> bool {
+    text.iter().all(|b| b.is_ascii_graphic() && !matches!(b, b';' | b','))
+}
+
+/// `Max-Age` of zero or less, or an `Expires` in 1970 or 1971, which is how cpsrvd clears a cookie.
+fn ends_the_cookie(attribute: &[u8]) -> bool {
+    let Some((name, value)) = pair(attribute) else { return false };
+    if name.eq_ignore_ascii_case(b"max-age") {
+        return value.starts_with(b"-") || value == b"0";
+    }
+    name.eq_ignore_ascii_case(b"expires") && value.windows(4).any(|year| year == b"1970" || year == b"1971")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jar(lines: &[&'static str]) -> CookieJar {
+        let mut headers = HeaderMap::new();
+        for line in lines {
+            headers.append(SET_COOKIE, HeaderValue::from_static(line));
+        }
+        let mut jar = CookieJar::default();
+        jar.absorb(&headers);
+        jar
+    }
+
+    fn sent(jar: &CookieJar) -> String {
+        jar.header().map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_value_goes_back_as_it_came() {
+        let jar = jar(&[
+            "whostmgrsession=root%3aAbCd%2c0011; HttpOnly; path=/; port=2087; secure",
+            "cprelogin=no; HttpOnly; expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/; port=2083; secure",
+            "b=1=2; SameSite=Lax",
+        ]);
+        assert_eq!(sent(&jar), "b=1=2; whostmgrsession=root%3aAbCd%2c0011");
+        assert!(jar.has_session());
+        assert!(!format!("{jar:?}").contains("AbCd"));
+    }
+
+    #[test]
+    fn a_cookie_is_replaced_and_cleared() {
+        assert_eq!(sent(&jar(&["a=1", "a=2"])), "a=2");
+        assert_eq!(sent(&jar(&["a=1", "a=x; Max-Age=0"])), "");
+        assert_eq!(sent(&jar(&["a=1", "a="])), "");
+    }
+
+    #[test]
+    fn a_jar_is_bounded() {
+        let mut jar = CookieJar::default();
+        for n in 0..60 {
+            jar.absorb_line(format!("c{n}=1").as_bytes());
+        }
+        assert_eq!(jar.cookies.len(), MOST_COOKIES);
+        jar.absorb_line(format!("c0={}", "x".repeat(5000)).as_bytes());
+        assert_eq!(jar.cookies.get(b"c0".as_slice()).unwrap().as_ref(), b"1");
+        for odd in ["a b=1", "=1", "x", "n=a\tb", ""] {
+            jar.absorb_line(odd.as_bytes());
+        }
+        assert_eq!(jar.cookies.len(), MOST_COOKIES);
+    }
+}

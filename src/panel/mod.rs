@@ -1,0 +1,25 @@
+//! What cPanel & WHM is: its API, its one-time login, its cookies, its signs of a lost session.
+//!
+//! Knows cpsrvd and nothing of browsers, people or policy. The facts are those of `docs/cpsrvd.md`, with
+//! their sources.
+
+mod api_answer;
+mod create_user_session;
+mod jar;
+mod lost;
+mod one_time_login;
+mod security_token;
+
+pub use api_answer::ApiError;
+pub use api_answer::RefusedBecause;
+pub use create_user_session::ApiCredential;
+pub use create_user_session::OneTimeLogin;
+pub use create_user_session::create_user_session;
+pub use jar::CookieJar;
+pub use jar::is_session_cookie;
+pub use lost::Lost;
+pub use lost::is_lost;
+pub use one_time_login::LoginError;
+pub use one_time_login::SignedIn;
+pub use one_time_login::sign_in;
+pub use security_token::SecurityToken;

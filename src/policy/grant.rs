@@ -1,0 +1,94 @@
+//! The answer yes, as a permission that cannot be made elsewhere.
+
+use crate::model::Account;
+use crate::model::DirectoryVersion;
+use crate::model::ServerId;
+use crate::model::Service;
+use crate::model::Source;
+use crate::model::Subject;
+use crate::policy::request::AccessRequest;
+
+/// Permission for one person to open one service of one server as one account.
+///
+/// Only [`Policy::authorize`](crate::policy::Policy::authorize) makes one. It cannot be cloned, read from
+/// anywhere or put together by hand, so what holds a grant has been judged:
+///
+/// ```compile_fail
+/// fn twice(grant: panelgate::policy::Grant) -> (panelgate::policy::Grant, panelgate::policy::Grant) {
+///     (grant.clone(), grant)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// fn forge(subject: panelgate::model::Subject, like: panelgate::policy::Grant) -> panelgate::policy::Grant {
+///     panelgate::policy::Grant { subject, ..like }
+/// }
+/// ```
+#[derive(Debug)]
+#[must_use = "a grant that is not spent is a request that is not served"]
+pub struct Grant {
+    subject: Subject,
+    request: AccessRequest,
+    version: DirectoryVersion,
+    source: Source,
+}
+
+impl Grant {
+    pub(super) fn new(subject: Subject, request: AccessRequest, version: DirectoryVersion, source: Source) -> Self {
+        Self { subject, request, version, source }
+    }
+
+    /// Whom it is for.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// The server, which the directory knows.
+    pub fn server(&self) -> &ServerId {
+        &self.request.server
+    }
+
+    /// The service.
+    pub fn service(&self) -> Service {
+        self.request.service
+    }
+
+    /// The account to become.
+    pub fn account(&self) -> &Account {
+        &self.request.account
+    }
+
+    /// The version of the directory that was asked.
+    pub fn version(&self) -> &DirectoryVersion {
+        &self.version
+    }
+
+    /// The line that allows it: the first rule that does, or the server's where it is unrestricted.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles only while [`Grant`] lacks the trait: with it, two implementations would fit.
+    macro_rules! assert_lacks {
+        ($bound:path) => {{
+            trait Lacks<Which> {
+                fn holds() {}
+            }
+            impl<T: ?Sized> Lacks<()> for T {}
+            impl<T: ?Sized + $bound> Lacks<u8> for T {}
+            <Grant as Lacks<_>>::holds();
+        }};
+    }
+
+    #[test]
+    fn a_grant_is_neither_copied_nor_made_from_nothing() {
+        assert_lacks!(Clone);
+        assert_lacks!(Default);
+        assert_lacks!(serde::de::DeserializeOwned);
+    }
+}

@@ -1,0 +1,96 @@
+//! Why a request is denied: a closed list.
+
+use std::fmt;
+
+/// Why a request is denied, in the order in which a request meets the checks.
+///
+/// Where several permissions fall short, the one that came furthest gives the reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// None of the person's `IdP` groups belongs to a role group.
+    NoRoleGroup,
+    /// The person has role groups, none of them with the connect permission.
+    NoConnectPermission,
+    /// The directory has no such server.
+    UnknownServer,
+    /// The server is restricted, and no rule gives it to a role group of the person.
+    NoRuleForServer,
+    /// The person may open the server, with other services only.
+    ServiceNotInRule,
+    /// The person may open this service of the server, as other accounts only.
+    AccountNotInRule,
+}
+
+impl Reason {
+    /// All of them, in the order of the checks.
+    pub const ALL: [Self; 6] = [
+        Self::NoRoleGroup,
+        Self::NoConnectPermission,
+        Self::UnknownServer,
+        Self::NoRuleForServer,
+        Self::ServiceNotInRule,
+        Self::AccountNotInRule,
+    ];
+
+    /// The code in audit events and answers. It never changes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoRoleGroup => "no_role_group",
+            Self::NoConnectPermission => "no_connect_permission",
+            Self::UnknownServer => "unknown_server",
+            Self::NoRuleForServer => "no_rule_for_server",
+            Self::ServiceNotInRule => "service_not_in_rule",
+            Self::AccountNotInRule => "account_not_in_rule",
+        }
+    }
+
+    /// What the person is told.
+    ///
+    /// A server that does not exist reads like one that is not theirs, so that nobody learns names of
+    /// servers by asking.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::NoRoleGroup => "You are signed in, but none of your groups has access to this gateway.",
+            Self::NoConnectPermission => "You are signed in, but your groups may not connect through this gateway.",
+            Self::UnknownServer | Self::NoRuleForServer => "You do not have access to this server.",
+            Self::ServiceNotInRule => "You have access to this server, but not to this service.",
+            Self::AccountNotInRule => "You have access to this service, but not as this account.",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_stable_and_distinct() {
+        let codes = Reason::ALL.map(Reason::as_str);
+        assert_eq!(
+            codes,
+            [
+                "no_role_group",
+                "no_connect_permission",
+                "unknown_server",
+                "no_rule_for_server",
+                "service_not_in_rule",
+                "account_not_in_rule"
+            ]
+        );
+        assert_eq!(codes.into_iter().collect::<BTreeSet<_>>().len(), Reason::ALL.len());
+        assert!(Reason::ALL.is_sorted());
+    }
+
+    #[test]
+    fn a_stranger_cannot_tell_a_foreign_server_from_none() {
+        assert_eq!(Reason::UnknownServer.sentence(), Reason::NoRuleForServer.sentence());
+    }
+}

@@ -1,0 +1,18 @@
+//! What passes between a browser and a server, header by header. Pure functions.
+//!
+//! Both directions are allowlists: what is not named here does not pass. Towards the server a request
+//! looks as if it had come from a browser at the server's own address; towards the browser the envelope
+//! (framing, isolation, caching) is ours and cannot be weakened by a server.
+
+mod address;
+mod request;
+mod response;
+mod security;
+
+pub use address::Leads;
+pub use address::PanelAddresses;
+pub use request::request_headers;
+pub use response::Unsafe;
+pub use response::response_headers;
+pub use security::console_headers;
+pub use security::panel_headers;

@@ -1,0 +1,123 @@
+//! The head that a server sees.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header;
+
+use crate::rewrite::address::PanelAddresses;
+
+/// Header lines of a browser that pass. Never among them: `Cookie`, `Authorization`, anything that names
+/// a client address or another host, anything that belongs to a single connection (RFC 9110 section 7.6.1).
+const PASSES: [HeaderName; 17] = [
+    header::ACCEPT,
+    header::ACCEPT_ENCODING,
+    header::ACCEPT_LANGUAGE,
+    header::CACHE_CONTROL,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::IF_MATCH,
+    header::IF_MODIFIED_SINCE,
+    header::IF_NONE_MATCH,
+    header::IF_RANGE,
+    header::IF_UNMODIFIED_SINCE,
+    header::PRAGMA,
+    header::RANGE,
+    header::USER_AGENT,
+    HeaderName::from_static("x-requested-with"),
+    HeaderName::from_static("x-csrf-token"),
+    HeaderName::from_static("x-xsrf-token"),
+];
+
+/// The head for the server: the listed lines, its own `Host`, `Referer` and `Origin`, and the panel
+/// session's cookies.
+///
+/// `home` is a page of the panel session, for a request without a usable `Referer`: a server with
+/// referrer checks on refuses those, and that our own page caused the request was checked at the edge.
+pub fn request_headers(
+    from: &HeaderMap,
+    addresses: &PanelAddresses,
+    home: &str,
+    cookies: Option<HeaderValue>,
+) -> HeaderMap {
+    let mut to = HeaderMap::with_capacity(16);
+    for name in &PASSES {
+        if let Some(value) = from.get(name) {
+            to.insert(name, value.clone());
+        }
+    }
+    let upstream = addresses.upstream();
+    let mut set = |name: HeaderName, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            to.insert(name, value);
+        }
+    };
+    set(header::HOST, format!("{}:{}", addresses.host, addresses.service.port()));
+    set(header::REFERER, format!("{upstream}{}", referer_path(from, addresses).unwrap_or(home)));
+    if from.contains_key(header::ORIGIN) {
+        set(header::ORIGIN, upstream);
+    }
+    if let Some(cookies) = cookies {
+        to.insert(header::COOKIE, cookies);
+    }
+    to
+}
+
+/// The path and query of a `Referer` on our own panel origin.
+fn referer_path<'h>(from: &'h HeaderMap, addresses: &PanelAddresses) -> Option<&'h str> {
+    let referer = from.get(header::REFERER)?.to_str().ok()?;
+    let path = referer.strip_prefix(&addresses.own()?.to_string())?;
+    (path.starts_with('/') && !path.starts_with(OURS)).then_some(path)
+}
+
+/// Our own pages on a panel origin: no server knows them.
+const OURS: &str = "/.panelgate/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::address::tests::addresses;
+
+    fn rewritten(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let from = lines.iter().map(|(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect();
+        request_headers(&from, &addresses(), "/cpsess1/", Some(HeaderValue::from_static("whostmgrsession=x")))
+    }
+
+    #[test]
+    fn nothing_of_the_browsers_identity_passes() {
+        let to = rewritten(&[
+            ("accept", "text/html"),
+            ("authorization", "Basic eA=="),
+            ("cookie", "whostmgrsession=forged"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-original-url", "/admin"),
+            ("x-http-method-override", "DELETE"),
+            ("forwarded", "for=1"),
+            ("connection", "x-secret"),
+            ("x_forwarded_for", "192.0.2.1"),
+            ("te", "trailers"),
+            ("expect", "100-continue"),
+        ]);
+        let names: Vec<_> = to.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["accept", "host", "referer", "cookie"]);
+        assert_eq!(to["cookie"], "whostmgrsession=x");
+        assert_eq!(to["host"], "web1.hosting.example:2087");
+    }
+
+    #[test]
+    fn referer_and_origin_are_the_servers_own() {
+        let own = "https://web1.connect.example.com:2087";
+        let to = rewritten(&[("referer", "https://web1.connect.example.com:2087/cpsess1/x?y"), ("origin", own)]);
+        assert_eq!(to["referer"], "https://web1.hosting.example:2087/cpsess1/x?y");
+        assert_eq!(to["origin"], "https://web1.hosting.example:2087");
+        for (referer, why) in [
+            ("https://web1.connect.example.com:2087/.panelgate/enter?code=x", "our own page"),
+            ("https://web1.connect.example.com:20870/x", "another port"),
+            ("https://connect.example.com/", "the console"),
+        ] {
+            let to = rewritten(&[("referer", referer)]);
+            assert_eq!(to["referer"], "https://web1.hosting.example:2087/cpsess1/", "{why}");
+            assert!(!to.contains_key("origin"));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The head that a browser sees.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::StatusCode;
+use http::header;
+use url::form_urlencoded;
+
+use crate::rewrite::address::Leads;
+use crate::rewrite::address::PanelAddresses;
+use crate::rewrite::security;
+
+/// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
+/// `Clear-Site-Data`, `Alt-Svc`, `NEL`, `Service-Worker-Allowed`, `WWW-Authenticate`, `Access-Control-*`,
+/// HSTS and framing headers, each of which reaches beyond the server's own pages.
+const PASSES: [HeaderName; 15] = [
+    header::ACCEPT_RANGES,
+    header::AGE,
+    header::ALLOW,
+    header::CACHE_CONTROL,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::DATE,
+    header::ETAG,
+    header::EXPIRES,
+    header::LAST_MODIFIED,
+    header::RETRY_AFTER,
+];
+
+/// Directives of a server's policy that reach beyond its page: framing is ours, and reports would carry
+/// addresses to a place of the server's choosing.
+const CSP_DROPPED: [&str; 4] = ["frame-ancestors", "report-uri", "report-to", "sandbox"];
+
+/// Why an answer cannot be made safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unsafe {
+    /// It redirects to something that is no web address.
+    #[error("the answer redirects to something that is no web address")]
+    Redirect,
+    /// It switches protocols without having been asked, or its status is none.
+    #[error("the answer's status has no place here")]
+    Status,
+    /// A header that decides the body's meaning comes twice.
+    #[error("the answer gives {0} twice")]
+    Twice(&'static str),
+}
+
+/// The head for the browser.
+///
+/// # Errors
+/// [`Unsafe`] when the answer cannot be shown safely.
+pub fn response_headers(
+    status: StatusCode,
+    from: &HeaderMap,
+    path: &str,
+    addresses: &PanelAddresses,
+) -> Result<HeaderMap, Unsafe> {
+    if !(200..=599).contains(&status.as_u16()) {
+        return Err(Unsafe::Status);
+    }
+    for name in ["content-type", "content-length", "content-encoding", "location"] {
+        if from.get_all(name).iter().count() > 1 {
+            return Err(Unsafe::Twice(name));
+        }
+    }
+    let mut to = HeaderMap::with_capacity(24);
+    // With both, the length is not the body's: the chunks decide (RFC 9112 section 6.3).
+    let chunked = from.contains_key(header::TRANSFER_ENCODING);
+    for name in PASSES.iter().filter(|name| !(chunked && **name == header::CONTENT_LENGTH)) {
+        for value in from.get_all(name) {
+            to.append(name, value.clone());
+        }
+    }
+    if !from.contains_key(header::CACHE_CONTROL) {
+        to.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
+    }
+    to.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
+    if let Some(location) = from.get(header::LOCATION) {
+        let location = location.to_str().map_err(|_| Unsafe::Redirect)?;
+        let address = ours(location, path, addresses).ok_or(Unsafe::Redirect)?;
+        to.insert(header::LOCATION, HeaderValue::from_str(&address).map_err(|_| Unsafe::Redirect)?);
+    }
+    if let Some(refresh) = from.get(header::REFRESH).and_then(|value| refreshed(value, path, addresses)) {
+        to.insert(header::REFRESH, refresh);
+    }
+    for policy in from.get_all(header::CONTENT_SECURITY_POLICY) {
+        if let Some(policy) = own_policy(policy) {
+            to.append(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    }
+    security::panel_headers(&mut to, &addresses.console);
+    Ok(to)
+}
+
+/// The address on our side. What leads away goes through a page of ours that says where to.
+fn ours(address: &str, path: &str, addresses: &PanelAddresses) -> Option<String> {
+    Some(match addresses.leads(path, address)? {
+        Leads::Here(path) => path,
+        Leads::Across(_, address) => address,
+        Leads::Away(url) => {
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("to", url.as_str()).finish();
+            format!("/.panelgate/leave?{query}")
+        }
+    })
+}
+
+/// `Refresh: 2; url=/x` with the address on our side; without one it only reloads.
+fn refreshed(value: &HeaderValue, path: &str, addresses: &PanelAddresses) -> Option<HeaderValue> {
+    let text = value.to_str().ok()?;
+    let (delay, rest) = text.split_once([';', ',']).unwrap_or((text, ""));
+    let delay: u32 = delay.trim().parse().ok()?;
+    let rest = rest.trim();
+    let address = match rest.split_once('=') {
+        Some((name, address)) if name.trim().eq_ignore_ascii_case("url") => Some(address),
+        _ if rest.is_empty() => None,
+        _ => Some(rest),
+    };
+    let line = match address {
+        None => delay.to_string(),
+        Some(address) => format!("{delay}; url={}", ours(address.trim_matches(['"', '\'', ' ']), path, addresses)?),
+    };
+    HeaderValue::from_str(&line).ok()
+}
+
+fn own_policy(policy: &HeaderValue) -> Option<HeaderValue> {
+    let text = policy.to_str().ok()?;
+    let kept: Vec<&str> = text
+        .split(';')
+        .map(str::trim)
+        .filter(|directive| {
+            let name = directive.split_ascii_whitespace().next().unwrap_or_default();
+            !name.is_empty() && !CSP_DROPPED.iter().any(|dropped| name.eq_ignore_ascii_case(dropped))
+        })
+        .collect();
+    (!kept.is_empty()).then(|| HeaderValue::from_str(&kept.join("; ")).ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rewrite::address::tests::addresses;
+
+    fn rewritten(status: u16, lines: &[(&'static str, &'static str)]) -> Result<HeaderMap, Unsafe> {
+        let mut from = HeaderMap::new();
+        for (name, value) in lines {
+            from.append(*name, HeaderValue::from_static(value));
+        }
+        response_headers(StatusCode::from_u16(status).unwrap(), &from, "/cpsess1/x", &addresses())
+    }
+
+    #[test]
+    fn a_server_cannot_reach_beyond_its_own_pages() {
+        let to = rewritten(
+            200,
+            &[
+                ("content-type", "text/html"),
+                ("set-cookie", "whostmgrsession=x"),
+                ("clear-site-data", "\"cookies\""),
+                ("x-frame-options", "SAMEORIGIN"),
+                ("strict-transport-security", "max-age=0"),
+                ("service-worker-allowed", "/"),
+                ("access-control-allow-origin", "*"),
+                ("www-authenticate", "Basic"),
+                ("alt-svc", "h3=\":443\""),
+                ("nel", "{}"),
+                ("connection", "close"),
+                ("server", "cpsrvd"),
+                ("x-accel-redirect", "/etc"),
+                ("permissions-policy", "camera=*"),
+            ],
+        )
+        .unwrap();
+        let mut names: Vec<_> = to.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "cache-control",
+                "content-security-policy",
+                "content-type",
+                "cross-origin-opener-policy",
+                "cross-origin-resource-policy",
+                "origin-agent-cluster",
+                "permissions-policy",
+                "referrer-policy",
+                "strict-transport-security",
+                "vary",
+                "x-content-type-options",
+            ]
+        );
+        assert!(to["permissions-policy"].to_str().unwrap().contains("camera=()"));
+        assert_eq!(to["cache-control"], "no-store, private");
+    }
+
+    #[test]
+    fn framing_is_ours_and_a_servers_policy_only_adds() {
+        let to =
+            rewritten(200, &[("content-security-policy", "default-src 'self'; frame-ancestors 'none'; Report-URI /x")]);
+        let to = to.unwrap();
+        let policies: Vec<_> = to.get_all("content-security-policy").iter().collect();
+        assert_eq!(policies, ["default-src 'self'", "frame-ancestors 'self' https://connect.example.com"]);
+        let to = rewritten(200, &[("content-security-policy", "frame-ancestors 'none'")]).unwrap();
+        assert_eq!(to.get_all("content-security-policy").iter().count(), 1);
+    }
+
+    #[test]
+    fn redirects_stay_on_our_side() {
+        let location =
+            |address| rewritten(307, &[("location", address)]).map(|to| to["location"].to_str().unwrap().to_owned());
+        assert_eq!(location("/cpsess1/"), Ok("/cpsess1/".into()));
+        assert_eq!(location("https://web1.hosting.example:2087/y"), Ok("/y".into()));
+        assert_eq!(
+            location("https://web1.hosting.example:2083/y"),
+            Ok("https://web1.connect.example.com:2083/y".into())
+        );
+        assert_eq!(
+            location("https://evil.example/?a=b"),
+            Ok("/.panelgate/leave?to=https%3A%2F%2Fevil.example%2F%3Fa%3Db".into())
+        );
+        assert_eq!(location("javascript:alert(1)"), Err(Unsafe::Redirect));
+        let refresh = |value| {
+            rewritten(200, &[("refresh", value)]).unwrap().get("refresh").map(|v| v.to_str().unwrap().to_owned())
+        };
+        assert_eq!(refresh("2;URL=https://web1.hosting.example:2087/y").as_deref(), Some("2; url=/y"));
+        assert_eq!(refresh("5").as_deref(), Some("5"));
+        assert_eq!(refresh("0; url=javascript:x"), None);
+    }
+
+    #[test]
+    fn what_has_two_meanings_is_withheld() {
+        assert_eq!(rewritten(101, &[]), Err(Unsafe::Status));
+        assert_eq!(rewritten(999, &[]), Err(Unsafe::Status));
+        assert_eq!(
+            rewritten(200, &[("content-type", "a/b"), ("content-type", "c/d")]),
+            Err(Unsafe::Twice("content-type"))
+        );
+        let to = rewritten(200, &[("content-length", "5"), ("transfer-encoding", "chunked")]).unwrap();
+        assert!(!to.contains_key("content-length"));
+    }
+}

@@ -1,0 +1,140 @@
+//! One live session.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+
+use aws_lc_rs::digest;
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use crate::identity::Principal;
+use crate::identity::PrincipalRecord;
+use crate::model::Timestamp;
+use crate::session::sessions::Lifetimes;
+use crate::store::Key;
+
+/// A session's id: the SHA-256 of its cookie. It gives no access.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SessionId(pub(super) Key);
+
+impl SessionId {
+    /// The mark of the session in logs and audit events.
+    pub fn tag(self) -> SessionTag {
+        let mut out = [0; 4];
+        for (slot, byte) in out.iter_mut().zip(digest::digest(&digest::SHA256, &self.0).as_ref()) {
+            *slot = *byte;
+        }
+        SessionTag(out)
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SessionId({})", self.tag())
+    }
+}
+
+/// Eight hexadecimal digits that stand for a session and open nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionTag([u8; 4]);
+
+impl fmt::Display for SessionTag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", u32::from_be_bytes(self.0))
+    }
+}
+
+/// A session as it lies sealed in the store.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SessionRecord {
+    pub(super) principal: PrincipalRecord,
+    pub(super) created_at: Timestamp,
+    id_token_hint: String,
+}
+
+impl SessionRecord {
+    pub(super) fn new(principal: &Principal, created_at: Timestamp, id_token_hint: &SecretString) -> Self {
+        Self {
+            principal: principal.record().clone(),
+            created_at,
+            id_token_hint: id_token_hint.expose_secret().to_owned(),
+        }
+    }
+
+    pub(super) fn into_id_token_hint(self) -> SecretString {
+        self.id_token_hint.into()
+    }
+}
+
+/// A live session. Shared by the requests under it.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    principal: Principal,
+    created_at: Timestamp,
+    seen_at: AtomicU64,
+    written_until: AtomicU64,
+    ended: CancellationToken,
+}
+
+impl Session {
+    pub(super) fn new(id: SessionId, principal: Principal, created_at: Timestamp, now: Timestamp) -> Self {
+        Self {
+            id,
+            principal,
+            created_at,
+            seen_at: AtomicU64::new(now.0),
+            written_until: AtomicU64::new(0),
+            ended: CancellationToken::new(),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Who it belongs to.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// When it began.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// Cancelled when the session ends, for whatever reason.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.ended
+    }
+
+    /// Whether it may still be used.
+    pub(super) fn is_live(&self, now: Timestamp, lifetimes: Lifetimes) -> bool {
+        !self.ended.is_cancelled() && now < self.expires_at(lifetimes)
+    }
+
+    /// Its end if nothing more is done in it.
+    pub(super) fn expires_at(&self, lifetimes: Lifetimes) -> Timestamp {
+        let idle = Timestamp(self.seen_at.load(Ordering::Relaxed)).plus(lifetimes.idle);
+        idle.min(self.created_at.plus(lifetimes.absolute))
+    }
+
+    /// Notes that it is in use. Gives the new end if the store should learn of it: about ten times per
+    /// idle lifetime, so that a restart finds the session and the store is left alone otherwise.
+    pub(super) fn touch(&self, now: Timestamp, lifetimes: Lifetimes) -> Option<Timestamp> {
+        self.seen_at.fetch_max(now.0, Ordering::Relaxed);
+        let until = self.expires_at(lifetimes);
+        let written = Timestamp(self.written_until.load(Ordering::Relaxed));
+        let due = until.since(written) > lifetimes.idle / 10;
+        due.then(|| {
+            self.written_until.store(until.0, Ordering::Relaxed);
+            until
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! The server key's file.
+
+use std::fs;
+use std::fs::OpenOptions;
+use std::io;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use aws_lc_rs::rand::SecureRandom;
+
+use crate::store::seal::ServerKey;
+
+/// Why the server key cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file cannot be read or made.
+    #[error("cannot read or create the server key at {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not 32 bytes long.
+    #[error("the server key at {} is not 32 bytes long", .0.display())]
+    Length(PathBuf),
+    /// The random source failed.
+    #[error("no random numbers for a server key")]
+    Random,
+}
+
+/// Reads the key, or makes a new one readable by its owner only.
+pub fn read_or_create(path: &Path, random: &dyn SecureRandom) -> Result<ServerKey, KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    match fs::read(path) {
+        Ok(bytes) => {
+            let bytes = bytes.try_into().map_err(|_| KeyFileError::Length(path.to_owned()))?;
+            Ok(ServerKey::new(bytes))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut bytes = [0; 32];
+            random.fill(&mut bytes).map_err(|_| KeyFileError::Random)?;
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+            file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)?;
+            Ok(ServerKey::new(bytes))
+        }
+        Err(error) => Err(io(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use aws_lc_rs::rand::SystemRandom;
+
+    use super::*;
+
+    #[test]
+    fn the_key_is_made_once_and_for_the_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.key");
+        read_or_create(&path, &SystemRandom::new()).unwrap();
+        let first = fs::read(&path).unwrap();
+        read_or_create(&path, &SystemRandom::new()).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), first);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        fs::write(&path, b"short").unwrap();
+        assert!(matches!(read_or_create(&path, &SystemRandom::new()), Err(KeyFileError::Length(_))));
+    }
+}

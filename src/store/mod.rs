@@ -1,0 +1,21 @@
+//! Durable, shared state: records that are sealed before they get here.
+//!
+//! One node keeps them in SQLite. The room knows keys, owners, expiry and bytes; what a record means is
+//! the business of the room that sealed it.
+
+mod key_file;
+mod records;
+mod seal;
+
+pub use key_file::KeyFileError;
+pub use key_file::read_or_create;
+pub use records::Key;
+pub use records::Record;
+pub use records::Store;
+pub use records::StoreError;
+pub use seal::Purpose;
+pub use seal::SealError;
+pub use seal::ServerKey;
+pub use seal::Unsealed;
+pub use seal::open;
+pub use seal::seal;

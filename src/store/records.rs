@@ -1,0 +1,309 @@
+//! The embedded store: SQLite, one file, nothing else to run.
+//!
+//! It knows keys, owners, expiry and sealed bytes, and not what they mean. Every write is on disk before
+//! the call returns (`synchronous = FULL`), so what was acknowledged survives a crash.
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::SqliteSynchronous;
+
+use crate::model::Timestamp;
+use crate::store::seal::Purpose;
+
+/// The key of a record: the SHA-256 of the token that opens it.
+pub type Key = [u8; 32];
+
+/// How long a write waits for another one before it fails.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Connections to the file. SQLite has one writer at a time, the rest read beside it.
+const CONNECTIONS: u32 = 4;
+
+/// The steps from an empty file to today's layout. Only ever appended to.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE records (
+        purpose TEXT NOT NULL,
+        key BLOB NOT NULL,
+        owner BLOB,
+        expires_at INTEGER NOT NULL,
+        sealed BLOB NOT NULL,
+        PRIMARY KEY (purpose, key)
+    ) WITHOUT ROWID;
+    CREATE INDEX records_by_owner ON records (owner) WHERE owner IS NOT NULL;
+    CREATE INDEX records_by_expiry ON records (expires_at);
+"];
+
+/// A sealed record with what must be known of it without opening it.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// By what it is found.
+    pub key: Key,
+    /// The record that it ends with: a panel entry's session.
+    pub owner: Option<Key>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// The sealed bytes.
+    pub sealed: Vec<u8>,
+}
+
+/// Why the store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened.
+    #[error("cannot open the store at {}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The file was written by a newer Panelgate.
+    #[error("the store has layout {found}, this version knows up to {known}")]
+    Newer {
+        /// The layout in the file.
+        found: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
+    /// A statement failed.
+    #[error("the store did not answer")]
+    Query(#[source] sqlx::Error),
+    /// There are as many records of this purpose as the limit allows.
+    #[error("the store holds as many {} records as it may", .0.as_str())]
+    Full(Purpose),
+}
+
+/// The store.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the file, creating it and bringing its layout up to date where needed.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY);
+        let opened = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await;
+        let pool = opened.map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        migrate(&pool).await?;
+        Ok(Self { pool })
+    }
+
+    /// Writes a record, replacing one with the same purpose and key.
+    pub async fn put(&self, record: &Record) -> Result<(), StoreError> {
+        sqlx::query("INSERT OR REPLACE INTO records (purpose, key, owner, expires_at, sealed) VALUES (?, ?, ?, ?, ?)")
+            .bind(record.purpose.as_str())
+            .bind(record.key.as_slice())
+            .bind(record.owner.as_ref().map(<[u8; 32]>::as_slice))
+            .bind(millis(record.expires_at))
+            .bind(record.sealed.as_slice())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(())
+    }
+
+    /// Writes a record unless `limit` unexpired ones of its purpose are there already.
+    pub async fn put_bounded(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
+        let written = sqlx::query(
+            "INSERT OR REPLACE INTO records (purpose, key, owner, expires_at, sealed) SELECT ?1, ?2, ?3, ?4, ?5 \
+             WHERE (SELECT count(*) FROM records WHERE purpose = ?1 AND expires_at > ?6) < ?7",
+        )
+        .bind(record.purpose.as_str())
+        .bind(record.key.as_slice())
+        .bind(record.owner.as_ref().map(<[u8; 32]>::as_slice))
+        .bind(millis(record.expires_at))
+        .bind(record.sealed.as_slice())
+        .bind(millis(now))
+        .bind(i64::from(limit))
+        .execute(&self.pool)
+        .await
+        .map_err(StoreError::Query)?;
+        if written.rows_affected() == 0 { Err(StoreError::Full(record.purpose)) } else { Ok(()) }
+    }
+
+    /// The record, unless it has expired.
+    pub async fn get(&self, purpose: Purpose, key: &Key, now: Timestamp) -> Result<Option<Record>, StoreError> {
+        let row = sqlx::query(
+            "SELECT owner, expires_at, sealed FROM records WHERE purpose = ? AND key = ? AND expires_at > ?",
+        )
+        .bind(purpose.as_str())
+        .bind(key.as_slice())
+        .bind(millis(now))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(StoreError::Query)?;
+        row.map(|row| record(purpose, key, &row)).transpose()
+    }
+
+    /// Removes the record and gives it, unless it has expired: of many callers, one gets it.
+    pub async fn take(&self, purpose: Purpose, key: &Key, now: Timestamp) -> Result<Option<Record>, StoreError> {
+        let row = sqlx::query(
+            "DELETE FROM records WHERE purpose = ? AND key = ? AND expires_at > ? RETURNING owner, expires_at, sealed",
+        )
+        .bind(purpose.as_str())
+        .bind(key.as_slice())
+        .bind(millis(now))
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(StoreError::Query)?;
+        row.map(|row| record(purpose, key, &row)).transpose()
+    }
+
+    /// Moves a record's end; says whether it was still there.
+    pub async fn extend(&self, purpose: Purpose, key: &Key, expires_at: Timestamp) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE records SET expires_at = ? WHERE purpose = ? AND key = ?")
+            .bind(millis(expires_at))
+            .bind(purpose.as_str())
+            .bind(key.as_slice())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Removes a record and everything that it owns.
+    pub async fn remove_with_owned(&self, purpose: Purpose, key: &Key) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM records WHERE (purpose = ?1 AND key = ?2) OR owner = ?2")
+            .bind(purpose.as_str())
+            .bind(key.as_slice())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(())
+    }
+
+    /// Deletes what has expired; says how much.
+    pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query("DELETE FROM records WHERE expires_at <= ?")
+            .bind(millis(now))
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(done.rows_affected())
+    }
+
+    /// Closes the file.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::Query)?;
+    let found: i64 =
+        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(StoreError::Query)?;
+    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    let done = usize::try_from(found).unwrap_or_default();
+    for step in MIGRATIONS.iter().skip(done) {
+        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(StoreError::Query)?;
+    }
+    // PRAGMA takes no parameters; the number is the length of a constant.
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {known}")))
+        .execute(&mut *transaction)
+        .await
+        .map_err(StoreError::Query)?;
+    transaction.commit().await.map_err(StoreError::Query)
+}
+
+fn record(purpose: Purpose, key: &Key, row: &SqliteRow) -> Result<Record, StoreError> {
+    let owner: Option<Vec<u8>> = row.try_get("owner").map_err(StoreError::Query)?;
+    let expires_at: i64 = row.try_get("expires_at").map_err(StoreError::Query)?;
+    Ok(Record {
+        purpose,
+        key: *key,
+        owner: owner.and_then(|bytes| bytes.try_into().ok()),
+        expires_at: Timestamp(u64::try_from(expires_at).unwrap_or_default()),
+        sealed: row.try_get("sealed").map_err(StoreError::Query)?,
+    })
+}
+
+fn millis(moment: Timestamp) -> i64 {
+    i64::try_from(moment.0).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn a_record(key: u8, owner: Option<Key>, expires_at: u64) -> Record {
+        Record {
+            purpose: Purpose::Session,
+            key: [key; 32],
+            owner,
+            expires_at: Timestamp(expires_at),
+            sealed: vec![key; 3],
+        }
+    }
+
+    async fn store() -> (Store, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        (Store::open(&folder.path().join("panelgate.db")).await.unwrap(), folder)
+    }
+
+    #[tokio::test]
+    async fn a_record_is_there_until_it_expires_or_is_taken() {
+        let (store, _folder) = store().await;
+        store.put(&a_record(1, None, 100)).await.unwrap();
+        assert!(store.get(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().is_some());
+        assert!(store.get(Purpose::Session, &[1; 32], Timestamp(100)).await.unwrap().is_none());
+        assert!(store.get(Purpose::Handoff, &[1; 32], Timestamp(99)).await.unwrap().is_none());
+        assert_eq!(store.take(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().unwrap().sealed, [1, 1, 1]);
+        assert!(store.take(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_session_takes_along_what_it_owns() {
+        let (store, _folder) = store().await;
+        store.put(&a_record(1, None, 100)).await.unwrap();
+        store.put(&a_record(2, Some([1; 32]), 100)).await.unwrap();
+        store.put(&a_record(3, None, 100)).await.unwrap();
+        store.remove_with_owned(Purpose::Session, &[1; 32]).await.unwrap();
+        for (key, there) in [(1, false), (2, false), (3, true)] {
+            let found = store.get(Purpose::Session, &[key; 32], Timestamp(0)).await.unwrap();
+            assert_eq!(found.is_some(), there, "{key}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bound_counts_what_has_not_expired() {
+        let (store, _folder) = store().await;
+        store.put_bounded(&a_record(1, None, 10), 1, Timestamp(0)).await.unwrap();
+        let full = store.put_bounded(&a_record(2, None, 100), 1, Timestamp(5)).await;
+        assert!(matches!(full, Err(StoreError::Full(Purpose::Session))));
+        store.put_bounded(&a_record(2, None, 100), 1, Timestamp(10)).await.unwrap();
+        assert_eq!(store.sweep(Timestamp(10)).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_there_after_reopening_and_a_newer_file_is_refused() {
+        let (store, folder) = store().await;
+        let path = folder.path().join("panelgate.db");
+        store.put(&a_record(1, None, 100)).await.unwrap();
+        drop(store);
+        let store = Store::open(&path).await.unwrap();
+        assert!(store.extend(Purpose::Session, &[1; 32], Timestamp(200)).await.unwrap());
+        assert!(!store.extend(Purpose::Session, &[2; 32], Timestamp(200)).await.unwrap());
+        sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.pool).await.unwrap();
+        store.close().await;
+        assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { found: 99, .. })));
+    }
+}

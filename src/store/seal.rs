@@ -1,0 +1,177 @@
+//! Sealing: a record is readable only with the browser's token and the server's key together.
+//!
+//! Each record has a key of its own, derived with HKDF-SHA-256 (RFC 5869) from the token that only the
+//! browser holds, salted with the server's key; the cipher is AES-256-GCM with a random nonce. A dump
+//! of the store without the cookies, or the cookies' hashes without the server's key, opens nothing.
+//! What the record is about ([`Purpose`] and its lookup key) is authenticated with it, so a record that
+//! was moved or renamed does not open.
+
+use std::fmt;
+
+use aws_lc_rs::aead;
+use aws_lc_rs::aead::Aad;
+use aws_lc_rs::aead::RandomizedNonceKey;
+use aws_lc_rs::hkdf;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroize;
+
+use crate::model::Token256;
+
+/// The server's own half of every sealing key: 32 random bytes.
+#[derive(Clone)]
+pub struct ServerKey([u8; 32]);
+
+impl ServerKey {
+    /// Takes the bytes of the key.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Drop for ServerKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerKey([redacted])")
+    }
+}
+
+/// What a sealed record is for. Records of one purpose never open as another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// A sign-in that waits for its callback.
+    PendingLogin,
+    /// A person's session.
+    Session,
+    /// A browser's entry to a panel origin.
+    PanelEntry,
+    /// A hand-off code on its way from the console to a panel origin.
+    Handoff,
+}
+
+impl Purpose {
+    /// The name in the store and in the key derivation. Changing one invalidates stored records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::PendingLogin => "pending-login",
+            Self::Session => "session",
+            Self::PanelEntry => "panel-entry",
+            Self::Handoff => "handoff",
+        }
+    }
+}
+
+/// A value that came out of a sealed record: the proof that we put it there.
+#[derive(Debug)]
+pub struct Unsealed<T>(T);
+
+impl<T> Unsealed<T> {
+    /// The value.
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+
+    /// Something read off the value, without the proof.
+    pub fn look<U>(&self, read: impl FnOnce(&T) -> U) -> U {
+        read(&self.0)
+    }
+
+    /// A part of the value, with the same proof.
+    pub fn map<U>(self, part: impl FnOnce(T) -> U) -> Unsealed<U> {
+        Unsealed(part(self.0))
+    }
+}
+
+/// Why a record could not be sealed or opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// The value cannot be written as JSON.
+    #[error("cannot write the record")]
+    Write(#[source] serde_json::Error),
+    /// The record does not open: another token, another server key, or it was changed.
+    #[error("the record does not open with this key")]
+    Closed,
+    /// It opened, and does not hold what this version expects.
+    #[error("cannot read the record")]
+    Read(#[source] serde_json::Error),
+}
+
+/// Seals a value for the holder of `token`.
+pub fn seal<T: Serialize>(
+    server: &ServerKey,
+    token: &Token256,
+    purpose: Purpose,
+    value: &T,
+) -> Result<Vec<u8>, SealError> {
+    let mut sealed = serde_json::to_vec(value).map_err(SealError::Write)?;
+    let key = record_key(server, token, purpose)?;
+    let nonce = key.seal_in_place_append_tag(associated(token, purpose), &mut sealed).map_err(|_| SealError::Closed)?;
+    sealed.extend_from_slice(nonce.as_ref());
+    Ok(sealed)
+}
+
+/// Opens what [`seal`] made, for the same token and purpose.
+pub fn open<T: DeserializeOwned>(
+    server: &ServerKey,
+    token: &Token256,
+    purpose: Purpose,
+    mut sealed: Vec<u8>,
+) -> Result<Unsealed<T>, SealError> {
+    let at = sealed.len().checked_sub(aead::NONCE_LEN).ok_or(SealError::Closed)?;
+    let nonce = aead::Nonce::try_assume_unique_for_key(&sealed.split_off(at)).map_err(|_| SealError::Closed)?;
+    let key = record_key(server, token, purpose)?;
+    let plain = key.open_in_place(nonce, associated(token, purpose), &mut sealed).map_err(|_| SealError::Closed)?;
+    let value = serde_json::from_slice(plain).map_err(SealError::Read);
+    plain.zeroize();
+    value.map(Unsealed)
+}
+
+fn associated(token: &Token256, purpose: Purpose) -> Aad<Vec<u8>> {
+    Aad::from([purpose.as_str().as_bytes(), b"\0", &token.digest()].concat())
+}
+
+fn record_key(server: &ServerKey, token: &Token256, purpose: Purpose) -> Result<RandomizedNonceKey, SealError> {
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &server.0).extract(token.expose_bytes());
+    let info = [b"panelgate/record/v1/".as_slice(), purpose.as_str().as_bytes()];
+    let mut bytes = [0; 32];
+    prk.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut bytes)).map_err(|_| SealError::Closed)?;
+    let key = RandomizedNonceKey::new(&aead::AES_256_GCM, &bytes).map_err(|_| SealError::Closed);
+    bytes.zeroize();
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+
+    use super::*;
+
+    fn token() -> Token256 {
+        Token256::random(&SystemRandom::new()).unwrap()
+    }
+
+    #[test]
+    fn a_record_opens_only_with_both_keys_and_its_purpose() {
+        let (server, mine) = (ServerKey::new([7; 32]), token());
+        let sealed = seal(&server, &mine, Purpose::Session, &"secret words").unwrap();
+        assert!(!sealed.windows(6).any(|w| w == b"secret"));
+        let opened = |server: &ServerKey, token: &Token256, purpose, bytes: &[u8]| {
+            open::<String>(server, token, purpose, bytes.to_vec()).map(Unsealed::into_inner).ok()
+        };
+        assert_eq!(opened(&server, &mine, Purpose::Session, &sealed).unwrap(), "secret words");
+        assert_eq!(opened(&ServerKey::new([8; 32]), &mine, Purpose::Session, &sealed), None);
+        assert_eq!(opened(&server, &token(), Purpose::Session, &sealed), None);
+        assert_eq!(opened(&server, &mine, Purpose::Handoff, &sealed), None);
+        for place in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert_eq!(opened(&server, &mine, Purpose::Session, &changed), None);
+        }
+        assert_eq!(opened(&server, &mine, Purpose::Session, b"short"), None);
+    }
+}

@@ -1,0 +1,190 @@
+//! Clients: pools of connections to one service of one server.
+
+use std::error::Error;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use http_body_util::BodyExt as _;
+use http_body_util::Empty;
+use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioTimer;
+use rustls::ClientConfig;
+
+use crate::model::Host;
+use crate::model::Server;
+use crate::model::ServerId;
+use crate::model::Service;
+use crate::upstream::connect::ConnectError;
+use crate::upstream::connect::Connector;
+use crate::upstream::trust;
+use crate::upstream::trust::TrustError;
+
+/// Any error, on its way through a body.
+pub type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A message body that is passed on as it comes.
+pub type Body = UnsyncBoxBody<Bytes, BoxError>;
+
+/// No body.
+pub fn empty() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that is there as a whole.
+pub fn full(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// An idle connection is kept this long: below the keep-alive of any server we know of, so that a
+/// request seldom meets a connection that is being closed.
+const POOL_IDLE: Duration = Duration::from_secs(5);
+
+/// Header lines that an answer may have. Panels send up to a few dozen.
+const ANSWER_HEADERS: usize = 256;
+
+/// Buffer for an answer's head and body pieces, in bytes.
+const BUFFER: usize = 128 * 1024;
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct UpstreamLimits {
+    /// From the first packet to the end of the TLS handshake.
+    pub connect: Duration,
+    /// From the end of the request's head to the head of the answer.
+    pub response: Duration,
+}
+
+/// One server: where it is and how it proves itself.
+#[derive(Clone)]
+pub struct Upstream {
+    id: ServerId,
+    host: Host,
+    address: Option<IpAddr>,
+    tls: Arc<ClientConfig>,
+    limits: UpstreamLimits,
+}
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// There is no connection.
+    #[error("cannot connect to the server")]
+    Connect(#[source] ConnectError),
+    /// The server did not answer in time.
+    #[error("no answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The connection broke, or what came over it is not HTTP.
+    #[error("the exchange with the server failed")]
+    Exchange(#[source] legacy::Error),
+}
+
+impl Upstream {
+    /// Reads what the server's entry refers to and prepares TLS.
+    pub fn new(server: &Server, limits: UpstreamLimits) -> Result<Self, TrustError> {
+        let tls = Arc::new(trust::client_config(&server.trust)?);
+        Ok(Self { id: server.id.clone(), host: server.host.clone(), address: server.address, tls, limits })
+    }
+
+    /// The server's short name.
+    pub fn id(&self) -> &ServerId {
+        &self.id
+    }
+
+    /// The server's own host name.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Host and port of a service as cpsrvd itself writes them.
+    pub fn authority(&self, service: Service) -> String {
+        format!("{}:{}", self.host, service.port())
+    }
+
+    /// How long things may take.
+    pub fn limits(&self) -> UpstreamLimits {
+        self.limits
+    }
+
+    /// A new client with a pool of its own.
+    pub fn client(&self, service: Service) -> Client {
+        let connector = Connector {
+            host: self.host.clone(),
+            address: self.address,
+            port: service.port(),
+            tls: Arc::clone(&self.tls),
+            timeout: self.limits.connect,
+        };
+        let inner = legacy::Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE)
+            .http1_max_headers(ANSWER_HEADERS)
+            .http1_max_buf_size(BUFFER)
+            // A request that might have been executed is never sent twice behind our back.
+            .retry_canceled_requests(false)
+            .set_host(false)
+            .build(connector);
+        Client { inner, authority: self.authority(service), response: self.limits.response }
+    }
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("id", &self.id).field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// A pool of connections to one service of one server.
+#[derive(Clone)]
+pub struct Client {
+    inner: legacy::Client<Connector, Body>,
+    authority: String,
+    response: Duration,
+}
+
+impl Client {
+    /// Host and port that requests are for.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Sends one request and waits for the head of the answer.
+    ///
+    /// The request's URI must be absolute, with [`Client::authority`] as its authority.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
+        match tokio::time::timeout(self.response, self.inner.request(request)).await {
+            Err(_) => Err(SendError::TimedOut(self.response)),
+            Ok(Err(error)) => Err(send_error(error)),
+            Ok(Ok(response)) => Ok(response),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("authority", &self.authority).finish_non_exhaustive()
+    }
+}
+
+fn send_error(error: legacy::Error) -> SendError {
+    if !error.is_connect() {
+        return SendError::Exchange(error);
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(found) = inner.downcast_ref::<ConnectError>() {
+            return SendError::Connect(found.copy());
+        }
+        cause = inner.source();
+    }
+    SendError::Exchange(error)
+}

@@ -1,0 +1,179 @@
+//! One TCP and TLS connection to one place.
+
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::Uri;
+use hyper::rt::ReadBufCursor;
+use hyper_util::client::legacy::connect::Connected;
+use hyper_util::client::legacy::connect::Connection;
+use hyper_util::rt::TokioIo;
+use rustls::CertificateError;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::model::Host;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The host name has no address.
+    #[error("the host name does not resolve")]
+    Resolve(#[source] io::Error),
+    /// Nothing listens there, or a firewall says no.
+    #[error("the connection was refused")]
+    Refused(#[source] io::Error),
+    /// No answer in time, from the network or in the TLS handshake.
+    #[error("no connection within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The key is none of the pinned ones.
+    #[error("the certificate's key is none of the pinned ones")]
+    PinMismatch,
+    /// The certificate does not prove the server's name.
+    #[error("the certificate is not trusted")]
+    Certificate(#[source] rustls::Error),
+    /// The TLS handshake failed for another reason than the certificate.
+    #[error("the TLS handshake failed")]
+    Handshake(#[source] io::Error),
+}
+
+impl ConnectError {
+    /// The same error again: the HTTP client keeps the original inside its own.
+    pub(super) fn copy(&self) -> Self {
+        let io = |error: &io::Error| match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        match self {
+            Self::Resolve(error) => Self::Resolve(io(error)),
+            Self::Refused(error) => Self::Refused(io(error)),
+            Self::TimedOut(after) => Self::TimedOut(*after),
+            Self::PinMismatch => Self::PinMismatch,
+            Self::Certificate(error) => Self::Certificate(error.clone()),
+            Self::Handshake(error) => Self::Handshake(io(error)),
+        }
+    }
+}
+
+/// Connects to one server's service, always the same one.
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub(super) host: Host,
+    pub(super) address: Option<IpAddr>,
+    pub(super) port: u16,
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) timeout: Duration,
+}
+
+impl Connector {
+    async fn connect(self) -> Result<Stream, ConnectError> {
+        let timeout = self.timeout;
+        let connecting = async {
+            let tcp = TcpStream::connect(&*self.addresses().await?).await.map_err(ConnectError::Refused)?;
+            // Small requests and terminals suffer from Nagle's algorithm.
+            tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
+            let name = match &self.host {
+                Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| ConnectError::PinMismatch)?,
+                Host::Ip(ip) => ServerName::from(*ip),
+            };
+            let tls = TlsConnector::from(self.tls).connect(name, tcp).await.map_err(tls_error)?;
+            Ok(Stream(TokioIo::new(tls)))
+        };
+        tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::TimedOut(timeout)))
+    }
+
+    async fn addresses(&self) -> Result<Vec<SocketAddr>, ConnectError> {
+        if let Some(ip) = self.address {
+            return Ok(vec![SocketAddr::new(ip, self.port)]);
+        }
+        match &self.host {
+            Host::Ip(ip) => Ok(vec![SocketAddr::new(*ip, self.port)]),
+            // RFC 6761 section 6.3: names below localhost are loopback, whatever a resolver says.
+            Host::Name(_) if self.host.is_localhost() => {
+                Ok(vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), self.port)])
+            }
+            Host::Name(name) => {
+                let found = tokio::net::lookup_host((&**name, self.port)).await.map_err(ConnectError::Resolve)?;
+                Ok(found.collect())
+            }
+        }
+    }
+}
+
+fn tls_error(error: io::Error) -> ConnectError {
+    let cause = error.get_ref().and_then(|e| e.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(reason)) = cause else {
+        return ConnectError::Handshake(error);
+    };
+    if *reason == CertificateError::ApplicationVerificationFailure {
+        return ConnectError::PinMismatch;
+    }
+    ConnectError::Certificate(rustls::Error::InvalidCertificate(reason.clone()))
+}
+
+/// A TLS stream as the HTTP client wants it.
+pub(super) struct Stream(TokioIo<TlsStream<TcpStream>>);
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
+}
+
+impl hyper::rt::Read for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl hyper::rt::Write for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = Stream;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// The URI is not asked: a connector leads to one place.
+    fn call(&mut self, _: Uri) -> Self::Future {
+        Box::pin(self.clone().connect())
+    }
+}

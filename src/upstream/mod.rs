@@ -1,0 +1,21 @@
+//! A verified connection to one server, and nothing about what is said over it.
+//!
+//! One [`Upstream`] per server of the directory: where it is, what its certificate must be, how long
+//! things may take. It makes [`Client`]s; each has a pool of connections of its own, so that two panel
+//! sessions never share one.
+
+mod client;
+mod connect;
+mod trust;
+
+pub use client::Body;
+pub use client::BoxError;
+pub use client::Client;
+pub use client::SendError;
+pub use client::Upstream;
+pub use client::UpstreamLimits;
+pub use client::empty;
+pub use client::full;
+pub use connect::ConnectError;
+pub use trust::TrustError;
+pub use trust::client_config;

@@ -1,0 +1,337 @@
+//! Decisions of policy: golden tables, every question to a small directory, and random directories.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "policy/build.rs"]
+mod build;
+#[path = "policy/naive.rs"]
+mod naive;
+
+use std::fmt::Write as _;
+
+use panelgate::model::Access;
+use panelgate::model::Directory;
+use panelgate::model::IdpGroup;
+use panelgate::model::Rule;
+use panelgate::model::Service;
+use panelgate::policy::AccessRequest;
+use panelgate::policy::Decision;
+use panelgate::policy::Policy;
+use panelgate::policy::Reason;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::sample::subsequence;
+
+use build::ask;
+use build::directory;
+use build::groups;
+use build::role_group;
+use build::rule;
+use build::server;
+use build::unrestricted;
+
+/// One line per person and server: what WHM as root is answered.
+fn table(directory: Directory, people: &[(&str, &[&str])], servers: &[&str]) -> String {
+    let policy = Policy::new(directory.into());
+    let mut table = String::new();
+    for (person, of) in people {
+        for server in servers {
+            let answer = match policy.decide(&groups(of), &ask(server, Service::Whostmgrd, "root")) {
+                Decision::Allowed(source) => format!("allowed by {source}"),
+                Decision::Denied(reason) => format!("denied {reason}"),
+            };
+            writeln!(table, "{person:<8} {server:<8} {answer}").unwrap();
+        }
+    }
+    table
+}
+
+/// The example of WHMCS's documentation of server access: role group 1 may open servers 1 and 3,
+/// role group 2 only server 2.
+fn documented() -> Directory {
+    directory(
+        vec![
+            server("server1", Access::Restricted, 1),
+            server("server2", Access::Restricted, 2),
+            server("server3", Access::Restricted, 3),
+        ],
+        vec![role_group("Role Group 1", &["idp-1"], true), role_group("Role Group 2", &["idp-2"], true)],
+        vec![
+            rule("Role Group 1", &["server1", "server3"], &[Service::Whostmgrd], "root", 10),
+            rule("Role Group 2", &["server2"], &[Service::Whostmgrd], "root", 11),
+        ],
+    )
+}
+
+#[test]
+fn the_documented_example() {
+    let people: &[(&str, &[&str])] =
+        &[("ann", &["idp-1"]), ("ben", &["idp-2"]), ("both", &["idp-1", "idp-2"]), ("nobody", &[])];
+    insta::assert_snapshot!(table(documented(), people, &["server1", "server2", "server3", "server4"]), @r"
+    ann      server1  allowed by directory.toml:10
+    ann      server2  denied no_rule_for_server
+    ann      server3  allowed by directory.toml:10
+    ann      server4  denied unknown_server
+    ben      server1  denied no_rule_for_server
+    ben      server2  allowed by directory.toml:11
+    ben      server3  denied no_rule_for_server
+    ben      server4  denied unknown_server
+    both     server1  allowed by directory.toml:10
+    both     server2  allowed by directory.toml:11
+    both     server3  allowed by directory.toml:10
+    both     server4  denied unknown_server
+    nobody   server1  denied no_role_group
+    nobody   server2  denied no_role_group
+    nobody   server3  denied no_role_group
+    nobody   server4  denied no_role_group
+    ");
+}
+
+#[test]
+fn a_server_is_open_to_every_role_group_that_connects_when_unrestricted() {
+    let directory = directory(
+        vec![server("open", unrestricted(&[Service::Whostmgrd], "root"), 1), server("closed", Access::Restricted, 2)],
+        vec![role_group("Staff", &["staff"], true), role_group("Guests", &["guests"], false)],
+        vec![rule("Guests", &["open", "closed"], &[Service::Whostmgrd], "root", 3)],
+    );
+    let people: &[(&str, &[&str])] = &[
+        ("sam", &["staff"]),
+        ("gil", &["guests"]),
+        // Each role group stands for itself: Staff may connect and has no rule; Guests' rule does not count.
+        ("both", &["guests", "staff"]),
+        ("eve", &["other"]),
+    ];
+    insta::assert_snapshot!(table(directory, people, &["open", "closed"]), @r"
+    sam      open     allowed by directory.toml:1
+    sam      closed   denied no_rule_for_server
+    gil      open     denied no_connect_permission
+    gil      closed   denied no_connect_permission
+    both     open     allowed by directory.toml:1
+    both     closed   denied no_rule_for_server
+    eve      open     denied no_role_group
+    eve      closed   denied no_role_group
+    ");
+}
+
+#[test]
+fn root_only_where_it_is_written() {
+    let policy = Policy::new(
+        directory(
+            vec![server("web1", Access::Restricted, 1), server("web2", Access::Restricted, 2)],
+            vec![role_group("Staff", &["staff"], true)],
+            vec![
+                rule("Staff", &["web1"], &Service::ALL, "support", 3),
+                rule("Staff", &["web2"], &[Service::Whostmgrd], "root", 4),
+            ],
+        )
+        .into(),
+    );
+    let staff = groups(&["staff"]);
+    let as_root: Vec<_> = policy.reach_of(&staff).into_iter().filter(|r| r.account.is_root()).collect();
+    assert_eq!(as_root.len(), 1);
+    assert_eq!((as_root[0].server.as_str(), as_root[0].service), ("web2", Service::Whostmgrd));
+    for service in Service::ALL {
+        let asked = policy.decide(&staff, &ask("web1", service, "root"));
+        assert_eq!(asked, Decision::Denied(Reason::AccountNotInRule));
+    }
+    for like_root in ["Root", "root-", "roo", "root2", "root@web2"] {
+        let asked = policy.decide(&staff, &ask("web2", Service::Whostmgrd, like_root));
+        assert_eq!(asked, Decision::Denied(Reason::AccountNotInRule), "{like_root}");
+    }
+}
+
+#[test]
+fn two_rules_do_not_lend_each_other_their_parts() {
+    let policy = Policy::new(
+        directory(
+            vec![server("web1", Access::Restricted, 1)],
+            vec![role_group("A", &["a"], true), role_group("B", &["b"], true)],
+            vec![
+                rule("A", &["web1"], &[Service::Whostmgrd], "support", 3),
+                rule("B", &["web1"], &[Service::Cpaneld], "root", 4),
+            ],
+        )
+        .into(),
+    );
+    // The services of one rule with the account of the other were never written.
+    let both = groups(&["a", "b"]);
+    let asked = policy.decide(&both, &ask("web1", Service::Whostmgrd, "root"));
+    assert_eq!(asked, Decision::Denied(Reason::AccountNotInRule));
+    let asked = policy.decide(&both, &ask("web1", Service::Webmaild, "root"));
+    assert_eq!(asked, Decision::Denied(Reason::ServiceNotInRule));
+    assert_eq!(policy.reach_of(&both).len(), 2);
+}
+
+#[test]
+fn a_group_that_only_looks_alike_gives_nothing() {
+    let policy = Policy::new(
+        directory(
+            vec![server("web1", unrestricted(&[Service::Whostmgrd], "root"), 1)],
+            vec![role_group("Admins", &["WHM-Admins", "caf\u{e9}"], true)],
+            vec![],
+        )
+        .into(),
+    );
+    let may_connect = |group: &str| policy.standing_of(&groups(&[group])).may_connect;
+    assert!(may_connect("WHM-Admins"));
+    assert!(may_connect("caf\u{e9}"));
+    for alike in [
+        "whm-admins",
+        "WHM-ADMINS",
+        "WHM-Admins ",
+        " WHM-Admins",
+        "WHM-Admins\n",
+        "WHM-Admins\0",
+        "/WHM-Admins",
+        "WHM-Admins-2",
+        "WHM-Admin",
+        "WHM\u{2010}Admins",
+        "WHM-\u{410}dmins",
+        "WHM-Admins,other",
+        "\u{feff}WHM-Admins",
+        // The same letter as e and a combining accent: other bytes, another group.
+        "cafe\u{301}",
+        // The name of the role group is ours, and no group of the provider.
+        "Admins",
+        "*",
+        "",
+    ] {
+        assert!(!may_connect(alike), "{alike:?}");
+        assert_eq!(
+            policy.decide(&groups(&[alike]), &ask("web1", Service::Whostmgrd, "root")),
+            Decision::Denied(Reason::NoRoleGroup),
+            "{alike:?}"
+        );
+    }
+}
+
+/// The words that small and random directories are made of: few, so that they meet.
+const SERVERS: [&str; 4] = ["web1", "web2", "web3", "unknown"];
+const DEFINED: [&str; 3] = ["web1", "web2", "web3"];
+const ROLE_GROUPS: [&str; 3] = ["Alpha", "Beta", "Mute"];
+const ACCOUNTS: [&str; 3] = ["root", "support", "reseller"];
+const GROUPS: [&str; 4] = ["a", "b", "A", "c"];
+
+/// Every combination of groups.
+fn every_set_of_groups() -> impl Iterator<Item = Vec<IdpGroup>> {
+    (0_u32..1 << GROUPS.len()).map(|bits| {
+        let chosen = GROUPS.iter().enumerate().filter(|(place, _)| bits & (1 << place) != 0);
+        chosen.map(|(_, group)| IdpGroup((*group).to_owned())).collect()
+    })
+}
+
+/// Every question that can be asked of the words.
+fn every_request() -> Vec<AccessRequest> {
+    let mut all = Vec::new();
+    for server in SERVERS {
+        for service in Service::ALL {
+            all.extend(ACCOUNTS.map(|account| ask(server, service, account)));
+        }
+    }
+    all
+}
+
+/// Compares policy with the naive reading, for everybody and every question. Gives the count of both answers.
+fn compare(directory: &Directory) -> (usize, usize) {
+    let policy = Policy::new(directory.clone().into());
+    let (mut allowed, mut denied) = (0, 0);
+    for groups in every_set_of_groups() {
+        let mut reach = Vec::new();
+        for request in every_request() {
+            let decision = policy.decide(&groups, &request);
+            assert_eq!(decision, naive::decide(directory, &groups, &request), "{groups:?} {request:?} {directory:#?}");
+            if matches!(decision, Decision::Allowed(_)) {
+                allowed += 1;
+                reach.push(request);
+            } else {
+                denied += 1;
+            }
+        }
+        let told: Vec<AccessRequest> = policy.reach_of(&groups).into_iter().map(Into::into).collect();
+        reach.sort_by(|a, b| (&a.server, a.service, &a.account).cmp(&(&b.server, b.service, &b.account)));
+        assert_eq!(told, reach, "reach is what is allowed, in order, once each");
+    }
+    (allowed, denied)
+}
+
+#[test]
+fn every_question_to_a_small_directory() {
+    let directory = directory(
+        vec![
+            server("web1", Access::Restricted, 1),
+            server("web2", Access::Restricted, 2),
+            server("web3", unrestricted(&[Service::Cpaneld, Service::Webmaild], "support"), 3),
+        ],
+        vec![
+            role_group("Alpha", &["a", "b"], true),
+            role_group("Beta", &["b"], true),
+            role_group("Capital", &["A"], true),
+            role_group("Mute", &["c"], false),
+        ],
+        vec![
+            rule("Alpha", &["web1", "web2"], &[Service::Whostmgrd, Service::Cpaneld], "support", 10),
+            rule("Beta", &["web1"], &[Service::Whostmgrd], "root", 11),
+            rule("Beta", &["web1"], &[Service::Whostmgrd], "support", 12),
+            rule("Mute", &["web1", "web2", "web3"], &Service::ALL, "root", 13),
+            rule("Capital", &["web2", "web3"], &[Service::Webmaild], "reseller", 14),
+        ],
+    );
+    // Counted by hand: (14 on web3 + 24 by Alpha + 4 more by Beta + 4 by Capital) * 2 (Mute adds nothing).
+    assert_eq!(compare(&directory), (92, 16 * 36 - 92));
+}
+
+fn any_services() -> impl Strategy<Value = Vec<Service>> {
+    subsequence(Service::ALL.to_vec(), 1..=3).prop_shuffle()
+}
+
+fn any_access() -> impl Strategy<Value = Access> {
+    prop_oneof![
+        2 => Just(Access::Restricted),
+        1 => (any_services(), select(&ACCOUNTS[..])).prop_map(|(services, account)| unrestricted(&services, account)),
+    ]
+}
+
+fn any_rule() -> impl Strategy<Value = Rule> {
+    let servers = subsequence(DEFINED.to_vec(), 1..=3);
+    (select(&ROLE_GROUPS[..]), servers, any_services(), select(&ACCOUNTS[..]), 10..100_u32)
+        .prop_map(|(role, servers, services, account, line)| rule(role, &servers, &services, account, line))
+}
+
+fn any_directory() -> impl Strategy<Value = Directory> {
+    let servers = DEFINED.map(|id| any_access().prop_map(move |access| server(id, access, 1)));
+    let role_groups = ROLE_GROUPS.map(|name| {
+        let given = (subsequence(GROUPS.to_vec(), 1..=3), any::<bool>());
+        given.prop_map(move |(idp_groups, connect)| role_group(name, &idp_groups, connect))
+    });
+    let rules = proptest::collection::vec(any_rule(), 0..8);
+    (servers, role_groups, rules).prop_map(|(servers, roles, rules)| directory(servers.to_vec(), roles.to_vec(), rules))
+}
+
+proptest! {
+    #[test]
+    fn every_question_to_any_directory(directory in any_directory()) {
+        compare(&directory);
+    }
+
+    #[test]
+    fn a_further_group_takes_nothing_away(directory in any_directory(), further in select(&GROUPS[..])) {
+        let policy = Policy::new(directory.into());
+        for groups in every_set_of_groups() {
+            let before = policy.reach_of(&groups);
+            let mut more = groups.clone();
+            more.push(IdpGroup(further.to_owned()));
+            let after = policy.reach_of(&more);
+            prop_assert!(before.iter().all(|one| after.contains(one)));
+        }
+    }
+
+    #[test]
+    fn the_order_of_rules_and_groups_decides_nothing(directory in any_directory()) {
+        let mut turned = directory.clone();
+        turned.rules.reverse();
+        let (policy, turned) = (Policy::new(directory.into()), Policy::new(turned.into()));
+        for groups in every_set_of_groups() {
+            let reversed: Vec<_> = groups.iter().rev().cloned().collect();
+            prop_assert_eq!(policy.reach_of(&groups), turned.reach_of(&reversed));
+        }
+    }
+}
