@@ -157,7 +157,7 @@ impl Reply {
     /// `name=value` of a cookie that is set.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
         let set = self.all("Set-Cookie").into_iter().filter_map(|cookie| cookie.split(';').next());
-        set.filter(|pair| pair.split_once('=').unwrap().0 == name).last()
+        set.filter(|pair| pair.split_once('=').unwrap().0 == name).next_back()
     }
 
     pub(crate) fn closes(&self) -> bool {
@@ -310,20 +310,18 @@ impl Ask {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if !self.headers.iter().any(|(name, _)| name == "Host") {
             let port = if self.way.tls { self.way.service.port() } else { self.way.service.plain_port() };
-            head += &format!("Host: {HOSTNAME}:{port}\r\n");
+            head.extend([format!("Host: {HOSTNAME}:{port}\r\n")]);
         }
-        for (name, value) in &self.headers {
-            head += &format!("{name}: {value}\r\n");
-        }
+        head.extend(self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         if !self.body.is_empty() {
-            head += &format!("Content-Length: {}\r\n", self.body.len());
+            head.extend([format!("Content-Length: {}\r\n", self.body.len())]);
         }
         [head.as_bytes(), b"\r\n", &self.body].concat()
     }
 
     /// Sends it on a connection of its own.
     pub(crate) async fn send(&self, double: &Cpsrvd) -> Reply {
-        self.try_send(double).await.expect("the connection ended before an answer")
+        self.try_send(double).await.unwrap_or_else(|| panic!("the connection ended before an answer"))
     }
 
     pub(crate) async fn try_send(&self, double: &Cpsrvd) -> Option<Reply> {

@@ -1,6 +1,6 @@
 //! The cPanel double, held against its specification: one test per behaviour, in both positions of its switch.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod api;
 mod browser;

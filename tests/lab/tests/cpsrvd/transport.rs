@@ -98,7 +98,15 @@ async fn b04_framing_rotates() {
     let double = double().await;
     let root = visitor(&double, Whostmgrd, "root").await;
     let mut ends = Vec::new();
-    for path in ["/", "/scripts/path", "/scripts/links", "/scripts/inner", "/scripts/terminal", "/scripts/command"] {
+    for path in [
+        "/",
+        "/scripts/path",
+        "/scripts/links",
+        "/scripts/inner",
+        "/scripts/terminal",
+        "/scripts/events",
+        "/scripts4/listaccts",
+    ] {
         let (one, two) = (root.get(path).send(&double).await, root.get(path).send(&double).await);
         assert_eq!(one.end, two.end, "{path}");
         assert!(one.text().ends_with("</html>\n"));
