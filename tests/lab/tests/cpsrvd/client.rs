@@ -156,8 +156,8 @@ impl Reply {
 
     /// `name=value` of a cookie that is set.
     pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
-        let set = self.all("Set-Cookie").into_iter().filter_map(|cookie| cookie.split(';').next());
-        set.filter(|pair| pair.split_once('=').unwrap().0 == name).next_back()
+        let mut set = self.all("Set-Cookie").into_iter().filter_map(|cookie| cookie.split(';').next());
+        set.rfind(|pair| pair.split_once('=').unwrap().0 == name)
     }
 
     pub(crate) fn closes(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use lab::cpsrvd::Switches;
 use lab::cpsrvd::behaviours;
 
 #[test]
@@ -20,4 +21,17 @@ fn every_behaviour_has_a_row_and_a_test() {
         .map(ToString::to_string)
         .collect();
     assert!(missing.is_empty(), "no test for:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn every_switch_governs_a_behaviour() {
+    let printed = format!("{:#?}", Switches::default());
+    let fields = printed.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(':')).map(|(field, _)| field);
+    let governs = |field: &str| {
+        behaviours::ALL.iter().any(|behaviour| {
+            behaviour.switch.split(|letter: char| !letter.is_alphanumeric() && letter != '_').any(|word| word == field)
+        })
+    };
+    let idle: Vec<_> = fields.filter(|field| !field.starts_with(' ') && !governs(field)).collect();
+    assert!(idle.is_empty(), "{idle:?}");
 }

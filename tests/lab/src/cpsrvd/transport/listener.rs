@@ -103,7 +103,8 @@ async fn meet(shared: Arc<Shared>, endpoint: Endpoint, tcp: TcpStream, address: 
     let peer =
         |ip: IpAddr, sni| Peer { address: SocketAddr::new(ip, address.port()), endpoint, connection: number, sni };
     if endpoint.tls {
-        let tls = shared.tls.acceptor(&switches)?.accept(tcp).await?;
+        let handshake = shared.tls.acceptor(&switches)?.accept(tcp);
+        let tls = tokio::time::timeout(switches.keep_alive_idle, handshake).await??;
         let sni = tls.get_ref().1.server_name().map(str::to_owned);
         serve::serve(shared, Io::Tls(Box::new(tls)), peer(address.ip(), sni)).await?;
     } else {
