@@ -358,6 +358,15 @@ async fn b20_unknown_functions() {
     assert_eq!((&answer["status"], &answer["errors"][0]), (&json!(0), &json!(expected)));
     let bridge = "/json-api/cpanel?cpanel_jsonapi_module=Test&cpanel_jsonapi_func=test";
     assert_eq!(uapi(bridge).send(&double).await.json()["cpanelresult"]["error"], expected);
+    let for_user = |user: &str| {
+        call(&format!(
+            "/json-api/cpanel?cpanel_jsonapi_user={user}&cpanel_jsonapi_module=Email&cpanel_jsonapi_func=listpops"
+        ))
+    };
+    let bridged = for_user("alice").send(&double).await.json();
+    assert_eq!(bridged["cpanelresult"]["data"][0]["email"], "info@alice.example");
+    let bridged = for_user("web08").send(&double).await.json();
+    assert!(bridged["cpanelresult"]["error"].as_str().unwrap().contains("\"web08\""));
     let pops = uapi("/execute/Email/list_pops").send(&double).await.json();
     assert_eq!(pops["data"][0]["email"], "info@alice.example");
 }
