@@ -72,6 +72,12 @@ async fn b53_terminal() {
     socket.send(Message::text("exit\r")).await.unwrap();
     assert_eq!(close_code(&mut socket).await, 1000);
 
+    let support = visitor(&double, Whostmgrd, "support").await;
+    open(&double, shell(&support).header("Origin", &own), Whostmgrd).await.err().unwrap().assert(403, "Forbidden");
+    let bob = visitor(&double, Cpaneld, "bob").await;
+    let origin = format!("https://{HOSTNAME}:2083");
+    open(&double, shell(&bob).header("Origin", origin), Cpaneld).await.unwrap();
+
     double.switch(|switches| {
         switches.websocket_origin = WebSocketOrigin::Any;
         switches.shell_close = Some(4001);

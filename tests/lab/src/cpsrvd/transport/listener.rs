@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -77,7 +78,8 @@ async fn listen(shared: Arc<Shared>, endpoint: Endpoint, socket: TcpListener, st
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
-                tokio::task::yield_now().await;
+                // Out of file descriptors, most likely: trying again at once would only burn time.
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
