@@ -5,11 +5,14 @@
 pub mod audit;
 pub mod edge;
 pub mod identity;
+pub mod listener;
 pub mod model;
 pub mod panel;
 pub mod panel_session;
 pub mod policy;
+pub mod proxy;
 pub mod rewrite;
 pub mod session;
 pub mod store;
 pub mod upstream;
+pub mod vault;
