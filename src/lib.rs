@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` shows the rooms of this house and which may know which.
 
+pub mod console;
 pub mod identity;
 pub mod model;
 pub mod store;
