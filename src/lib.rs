@@ -3,6 +3,7 @@
 //! `ARCHITECTURE.md` shows the rooms of this house and which may know which.
 
 pub mod audit;
+pub mod console;
 pub mod edge;
 pub mod identity;
 pub mod listener;
