@@ -5,6 +5,7 @@
 pub mod audit;
 pub mod console;
 pub mod edge;
+pub mod gateway;
 pub mod identity;
 pub mod listener;
 pub mod model;
@@ -15,5 +16,6 @@ pub mod proxy;
 pub mod rewrite;
 pub mod session;
 pub mod store;
+pub mod telemetry;
 pub mod upstream;
 pub mod vault;

@@ -9,13 +9,14 @@
 //! - `api` holds the JSON bodies that the scripts speak.
 //! - `assets` holds the style sheet, the scripts and the mark, each under a name that changes with its bytes.
 //! - `csp` builds the policies; there is no inline script or style anywhere, and no exception for one.
-//! - `home`, `no_access`, `problem_page`, `signed_out` and `leave` are the pages.
+//! - `home`, `no_access`, `problem_page`, `signed_out`, `entering` and `leave` are the pages.
 //!
 //! Everything shown is escaped by the templates, and by `textContent` in the scripts: names of servers,
 //! groups and people come from elsewhere and may hold anything.
 
 mod api;
 mod csp;
+mod entering;
 mod entry;
 mod home;
 mod leave;
@@ -33,6 +34,7 @@ pub use api::Failed;
 pub use api::OpenRequest;
 pub use api::Opened;
 pub use csp::FrameSource;
+pub use entering::EnteringPage;
 pub use entry::Entry;
 pub use home::ConsolePage;
 pub use leave::LeavePage;

@@ -131,6 +131,11 @@ impl PanelSessions {
         Ok(Opened::Fresh(fresh))
     }
 
+    /// Lets go of one panel session.
+    pub fn close(&self, grant: &Grant, session: &Session) {
+        self.slots.remove(&key(grant, session));
+    }
+
     /// Lets go of a session's panel sessions. cpsrvd drops them after its idle time; asking it to log
     /// out could end a colleague's session of the same account (cPanel docs: two-factor authentication
     /// allows one session per user).
