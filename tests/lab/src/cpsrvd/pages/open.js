@@ -1,0 +1,3 @@
+// Does not mind being framed.
+"use strict";
+document.body.dataset.framed = String(top !== self);

@@ -1,0 +1,43 @@
+//! Long-lived and odd traffic: WebSocket, uploads, downloads, pages and events that trickle.
+
+mod transfer;
+mod trickle;
+mod upload;
+mod websocket;
+
+use std::io::Error;
+
+use super::transport::Connection;
+pub(super) use trickle::download;
+pub(super) use trickle::events;
+pub(super) use trickle::upgrade;
+pub(super) use upload::PATH as UPLOAD;
+pub(super) use upload::answer as upload;
+pub(super) use websocket::dump;
+pub(super) use websocket::shell;
+
+use super::shared::Shared;
+use super::switches::DumpEnd;
+
+/// A protocol that a socket changes to.
+#[derive(Clone, Debug)]
+pub(super) enum Takeover {
+    /// A terminal that echoes while its session lives. `close` ends it after the first frame.
+    Shell { accept: String, session: String, close: Option<u16> },
+    /// A database dump.
+    Dump { accept: String, end: DumpEnd, database: String },
+    /// Bytes in both directions, without a protocol.
+    Transfer,
+}
+
+/// Serves the rest of a connection.
+pub(super) async fn take_over(shared: &Shared, connection: Connection, takeover: Takeover) -> Result<(), Error> {
+    match takeover {
+        Takeover::Shell { accept, session, close } => {
+            let is_live = || shared.sessions.is_live(&session);
+            websocket::serve_shell(connection, &accept, is_live, close).await
+        }
+        Takeover::Dump { accept, end, database } => websocket::serve_dump(connection, &accept, end, &database).await,
+        Takeover::Transfer => transfer::serve(connection).await,
+    }
+}
