@@ -3,6 +3,9 @@
 //! `ARCHITECTURE.md` shows the rooms of this house and which may know which.
 
 pub mod audit;
+pub mod cli;
+pub mod compose;
+pub mod config;
 pub mod console;
 pub mod edge;
 pub mod gateway;

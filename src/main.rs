@@ -1,16 +1,17 @@
-//! The program: hands the command line to [`panelgate::cli`] and ends as it says.
+//! The program: hands the command line to [`panelgate::cli`], serves if that is asked, and ends as it says.
 
 use std::env;
 use std::io;
 use std::io::IsTerminal;
-use std::io::Write;
 use std::process::ExitCode;
 
 use panelgate::cli;
-use panelgate::cli::Exit;
 use panelgate::cli::Next;
 use panelgate::cli::Streams;
 use panelgate::config::Look;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
@@ -18,12 +19,9 @@ fn main() -> ExitCode {
     let plain = !err.is_terminal() || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let look = if plain { Look::Plain } else { Look::Coloured };
     let mut streams = Streams { out: &mut out, err: &mut err, look };
-    match cli::run(env::args_os(), &mut streams) {
-        Next::Exit(exit) => exit.into(),
-        Next::Serve(_) => {
-            // Nothing is left to do about a message that cannot be written: the exit code says it too.
-            let _: io::Result<()> = writeln!(io::stderr(), "error: this build does not contain the gateway");
-            Exit::Software.into()
-        }
-    }
+    let exit = match cli::run(env::args_os(), &mut streams) {
+        Next::Exit(exit) => exit,
+        Next::Serve(config) => cli::serve(&config, &mut streams),
+    };
+    exit.into()
 }

@@ -6,6 +6,7 @@ mod arguments;
 mod check;
 mod exit;
 mod load;
+mod serve;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,6 +24,7 @@ pub use arguments::Command;
 pub use arguments::ConfigFile;
 pub use exit::Exit;
 pub use load::load;
+pub use serve::serve;
 
 /// Where answers go.
 pub struct Streams<'s> {

@@ -61,7 +61,7 @@ impl Gateway {
             _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,
             _ => assets::find(&path).map(answer::asset).ok_or(Failure::NotFound),
         };
-        response.map(|response| answer::own(response, self.site()))
+        response.map(|response| answer::own(response, &self.site))
     }
 
     /// The person of a console cookie.
@@ -87,7 +87,7 @@ impl Gateway {
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
         let page = ConsolePage { person: Person::from(session.principal()), entries, selected };
-        Ok(answer::page(StatusCode::OK, page.render(self.site())))
+        Ok(answer::page(StatusCode::OK, page.render(&self.site)))
     }
 
     /// The entry that an address names: `/s/server/service/account`, or the first that fits a shorter one.
@@ -130,13 +130,13 @@ impl Gateway {
         tracing::info!(%reference, session = %session.id().tag(), "nothing to open");
         let page =
             NoAccessPage { person: Person::from(principal), reason, groups: principal.groups().to_vec(), reference };
-        answer::page(StatusCode::FORBIDDEN, page.render(self.site()))
+        answer::page(StatusCode::FORBIDDEN, page.render(&self.site))
     }
 
     fn signed_out_page(&self) -> Response<Body> {
         let provider_session_ended = self.provider.can_end_sessions();
         let page = SignedOutPage { sign_in: paths::SIGN_IN.into(), provider_session_ended };
-        answer::page(StatusCode::OK, page.render(self.site()))
+        answer::page(StatusCode::OK, page.render(&self.site))
     }
 
     async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {

@@ -117,7 +117,7 @@ impl Gateway {
             .grant(&grant);
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         let token = self.sessions.admit(entry).await.map_err(Failure::Session)?;
-        let page = EnteringPage { landing: handoff.landing }.render(self.site());
+        let page = EnteringPage { landing: handoff.landing }.render(&self.site);
         let cookies =
             [Cookie::Panel(origin.service).set(scheme, &token, None), Cookie::Verifier(origin.service).clear(scheme)];
         Ok(answer::with_cookies(answer::page(StatusCode::OK, page), cookies))

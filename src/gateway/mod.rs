@@ -16,6 +16,9 @@ mod sign_in;
 mod sign_out;
 mod words;
 
+pub use console::CALLBACK;
+pub use console::SIGNED_OUT;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +61,7 @@ pub struct Gateway {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random numbers.
-    pub random: Arc<dyn SecureRandom>,
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// Time without a byte within a body.
     pub body_idle: Duration,
 }

@@ -11,7 +11,6 @@ use url::Url;
 
 use crate::console::LeavePage;
 use crate::console::assets;
-use crate::console::paths;
 use crate::edge::Arrival;
 use crate::edge::Destination;
 use crate::edge::EdgeRequest;
@@ -49,7 +48,7 @@ impl Gateway {
     ) -> Result<Response<Body>, Failure> {
         if request.target.path().starts_with(RESERVED) {
             let response = self.reserved(&request, origin).await?;
-            return Ok(answer::own(response, self.site()));
+            return Ok(answer::own(response, &self.site));
         }
         let entry = match self.entered(&request, origin).await {
             // A link or a bookmark, in a tab of its own: the console can open it.
@@ -75,7 +74,7 @@ impl Gateway {
                 let url = parameter(&request.target, "to").and_then(|to| Url::parse(&to).ok());
                 let url = url.ok_or(Failure::NotFound)?;
                 let in_frame = request.fetch.destination == Destination::Frame;
-                Ok(answer::page(StatusCode::OK, LeavePage { url, in_frame }.render(self.site())))
+                Ok(answer::page(StatusCode::OK, LeavePage { url, in_frame }.render(&self.site)))
             }
             _ => assets::find(request.target.path()).map(answer::asset).ok_or(Failure::NotFound),
         }
@@ -83,7 +82,7 @@ impl Gateway {
 
     fn to_console(&self, origin: &PanelOrigin) -> Response<Body> {
         let address = format!("{}/s/{}/{}", self.origins.console(), origin.server, origin.service);
-        answer::own(answer::see_other(&address), self.site())
+        answer::own(answer::see_other(&address), &self.site)
     }
 
     /// The entry of the panel cookie, if it leads here.
@@ -230,6 +229,6 @@ mod tests {
 
     #[test]
     fn our_own_prefix_is_the_consoles_too() {
-        assert_eq!(RESERVED, format!("{}/", paths::RESERVED));
+        assert_eq!(RESERVED, format!("{}/", crate::console::paths::RESERVED));
     }
 }

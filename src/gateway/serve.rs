@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
 
-use crate::console::Site;
 use crate::edge;
 use crate::edge::Destination;
 use crate::edge::Place;
@@ -45,22 +45,19 @@ impl Gateway {
             Err(error) => return self.failed(&Failure::Edge(error), reference, Destination::Page),
         };
         let destination = request.fetch.destination;
-        let answered = match request.place.clone() {
-            Place::Console => self.console(request).await,
-            Place::Panel(origin) => self.panel(request, &origin).await,
+        let place = request.place.clone();
+        // Boxed once: the two futures are large, and seldom the same size.
+        let answering: BoxFuture<'_, _> = match &place {
+            Place::Console => Box::pin(self.console(request)),
+            Place::Panel(origin) => Box::pin(self.panel(request, origin)),
         };
-        answered.unwrap_or_else(|failure| self.failed(&failure, reference, destination))
+        answering.await.unwrap_or_else(|failure| self.failed(&failure, reference, destination))
     }
 
     /// The answer to a failure, which is logged under the same reference.
     fn failed(&self, failure: &Failure, reference: ReferenceId, destination: Destination) -> Response<Body> {
         report(failure, reference);
         answer::own(answer::failure(failure, reference, destination, &self.site), &self.site)
-    }
-
-    /// What the pages say about this installation, with where the provider is to be found today.
-    pub(super) fn site(&self) -> &Site {
-        &self.site
     }
 
     /// A new reference. Without random numbers it is zeros: an answer must be possible all the same.

@@ -14,6 +14,7 @@ use crate::gateway::failure::Failure;
 use crate::identity::Callback;
 use crate::identity::LoginError;
 use crate::identity::PendingLogin;
+use crate::identity::Prompt;
 use crate::identity::SignedIn;
 use crate::model::Target;
 use crate::model::Token256;
@@ -36,7 +37,7 @@ impl Gateway {
             Some(token) => token.clone(),
             None => Token256::random(&*self.random).map_err(|_| Failure::Random)?,
         };
-        let start = match self.provider.start(return_to).await {
+        let start = match self.provider.start(return_to, Prompt::AsNeeded).await {
             Ok(start) => start,
             Err(error) => return Err(self.sign_in_failed(request, error).await?),
         };
@@ -58,10 +59,12 @@ impl Gateway {
             .principal(&signed_in.principal);
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         // Another person, or the same again: what was open under the old cookie ends.
-        if let Ok(old) = self.person(request).await {
-            self.end(&old).await?;
+        match self.person(request).await {
+            Ok(old) => self.end(&old).await?,
+            Err(Failure::SignedOut) => {}
+            Err(failure) => return Err(failure),
         }
-        let SignedIn { principal, id_token_hint, return_to } = signed_in;
+        let SignedIn { principal, id_token_hint, return_to, .. } = signed_in;
         let begun = self.sessions.begin(principal, &id_token_hint).await;
         let (token, session) = begun.map_err(Failure::Session)?;
         tracing::info!(reference = %request.reference, session = %session.id().tag(), "signed in");

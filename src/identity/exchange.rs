@@ -1,5 +1,6 @@
 //! Exchanging the code for tokens (OpenID Connect Core 1.0, section 3.1.3; RFC 7636 section 4.5).
 
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
@@ -74,8 +75,11 @@ pub(super) async fn exchange(
     code: &SecretString,
     verifier: &SecretString,
 ) -> Result<Tokens, LoginError> {
-    let taken = Mutex::new(None);
-    let http = |request| carry(transport, request, &taken);
+    let taken = Arc::new(Mutex::new(None));
+    // Owns what it needs: with borrowed parts the compiler does not see that the whole sign-in can move
+    // between threads.
+    let (transport, slot) = (transport.clone(), Arc::clone(&taken));
+    let http = move |request| carry(transport.clone(), request, Arc::clone(&slot));
     let answer = client
         .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
@@ -90,7 +94,7 @@ pub(super) async fn exchange(
     if *answer.token_type() != CoreTokenType::Bearer {
         return Err(nonsense(Nonsense::Member("token_type")));
     }
-    let id_token = taken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let id_token = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
     Ok(Tokens {
         id_token: id_token.ok_or(nonsense(Nonsense::Member("id_token")))?,
         access_token: answer.access_token().secret().as_str().into(),
@@ -102,9 +106,9 @@ pub(super) async fn exchange(
 /// The library would parse it into its own types on the way, and then a token without `sub` would be
 /// an unreadable answer and not an invalid token.
 async fn carry(
-    transport: &Transport,
+    transport: Transport,
     request: HttpRequest,
-    taken: &Mutex<Option<SecretString>>,
+    taken: Arc<Mutex<Option<SecretString>>>,
 ) -> Result<HttpResponse, LoginError> {
     let answer = transport.send(Endpoint::Token, request).await?;
     match answer.status {

@@ -188,6 +188,11 @@ impl Provider {
         Some(logout::address(&self.settings, endpoint, id_token_hint, state))
     }
 
+    /// Whether the provider, as far as it is known by now, can end its own session.
+    pub fn can_end_sessions(&self) -> bool {
+        self.known.current().is_some_and(|snapshot| snapshot.metadata.end_session_endpoint.is_some())
+    }
+
     async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, LoginError> {
         self.known.get(&self.transport, &self.settings, now).await
     }

@@ -23,7 +23,7 @@ use crate::identity::strict_json;
 pub struct NoTransport(#[source] reqwest::Error);
 
 /// The HTTP client for one provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Transport {
     client: reqwest::Client,
     limit: usize,

@@ -62,7 +62,7 @@ type Slot = Arc<Mutex<Option<Arc<PanelSession>>>>;
 pub struct PanelSessions {
     servers: HashMap<ServerId, Hosted>,
     slots: DashMap<Key, Slot>,
-    random: Arc<dyn SecureRandom>,
+    random: Arc<dyn SecureRandom + Send + Sync>,
     limit: usize,
     answer_limit: usize,
     deadline: Duration,
@@ -73,7 +73,7 @@ impl PanelSessions {
     /// `answer_limit` bytes read of an API answer.
     pub fn new(
         servers: HashMap<ServerId, Hosted>,
-        random: Arc<dyn SecureRandom>,
+        random: Arc<dyn SecureRandom + Send + Sync>,
         limit: usize,
         answer_limit: usize,
         deadline: Duration,

@@ -64,7 +64,7 @@ pub struct Sessions {
     store: Store,
     key: ServerKey,
     clock: Arc<dyn Clock>,
-    random: Arc<dyn SecureRandom>,
+    random: Arc<dyn SecureRandom + Send + Sync>,
     lifetimes: Lifetimes,
     limit: u32,
     live: DashMap<Key, Arc<Session>>,
@@ -77,7 +77,7 @@ impl Sessions {
         store: Store,
         key: ServerKey,
         clock: Arc<dyn Clock>,
-        random: Arc<dyn SecureRandom>,
+        random: Arc<dyn SecureRandom + Send + Sync>,
         lifetimes: Lifetimes,
         limit: u32,
     ) -> Self {
