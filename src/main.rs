@@ -20,10 +20,9 @@ fn main() -> ExitCode {
     let mut streams = Streams { out: &mut out, err: &mut err, look };
     match cli::run(env::args_os(), &mut streams) {
         Next::Exit(exit) => exit.into(),
-        Next::Serve(_) => {
+        Next::Serve(_) => match writeln!(io::stderr(), "error: this build does not contain the gateway") {
             // Nothing is left to do about a message that cannot be written: the exit code says it too.
-            let _: io::Result<()> = writeln!(io::stderr(), "error: this build does not contain the gateway");
-            Exit::Software.into()
-        }
+            Ok(()) | Err(_) => Exit::Software.into(),
+        },
     }
 }

@@ -4,11 +4,14 @@ use std::error::Error;
 use std::path::Path;
 use std::path::PathBuf;
 
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::ServerName;
 use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject;
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 
 use crate::config::field::Field;
@@ -78,6 +81,15 @@ fn reference(field: &Field<'_>) -> Option<SecretRef> {
     }
 }
 
+/// Those of the names for which the certificate at the head of a chain is not valid.
+pub(super) fn not_covered(files: &CertificateFiles, names: Vec<String>) -> Vec<String> {
+    let Ok(Some(bytes)) = read_at_most(&files.chain, MAX_PEM_BYTES) else { return names };
+    let Ok(certificate) = CertificateDer::from_pem_slice(&bytes) else { return names };
+    let Ok(parsed) = ParsedCertificate::try_from(&certificate) else { return names };
+    let is_valid = |name: &str| ServerName::try_from(name).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
+    names.into_iter().filter(|name| !is_valid(name)).collect()
+}
+
 /// The path of a PEM file with at least one certificate in it.
 pub(super) fn ca_file(field: &Field<'_>) -> Option<PathBuf> {
     let path = path(field)?;
@@ -92,10 +104,13 @@ pub(super) fn certificate(chain: &Field<'_>, key: &Field<'_>) -> Option<Certific
     let both = certificates(chain, &chain_path).zip(private_key(key, &key_path));
     let (certificates, private_key) = both?;
     if let Err(error) = CertifiedKey::from_der(certificates, private_key, &default_provider()) {
-        key.problem(
-            format!("this key and the certificate cannot be used together: {error}"),
-            format!("name the key that {} was issued for", quoted(&chain_path.display().to_string())),
-        );
+        let certificate = quoted(&chain_path.display().to_string());
+        let message = if matches!(error, rustls::Error::InconsistentKeys(_)) {
+            format!("this key does not belong to the certificate in {certificate}")
+        } else {
+            format!("this key and the certificate in {certificate} cannot be used: {error}")
+        };
+        key.problem(message, "name the key for which the certificate was issued");
         return None;
     }
     Some(CertificateFiles { chain: chain_path, key: key_path })

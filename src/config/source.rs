@@ -9,6 +9,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::config::nearest::nearest;
 use crate::config::problem::Excerpt;
 
 /// A directory of ten thousand servers has about 4 MiB; what is larger is some other file.
@@ -16,6 +17,9 @@ const MAX_BYTES: u64 = 50 * 1024 * 1024;
 
 /// Of a longer line, only the part around the place that is meant is shown.
 const MAX_SHOWN: usize = 400;
+
+/// Keys whose values are secrets, or would be if somebody wrote them here.
+const SECRET_KEYS: [&str; 5] = ["client_secret", "api_token", "secret", "token", "password"];
 
 /// Why a file is no configuration file, whatever it says.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +61,7 @@ impl SourceFile {
         let bytes = read_at_most(path, MAX_BYTES).map_err(Unreadable::Read)?.ok_or(Unreadable::TooLarge)?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let (good, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-            Unreadable::NotText(good.iter().filter(|byte| **byte == b'\n').count() + 1)
+            Unreadable::NotText(good.split(|byte| *byte == b'\n').count())
         })?;
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Ok(Self {
@@ -109,7 +113,10 @@ impl SourceFile {
             let key = key.trim_end().trim_end_matches(['"', '\'']).to_lowercase();
             let reference = value.trim_start_matches(['=', ' ', '\t', '"', '\'']);
             let is_reference = reference.starts_with("env:") || reference.starts_with("file:");
-            if ["secret", "token", "password"].iter().any(|word| key.ends_with(word)) && !is_reference {
+            let key = key.rsplit(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default();
+            let names_a_secret =
+                SECRET_KEYS.iter().any(|word| key.ends_with(word)) || nearest(key, SECRET_KEYS).is_some();
+            if names_a_secret && !is_reference {
                 self.mask(start + equals + 1..start + line.len());
             }
         }
