@@ -5,6 +5,8 @@
 mod check;
 #[path = "config/examples.rs"]
 mod examples;
+#[path = "config/hostile.rs"]
+mod hostile;
 #[path = "config/messages.rs"]
 mod messages;
 #[path = "config/site.rs"]

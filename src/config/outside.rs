@@ -1,6 +1,8 @@
 //! What the files refer to: secrets, certificates and keys. Looked at to be checked, never kept.
 
 use std::error::Error;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -13,6 +15,7 @@ use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject;
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
 
 use crate::config::field::Field;
 use crate::config::settings::CertificateFiles;
@@ -42,10 +45,7 @@ pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<Secret
     let reference = reference(field)?;
     match check(&reference) {
         SecretCheck::Readable => {}
-        SecretCheck::ReadableByOthers => field.warning(
-            format!("every user of this machine can read {}", quoted(&reference.to_string())),
-            "let only the user who runs panelgate read it: chmod 600",
-        ),
+        SecretCheck::ReadableByOthers => warn_about_readers(field, &quoted(&reference.to_string())),
         SecretCheck::Unreadable(error) => {
             let help = match &reference {
                 SecretRef::Env(name) => format!("set {name} in the environment of panelgate"),
@@ -55,6 +55,13 @@ pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<Secret
         }
     }
     Some(reference)
+}
+
+fn warn_about_readers(field: &Field<'_>, what: &str) {
+    field.warning(
+        format!("every user of this machine can read {what}"),
+        "let only the user who runs panelgate read it: chmod 600",
+    );
 }
 
 fn reference(field: &Field<'_>) -> Option<SecretRef> {
@@ -138,10 +145,12 @@ fn certificates(field: &Field<'_>, path: &Path) -> Option<Vec<CertificateDer<'st
 }
 
 fn private_key(field: &Field<'_>, path: &Path) -> Option<PrivateKeyDer<'static>> {
-    let bytes = read_pem(field, path)?;
+    let bytes = Zeroizing::new(read_pem(field, path)?);
     let key = PrivateKeyDer::from_pem_slice(&bytes).ok();
     if key.is_none() {
         not_pem(field, path, "no private key that can be read without a password", "BEGIN PRIVATE KEY");
+    } else if fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0) {
+        warn_about_readers(field, &quoted(&path.display().to_string()));
     }
     key
 }

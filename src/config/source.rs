@@ -16,7 +16,7 @@ use crate::config::problem::Excerpt;
 const MAX_BYTES: u64 = 50 * 1024 * 1024;
 
 /// Of a longer line, only the part around the place that is meant is shown.
-const MAX_SHOWN: usize = 400;
+const MAX_SHOWN: usize = 4096;
 
 /// Keys whose values are secrets, or would be if somebody wrote them here.
 const SECRET_KEYS: [&str; 5] = ["client_secret", "api_token", "secret", "token", "password"];
@@ -142,8 +142,8 @@ impl SourceFile {
                 text.push(letter);
             }
         }
-        let from = place.start.saturating_sub(start).min(line.len());
-        let to = place.end.saturating_sub(start).clamp(from, line.len());
+        let from = text.floor_char_boundary(place.start.saturating_sub(start));
+        let to = text.ceil_char_boundary(place.end.saturating_sub(start)).max(from);
         Excerpt { line: self.line(place.start), text, place: from..to }
     }
 

@@ -19,6 +19,7 @@ fn said(file: &str, cases: &[Case<'_>]) -> String {
         let other = lab::pki::self_signed(&["other.example"]).unwrap();
         site.write("other.pem", other.certificate);
         site.write("other-key.pem", other.key);
+        site.write_with_mode("open-key.pem", std::fs::read(site.path().join("key.pem")).unwrap(), 0o644);
         site.write_with_mode("open-secret", "secret", 0o644);
         site.replace(file, old, new);
         writeln!(all, "=== {name}\n{}", site.said().trim_end()).unwrap();
@@ -92,6 +93,7 @@ fn about_the_network() {
                 "\"chain.pem\", key = \"key.pem\"",
                 "\"other.pem\", key = \"other-key.pem\"",
             ),
+            Case("key that others can read", "\"key.pem\"", "\"open-key.pem\""),
             Case("certificate of the other style", "\"ports\"", "\"hosts\""),
             Case("empty path", "\"key.pem\"", "\"\""),
         ],
