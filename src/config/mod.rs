@@ -1,8 +1,8 @@
 //! The files as the operator wrote them, made into a checked [`Config`], or into a list of all problems.
 //!
-//! A file is read as a TOML document with the places of everything in it. Each [`section`] is then asked
+//! A file is read as a TOML document with the places of everything in it. Each `Section` is then asked
 //! for its keys one by one; what is missing, of the wrong kind, out of bounds, unknown or contradictory is
-//! noted in [`findings`] and reading goes on, so that one run shows everything there is to fix. What comes
+//! noted among the `Findings` and reading goes on, so that one run shows everything there is to fix. What comes
 //! out has no raw text left to check. Nothing of a file that may be a secret is ever shown.
 
 mod directory;

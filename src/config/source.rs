@@ -63,11 +63,10 @@ impl SourceFile {
             let (good, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
             Unreadable::NotText(good.split(|byte| *byte == b'\n').count())
         })?;
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Ok(Self {
             name: path.display().to_string().into(),
             folder: path.parent().map(Path::to_path_buf).unwrap_or_default(),
-            line_starts: std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect(),
+            line_starts: std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect(),
             text,
             masked: RefCell::default(),
         })
@@ -161,4 +160,59 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>
     let mut bytes = Vec::new();
     let read = File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((u64::try_from(read).unwrap_or(u64::MAX) <= most).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(folder: &tempfile::TempDir, content: &str) -> SourceFile {
+        let path = folder.path().join("file.toml");
+        std::fs::write(&path, content).unwrap();
+        SourceFile::read(&path).unwrap()
+    }
+
+    #[test]
+    fn fifty_mib_are_read_and_no_byte_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.toml");
+        let long = File::create(&path).unwrap();
+        long.set_len(MAX_BYTES).unwrap();
+        assert_eq!(SourceFile::read(&path).unwrap().text().len(), 50 * 1024 * 1024);
+        long.set_len(MAX_BYTES + 1).unwrap();
+        assert!(matches!(SourceFile::read(&path), Err(Unreadable::TooLarge)));
+    }
+
+    #[test]
+    fn every_place_has_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder, "a\nbc\r\n\nd");
+        let lines: Vec<(usize, String)> = [0, 1, 2, 4, 6, 7, 8]
+            .map(|at| {
+                let excerpt = file.excerpt(&(at..at + 1));
+                (excerpt.line, excerpt.text)
+            })
+            .into();
+        let expected = [(1, "a"), (1, "a"), (2, "bc"), (2, "bc"), (3, ""), (4, "d"), (4, "d")];
+        assert_eq!(lines, expected.map(|(line, text)| (line, text.to_owned())));
+    }
+
+    #[test]
+    fn what_is_masked_keeps_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder, "key = \"s\u{e9}cret\" # note");
+        file.mask(6..15);
+        let excerpt = file.excerpt(&(6..15));
+        assert_eq!(excerpt.text, "key = ********* # note");
+        assert_eq!(excerpt.place, 6..15);
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder, &format!("{}here{}", "\u{e9}".repeat(100_000), "\u{e9}".repeat(100_000)));
+        let excerpt = file.excerpt(&(200_000..200_004));
+        assert!(excerpt.text.len() <= MAX_SHOWN);
+        assert_eq!(excerpt.text.get(excerpt.place), Some("here"));
+    }
 }

@@ -278,16 +278,6 @@ fn about_whole_files() {
 }
 
 #[test]
-fn a_file_of_exactly_50_mib_is_read() {
-    let site = Site::new();
-    let mut text = DIRECTORY.as_bytes().to_vec();
-    text.push(b'#');
-    text.resize(50 * 1024 * 1024, b'x');
-    site.write("directory.toml", text);
-    assert_eq!(site.said(), "");
-}
-
-#[test]
 fn no_message_shows_a_secret() {
     // Whatever is wrong with the line or near it, what may be a secret is not shown.
     for (old, new) in [
