@@ -49,10 +49,10 @@ pub enum Next {
 /// Does what the arguments ask for, or says what is left to be done.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Next {
     let answered = answer(arguments, streams).and_then(|next| streams.out.flush().map(|()| next));
-    answered.unwrap_or_else(|error| match error.kind() {
-        // Whoever asked does not listen any more, as in `panelgate check | head -1`.
-        ErrorKind::BrokenPipe => Next::Exit(Exit::Done),
-        _ => Next::Exit(Exit::Software),
+    answered.unwrap_or_else(|error| {
+        // Whoever asked may not listen any more, as in `panelgate check | head -1`.
+        let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Software };
+        Next::Exit(exit)
     })
 }
 

@@ -45,7 +45,7 @@ impl<'d> Field<'d> {
     pub(super) fn text(&self) -> Option<&'d str> {
         let text = self.value.get_ref().as_str();
         if text.is_none() {
-            self.wrong_type("a string in quotes");
+            self.wrong_type("a string", "write it in quotes");
         }
         text
     }
@@ -72,7 +72,9 @@ impl<'d> Field<'d> {
         T: FromStr<Err: fmt::Display>,
     {
         let text = self.text()?;
-        text.parse().map_err(|error| self.problem(format!("{} is no `{}`: {error}", quoted(text), self.key), help)).ok()
+        text.parse()
+            .map_err(|error| self.problem(format!("`{}` cannot be {}: {error}", self.key, quoted(text)), help))
+            .ok()
     }
 
     /// One of a few words.
@@ -93,7 +95,7 @@ impl<'d> Field<'d> {
     /// A whole number within bounds.
     pub(super) fn integer(&self, bounds: RangeInclusive<u64>) -> Option<u64> {
         let Some(written) = self.value.get_ref().as_integer() else {
-            self.wrong_type("a whole number");
+            self.wrong_type("a whole number", "write digits alone, without quotes");
             return None;
         };
         let number = u64::from_str_radix(written.as_str(), written.radix()).ok();
@@ -111,7 +113,7 @@ impl<'d> Field<'d> {
     pub(super) fn boolean(&self) -> Option<bool> {
         let value = self.value.get_ref().as_bool();
         if value.is_none() {
-            self.wrong_type("true or false");
+            self.wrong_type("true or false", "write true or false, without quotes");
         }
         value
     }
@@ -119,7 +121,7 @@ impl<'d> Field<'d> {
     /// The items of a list that has at least one.
     pub(super) fn items(&self) -> Option<Vec<Field<'d>>> {
         let Some(list) = self.value.get_ref().as_array() else {
-            self.wrong_type("a list in brackets");
+            self.wrong_type("a list", "write it in brackets: [ … ]");
             return None;
         };
         if list.is_empty() {
@@ -132,29 +134,30 @@ impl<'d> Field<'d> {
 
     /// The items of a list, each read by `read`, none twice.
     ///
-    /// Items that `read` refused have been reported and are left out.
+    /// Nothing, if an item is refused or stands twice: that has been reported.
     pub(super) fn list_of<T>(&self, read: impl Fn(&Field<'d>) -> Option<T>) -> Option<Vec<T>>
     where
         T: Clone + Eq + Hash + fmt::Display,
     {
         let mut seen = HashSet::new();
-        let mut list = Vec::new();
-        for item in self.items()? {
-            let Some(value) = read(&item) else { continue };
+        let unique = |item: &Field<'d>| {
+            let value = read(item)?;
             if seen.insert(value.clone()) {
-                list.push(value);
-            } else {
-                let twice = format!("{} stands twice in `{}`", quoted(&value.to_string()), self.key);
-                item.problem(twice, "remove one of the two");
+                return Some(value);
             }
-        }
-        Some(list)
+            let twice = format!("{} stands twice in `{}`", quoted(&value.to_string()), self.key);
+            item.problem(twice, "remove one of the two");
+            None
+        };
+        // All are read before one that is refused refuses the list.
+        let read: Vec<Option<T>> = self.items()?.iter().map(unique).collect();
+        read.into_iter().collect()
     }
 
     /// The section that this key begins.
     pub(super) fn section(&self) -> Option<Section<'d>> {
         let Some(table) = self.value.get_ref().as_table() else {
-            self.wrong_type("a section");
+            self.wrong_type("a section", &format!("head it `[{}]`", self.key));
             return None;
         };
         Some(Section::within(self, table, format!("[{}]", self.key)))
@@ -163,7 +166,7 @@ impl<'d> Field<'d> {
     /// The sections of a list: `[[servers]]`.
     pub(super) fn sections(&self) -> Vec<Section<'d>> {
         let Some(items) = self.value.get_ref().as_array() else {
-            self.wrong_type(&format!("a list of sections, each headed `[[{}]]`", self.key));
+            self.wrong_type("a list of sections", &format!("head each `[[{}]]`", self.key));
             return Vec::new();
         };
         let mut sections = Vec::new();
@@ -171,7 +174,7 @@ impl<'d> Field<'d> {
             let item = Field::new(Rc::clone(&self.file), self.found, self.key.clone(), value.span(), value);
             match value.get_ref().as_table() {
                 Some(table) => sections.push(Section::within(&item, table, format!("[[{}]]", self.key))),
-                None => item.wrong_type(&format!("a section, headed `[[{}]]`", self.key)),
+                None => item.wrong_type("a list of sections", &format!("head each `[[{}]]`", self.key)),
             }
         }
         sections
@@ -224,7 +227,7 @@ impl<'d> Field<'d> {
         self.found.warning(self.place(), message, help);
     }
 
-    fn wrong_type(&self, expected: &str) {
+    fn wrong_type(&self, expected: &str, help: &str) {
         let is = match self.value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
@@ -234,6 +237,6 @@ impl<'d> Field<'d> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a section",
         };
-        self.problem(format!("`{}` is {is}", self.key), format!("write {expected}"));
+        self.problem(format!("`{}` must be {expected}, not {is}", self.key), help);
     }
 }

@@ -1,9 +1,10 @@
 //! The files as the operator wrote them, made into a checked [`Config`], or into a list of all problems.
 //!
-//! A file is read as a TOML document with the places of everything in it. Each [`section`] is then asked
+//! A file is read as a TOML document with the places of everything in it. Each `Section` is then asked
 //! for its keys one by one; what is missing, of the wrong kind, out of bounds, unknown or contradictory is
-//! noted in [`findings`] and reading goes on, so that one run shows everything there is to fix. What comes
-//! out has no raw text left to check. Nothing of a file that may be a secret is ever shown.
+//! noted among the `Findings` and reading goes on, so that one run shows everything there is to fix. What comes
+//! out has no raw text left to check. No message shows what stands where a reference to a secret belongs, nor
+//! the value of an unknown key, which may be a misspelt one for a secret.
 
 mod directory;
 mod document;

@@ -1,15 +1,21 @@
 //! What the files refer to: secrets, certificates and keys. Looked at to be checked, never kept.
 
 use std::error::Error;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use rustls::client::verify_server_name;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::ServerName;
 use rustls::pki_types::pem;
 use rustls::pki_types::pem::PemObject;
+use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
 
 use crate::config::field::Field;
 use crate::config::settings::CertificateFiles;
@@ -39,10 +45,7 @@ pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<Secret
     let reference = reference(field)?;
     match check(&reference) {
         SecretCheck::Readable => {}
-        SecretCheck::ReadableByOthers => field.warning(
-            format!("every user of this machine can read {}", quoted(&reference.to_string())),
-            "let only the user who runs panelgate read it: chmod 600",
-        ),
+        SecretCheck::ReadableByOthers => warn_about_readers(field, &quoted(&reference.to_string())),
         SecretCheck::Unreadable(error) => {
             let help = match &reference {
                 SecretRef::Env(name) => format!("set {name} in the environment of panelgate"),
@@ -52,6 +55,13 @@ pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<Secret
         }
     }
     Some(reference)
+}
+
+fn warn_about_readers(field: &Field<'_>, what: &str) {
+    field.warning(
+        format!("every user of this machine can read {what}"),
+        "let only the user who runs panelgate read it: chmod 600",
+    );
 }
 
 fn reference(field: &Field<'_>) -> Option<SecretRef> {
@@ -78,6 +88,15 @@ fn reference(field: &Field<'_>) -> Option<SecretRef> {
     }
 }
 
+/// Those of the names for which the certificate at the head of a chain is not valid.
+pub(super) fn not_covered(files: &CertificateFiles, names: Vec<String>) -> Vec<String> {
+    let Ok(Some(bytes)) = read_at_most(&files.chain, MAX_PEM_BYTES) else { return names };
+    let Ok(certificate) = CertificateDer::from_pem_slice(&bytes) else { return names };
+    let Ok(parsed) = ParsedCertificate::try_from(&certificate) else { return names };
+    let is_valid = |name: &str| ServerName::try_from(name).is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
+    names.into_iter().filter(|name| !is_valid(name)).collect()
+}
+
 /// The path of a PEM file with at least one certificate in it.
 pub(super) fn ca_file(field: &Field<'_>) -> Option<PathBuf> {
     let path = path(field)?;
@@ -92,10 +111,13 @@ pub(super) fn certificate(chain: &Field<'_>, key: &Field<'_>) -> Option<Certific
     let both = certificates(chain, &chain_path).zip(private_key(key, &key_path));
     let (certificates, private_key) = both?;
     if let Err(error) = CertifiedKey::from_der(certificates, private_key, &default_provider()) {
-        key.problem(
-            format!("this key and the certificate cannot be used together: {error}"),
-            format!("name the key that {} was issued for", quoted(&chain_path.display().to_string())),
-        );
+        let certificate = quoted(&chain_path.display().to_string());
+        let message = if matches!(error, rustls::Error::InconsistentKeys(_)) {
+            format!("this key does not belong to the certificate in {certificate}")
+        } else {
+            format!("this key and the certificate in {certificate} cannot be used: {error}")
+        };
+        key.problem(message, "name the key for which the certificate was issued");
         return None;
     }
     Some(CertificateFiles { chain: chain_path, key: key_path })
@@ -123,10 +145,12 @@ fn certificates(field: &Field<'_>, path: &Path) -> Option<Vec<CertificateDer<'st
 }
 
 fn private_key(field: &Field<'_>, path: &Path) -> Option<PrivateKeyDer<'static>> {
-    let bytes = read_pem(field, path)?;
+    let bytes = Zeroizing::new(read_pem(field, path)?);
     let key = PrivateKeyDer::from_pem_slice(&bytes).ok();
     if key.is_none() {
         not_pem(field, path, "no private key that can be read without a password", "BEGIN PRIVATE KEY");
+    } else if fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0) {
+        warn_about_readers(field, &quoted(&path.display().to_string()));
     }
     key
 }

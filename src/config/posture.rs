@@ -12,7 +12,6 @@ use crate::config::words::Escaped;
 use crate::config::words::counted;
 use crate::model::Access;
 use crate::model::Origin;
-use crate::model::RoleGroup;
 use crate::model::Scheme;
 use crate::model::SecretRef;
 use crate::model::Server;
@@ -38,7 +37,7 @@ impl fmt::Display for Posture<'_> {
 }
 
 impl Posture<'_> {
-    fn exposure(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn exposure(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = self.0;
         writeln!(f, "Exposed")?;
         writeln!(f, "  console      {}", config.console)?;
@@ -51,7 +50,8 @@ impl Posture<'_> {
         }
         let addresses: Vec<String> = config.listen.addresses.iter().map(ToString::to_string).collect();
         let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
-        writeln!(f, "  listens on   {}, ports {}", addresses.join(", "), ports.join(", "))?;
+        let plural = if ports.len() == 1 { "" } else { "s" };
+        writeln!(f, "  listens on   {}, port{plural} {}", addresses.join(", "), ports.join(", "))?;
         if config.console.scheme == Scheme::Http {
             writeln!(f, "  TLS          none: clear text on localhost")?;
         }
@@ -61,7 +61,7 @@ impl Posture<'_> {
         Ok(())
     }
 
-    fn trust(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn trust(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let provider = &self.0.provider;
         writeln!(f, "\nTrusted")?;
         writeln!(f, "  provider     {} ({})", provider.issuer, provider.name)?;
@@ -101,7 +101,7 @@ impl Posture<'_> {
             writeln!(
                 f,
                 "  {:<12} {}{address}, {trust}, token of {} in {}",
-                server.id,
+                server.id.as_str(),
                 server.host,
                 server.api_account,
                 secret(&server.api_token)
@@ -110,7 +110,7 @@ impl Posture<'_> {
         Ok(())
     }
 
-    fn lifetimes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn lifetimes(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let config = self.0;
         writeln!(f, "\nLifetimes and limits")?;
         writeln!(
@@ -127,7 +127,7 @@ impl Posture<'_> {
         writeln!(f, "  audit        {}", shown(&config.audit_file))
     }
 
-    fn access(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn access(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = &self.0.directory;
         writeln!(
             f,
@@ -140,10 +140,10 @@ impl Posture<'_> {
         for server in directory.servers.values() {
             let openings = self.openings(server);
             for opening in &openings {
-                writeln!(f, "  {:<12} {opening}", server.id)?;
+                writeln!(f, "  {:<12} {opening}", server.id.as_str())?;
             }
             if openings.is_empty() {
-                writeln!(f, "  {:<12} nobody: no rule gives it to a role group that may connect", server.id)?;
+                writeln!(f, "  {:<12} nobody: no rule gives it to a role group that may connect", server.id.as_str())?;
             }
         }
         for group in directory.role_groups.values().filter(|group| !group.connect) {
@@ -153,9 +153,8 @@ impl Posture<'_> {
     }
 
     /// Who may open a server, a line for each way.
-    fn openings(&self, server: &Server) -> Vec<String> {
+    fn openings(self, server: &Server) -> Vec<String> {
         let directory = &self.0.directory;
-        let may_connect = |group: &&RoleGroup| group.connect;
         match &server.access {
             Access::Unrestricted { services, account } => {
                 let anyone = directory.role_groups.values().any(|group| group.connect);
@@ -166,7 +165,7 @@ impl Posture<'_> {
                 .rules
                 .iter()
                 .filter(|rule| rule.servers.contains(&server.id))
-                .filter(|rule| directory.role_groups.get(&rule.role_group).filter(may_connect).is_some())
+                .filter(|rule| directory.role_groups.get(&rule.role_group).is_some_and(|group| group.connect))
                 .map(|rule| format!("{}: {} as {}", rule.role_group, titles(&rule.services), rule.account))
                 .collect(),
         }

@@ -72,7 +72,9 @@ impl Problems {
         let mut text = render(&self.list, &Level::ERROR, look);
         let number = self.list.len().saturating_add(self.further);
         text.push_str(&further(self.further));
-        text.push_str(&format!("error: the configuration has {}\n", counted(number, "problem")));
+        text.push_str("error: the configuration has ");
+        text.push_str(&counted(number, "problem"));
+        text.push('\n');
         text
     }
 }

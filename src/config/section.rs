@@ -75,13 +75,13 @@ impl<'d> Section<'d> {
         self.optional(key)?.section()
     }
 
-    /// A section that must be there.
-    pub(super) fn required_section(&self, key: &'static str) -> Option<Section<'d>> {
+    /// A section that must be there; `keys` are those that it must have.
+    pub(super) fn required_section(&self, key: &'static str, keys: &[&str]) -> Option<Section<'d>> {
         if let Some(field) = self.optional(key) {
             return field.section();
         }
         let place = Place { key: key.to_owned(), ..self.place() };
-        let help = format!("add `[{key}]`; the example files and the manual show its keys");
+        let help = format!("add `[{key}]` with {}", listed(keys));
         self.found.problem(place, format!("the section `[{key}]` is missing"), help);
         None
     }
@@ -100,9 +100,7 @@ impl<'d> Section<'d> {
                 continue;
             }
             // A misspelt `client_secret` is still a secret.
-            if !holds_sections(value) {
-                self.file.mask(value.span());
-            }
+            mask_below(&self.file, value);
             let shown = quoted(key);
             let what = match (&*self.title, holds_sections(value)) {
                 ("", true) => format!("there is no section {shown}"),
@@ -128,6 +126,17 @@ impl<'d> Section<'d> {
     pub(super) fn line(&self) -> u32 {
         let line = self.span.as_ref().map_or(1, |span| self.file.line(span.start));
         u32::try_from(line).unwrap_or(u32::MAX)
+    }
+}
+
+/// Keeps everything that was written below a key out of every message.
+fn mask_below(file: &SourceFile, value: &Spanned<DeValue<'_>>) {
+    match value.get_ref() {
+        DeValue::Table(table) => table.values().for_each(|value| mask_below(file, value)),
+        DeValue::Array(list) => list.iter().for_each(|value| mask_below(file, value)),
+        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => {
+            file.mask(value.span());
+        }
     }
 }
 

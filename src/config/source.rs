@@ -9,13 +9,17 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::config::nearest::nearest;
 use crate::config::problem::Excerpt;
 
 /// A directory of ten thousand servers has about 4 MiB; what is larger is some other file.
 const MAX_BYTES: u64 = 50 * 1024 * 1024;
 
 /// Of a longer line, only the part around the place that is meant is shown.
-const MAX_SHOWN: usize = 400;
+const MAX_SHOWN: usize = 4096;
+
+/// Keys whose values are secrets, or would be if somebody wrote them here.
+const SECRET_KEYS: [&str; 5] = ["client_secret", "api_token", "secret", "token", "password"];
 
 /// Why a file is no configuration file, whatever it says.
 #[derive(Debug, thiserror::Error)]
@@ -57,13 +61,12 @@ impl SourceFile {
         let bytes = read_at_most(path, MAX_BYTES).map_err(Unreadable::Read)?.ok_or(Unreadable::TooLarge)?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let (good, _) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-            Unreadable::NotText(good.iter().filter(|byte| **byte == b'\n').count() + 1)
+            Unreadable::NotText(good.split(|byte| *byte == b'\n').count())
         })?;
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         Ok(Self {
             name: path.display().to_string().into(),
             folder: path.parent().map(Path::to_path_buf).unwrap_or_default(),
-            line_starts: std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect(),
+            line_starts: std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect(),
             text,
             masked: RefCell::default(),
         })
@@ -109,7 +112,10 @@ impl SourceFile {
             let key = key.trim_end().trim_end_matches(['"', '\'']).to_lowercase();
             let reference = value.trim_start_matches(['=', ' ', '\t', '"', '\'']);
             let is_reference = reference.starts_with("env:") || reference.starts_with("file:");
-            if ["secret", "token", "password"].iter().any(|word| key.ends_with(word)) && !is_reference {
+            let key = key.rsplit(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default();
+            let names_a_secret =
+                SECRET_KEYS.iter().any(|word| key.ends_with(word)) || nearest(key, SECRET_KEYS).is_some();
+            if names_a_secret && !is_reference {
                 self.mask(start + equals + 1..start + line.len());
             }
         }
@@ -135,8 +141,8 @@ impl SourceFile {
                 text.push(letter);
             }
         }
-        let from = place.start.saturating_sub(start).min(line.len());
-        let to = place.end.saturating_sub(start).clamp(from, line.len());
+        let from = text.floor_char_boundary(place.start.saturating_sub(start));
+        let to = text.ceil_char_boundary(place.end.saturating_sub(start)).max(from);
         Excerpt { line: self.line(place.start), text, place: from..to }
     }
 
@@ -154,4 +160,59 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>
     let mut bytes = Vec::new();
     let read = File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok((u64::try_from(read).unwrap_or(u64::MAX) <= most).then_some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(folder: &tempfile::TempDir, content: &str) -> SourceFile {
+        let path = folder.path().join("file.toml");
+        std::fs::write(&path, content).unwrap();
+        SourceFile::read(&path).unwrap()
+    }
+
+    #[test]
+    fn fifty_mib_are_read_and_no_byte_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file.toml");
+        let long = File::create(&path).unwrap();
+        long.set_len(MAX_BYTES).unwrap();
+        assert_eq!(SourceFile::read(&path).unwrap().text().len(), 50 * 1024 * 1024);
+        long.set_len(MAX_BYTES + 1).unwrap();
+        assert!(matches!(SourceFile::read(&path), Err(Unreadable::TooLarge)));
+    }
+
+    #[test]
+    fn every_place_has_its_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder, "a\nbc\r\n\nd");
+        let lines: Vec<(usize, String)> = [0, 1, 2, 4, 6, 7, 8]
+            .map(|at| {
+                let excerpt = file.excerpt(&(at..at + 1));
+                (excerpt.line, excerpt.text)
+            })
+            .into();
+        let expected = [(1, "a"), (1, "a"), (2, "bc"), (2, "bc"), (3, ""), (4, "d"), (4, "d")];
+        assert_eq!(lines, expected.map(|(line, text)| (line, text.to_owned())));
+    }
+
+    #[test]
+    fn what_is_masked_keeps_its_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder, "key = \"s\u{e9}cret\" # note");
+        file.mask(6..15);
+        let excerpt = file.excerpt(&(6..15));
+        assert_eq!(excerpt.text, "key = ********* # note");
+        assert_eq!(excerpt.place, 6..15);
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = file(&folder, &format!("{}here{}", "\u{e9}".repeat(100_000), "\u{e9}".repeat(100_000)));
+        let excerpt = file.excerpt(&(200_000..200_004));
+        assert!(excerpt.text.len() <= MAX_SHOWN);
+        assert_eq!(excerpt.text.get(excerpt.place), Some("here"));
+    }
 }

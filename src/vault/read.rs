@@ -109,7 +109,7 @@ mod tests {
         }
         // Blanks may be part of a secret.
         assert_eq!(read(&file(&folder, b" a b \n", 0o600)).unwrap().expose_secret(), " a b ");
-        assert_eq!(read(&file(&folder, &[b'x'; MAX_BYTES], 0o600)).unwrap().expose_secret().len(), MAX_BYTES);
+        assert_eq!(read(&file(&folder, &vec![b'x'; MAX_BYTES], 0o600)).unwrap().expose_secret().len(), MAX_BYTES);
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
         assert!(matches!(read(&file(&folder, b"", 0o600)), Err(VaultError::Empty)));
         assert!(matches!(read(&file(&folder, b"\nsecond line", 0o600)), Err(VaultError::Empty)));
         assert!(matches!(read(&file(&folder, b"\xff\xfe", 0o600)), Err(VaultError::NotText)));
-        assert!(matches!(read(&file(&folder, &[b'x'; MAX_BYTES + 1], 0o600)), Err(VaultError::TooLarge)));
+        assert!(matches!(read(&file(&folder, &vec![b'x'; MAX_BYTES + 1], 0o600)), Err(VaultError::TooLarge)));
         assert!(matches!(read(&SecretRef::File(folder.path().join("none"))), Err(VaultError::Read(_))));
         assert!(matches!(read(&SecretRef::File(folder.path().to_owned())), Err(VaultError::Read(_))));
         assert!(matches!(read(&SecretRef::Env("PANELGATE_TEST_NEVER_SET".into())), Err(VaultError::NotSet)));

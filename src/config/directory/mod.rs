@@ -6,7 +6,6 @@ mod servers;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,11 +79,8 @@ fn fetch(path: &Path, named_at: Place, findings: &Findings) -> Option<Rc<SourceF
 
 fn version(text: &str) -> DirectoryVersion {
     let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let mut version = String::with_capacity(16);
-    for byte in hash.as_ref().iter().take(8) {
-        // Writing to a string cannot fail.
-        let _: Result<(), std::fmt::Error> = write!(version, "{byte:02x}");
-    }
+    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]).take(16);
+    let version: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
     DirectoryVersion(version.into())
 }
 

@@ -122,8 +122,14 @@ pub(super) fn account(field: &Field<'_>) -> Option<Account> {
 }
 
 fn trust(field: &Field<'_>) -> Option<Trust> {
+    const WAYS: &str = "write \"public\", { ca_file = \"ca.pem\" } or { pins = [\"sha256/…\"] }";
     if !field.is_table() {
-        return field.choice(&[("public", ())]).map(|()| Trust::PublicRoots);
+        let text = field.text()?;
+        if text != "public" {
+            field.problem(format!("`{}` cannot be {}", field.key(), quoted(text)), WAYS);
+            return None;
+        }
+        return Some(Trust::PublicRoots);
     }
     let section = field.section()?;
     let ca_file = section.optional("ca_file");
@@ -133,10 +139,7 @@ fn trust(field: &Field<'_>) -> Option<Trust> {
         (Some(ca_file), None) => outside::ca_file(&ca_file).map(Trust::CaFile),
         (None, Some(pins)) => pins.list_of(pin).map(Trust::Pins),
         (None, None) | (Some(_), Some(_)) => {
-            field.problem(
-                "a certificate is verified in exactly one way",
-                "write \"public\", { ca_file = \"ca.pem\" } or { pins = [\"sha256/…\"] }",
-            );
+            field.problem("a certificate is verified in exactly one way", WAYS);
             None
         }
     }

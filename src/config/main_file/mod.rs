@@ -1,5 +1,6 @@
 //! The main file, section by section.
 
+mod coverage;
 mod network;
 mod operation;
 mod provider;
@@ -39,6 +40,9 @@ pub(super) fn read(
         limits
     });
     let directory = directory::read(&top, check_secret);
+    if let (Some(network), Some(directory)) = (&network, &directory) {
+        coverage::warn(&top, network, directory);
+    }
     top.finish();
 
     let network = network?;

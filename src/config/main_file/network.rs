@@ -25,7 +25,7 @@ pub(super) struct Network {
 
 pub(super) fn read(top: &Section<'_>) -> Option<Network> {
     let panels = panels(top);
-    let console = top.required_section("console").and_then(|section| {
+    let console = top.required_section("console", &["origin"]).and_then(|section| {
         let origin = section
             .required("origin", "\"https://connect.example.com\"")
             .and_then(|field| console(&field, panels.unwrap_or(PanelStyle::Ports)));
@@ -121,7 +121,7 @@ fn tls(top: &Section<'_>, console: Option<&Origin>) -> Option<Vec<CertificateFil
     let Some(field) = top.optional("tls") else {
         if scheme == Some(Scheme::Https) {
             // Asking for it as required says that it is missing.
-            top.required_section("tls");
+            top.required_section("tls", &["certificates"]);
             return None;
         }
         return Some(Vec::new());

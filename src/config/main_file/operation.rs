@@ -64,7 +64,7 @@ pub(super) fn audit(top: &Section<'_>) -> Option<PathBuf> {
 }
 
 fn one_path(top: &Section<'_>, title: &'static str, key: &'static str, example: &str) -> Option<PathBuf> {
-    let section = top.required_section(title)?;
+    let section = top.required_section(title, &[key])?;
     let path = section.required(key, example).and_then(|field| outside::path(&field));
     section.finish();
     path

@@ -25,7 +25,7 @@ const DEFAULT_LEEWAY_SECONDS: u64 = 60;
 const MAX_LEEWAY_SECONDS: u64 = 300;
 
 pub(super) fn read(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<Provider> {
-    let section = top.required_section("provider")?;
+    let section = top.required_section("provider", &["name", "issuer", "client_id", "client_secret"])?;
     let name = section.required("name", "\"Example SSO\"").and_then(|field| field.label());
     let issuer = section.required("issuer", "\"https://idp.example.com\"").and_then(|field| issuer(&field));
     let client_id = section.required("client_id", "\"panelgate\"").and_then(|field| field.label());
