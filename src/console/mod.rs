@@ -26,6 +26,8 @@ mod person;
 mod problem;
 mod problem_page;
 mod signed_out;
+#[cfg(test)]
+mod tests;
 
 pub mod assets;
 pub mod paths;

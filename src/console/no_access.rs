@@ -1,7 +1,5 @@
 //! The page for somebody who is signed in and may open nothing.
 
-use std::fmt::Write as _;
-
 use askama::Template;
 
 use crate::console::csp::Needs;
@@ -83,22 +81,19 @@ impl NoAccessPage {
     /// What the person can send to an administrator, as plain text.
     fn message(&self, site: &Site, what: &str) -> String {
         let Self { person, groups, reference, .. } = self;
-        let mut text = format!("I signed in to Panelgate ({}), and nothing is open to me.\n\n", site.console);
         let email = person.email.as_ref().map(|email| format!(" <{email}>")).unwrap_or_default();
-        let mut line = |label: &str, value: &str| {
-            // Writing to a `String` cannot fail.
-            if writeln!(text, "{label}: {value}").is_err() {
-                text.clear();
-            }
-        };
-        line("Who", &format!("{}{email}", person.name));
-        line("Why", what);
-        line("Reference", &reference.to_string());
-        line(&format!("Groups from {}", site.provider_name), if groups.is_empty() { "none" } else { "" });
+        let sent = if groups.is_empty() { " none" } else { "" };
+        let mut text = format!(
+            "I signed in to Panelgate ({}), and nothing is open to me.\n\n\
+             Who: {}{email}\nWhy: {what}\nReference: {reference}\nGroups from {}:{sent}\n",
+            site.console, person.name, site.provider_name,
+        );
         for group in groups {
-            line("-", &group.0);
+            text.push_str("- ");
+            text.push_str(&group.0);
+            text.push('\n');
         }
-        text.replace("\n-: ", "\n- ")
+        text
     }
 }
 
