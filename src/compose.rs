@@ -315,10 +315,12 @@ fn origins(config: &Config) -> Origins {
 fn site(config: &Config, origins: &Origins) -> Site {
     let console = &config.console;
     let below = |port| FrameSource::Below { scheme: console.scheme, host: console.host.clone(), port };
-    let panels = match config.panels {
-        ConfiguredStyle::Ports => Service::ALL.into_iter().map(|service| below(service.port())).collect(),
-        ConfiguredStyle::Hosts => vec![below(console.port)],
-    };
+    // The hand-off leads the frame through the console itself.
+    let mut panels = vec![FrameSource::Exact(console.clone())];
+    match config.panels {
+        ConfiguredStyle::Ports => panels.extend(Service::ALL.into_iter().map(|service| below(service.port()))),
+        ConfiguredStyle::Hosts => panels.push(below(console.port)),
+    }
     let issuer = Url::parse(&config.provider.issuer).ok().map(|url| url.origin().ascii_serialization());
     Site {
         console: origins.console().clone(),
