@@ -3,13 +3,22 @@
 //! `ARCHITECTURE.md` shows the rooms of this house and which may know which.
 
 pub mod audit;
+pub mod cli;
+pub mod compose;
+pub mod config;
+pub mod console;
 pub mod edge;
+pub mod gateway;
 pub mod identity;
+pub mod listener;
 pub mod model;
 pub mod panel;
 pub mod panel_session;
 pub mod policy;
+pub mod proxy;
 pub mod rewrite;
 pub mod session;
 pub mod store;
+pub mod telemetry;
 pub mod upstream;
+pub mod vault;

@@ -21,6 +21,9 @@ pub enum EdgeError {
     /// No host, two hosts, or a host that differs from the request target's.
     #[error("the request does not name one host")]
     Host,
+    /// The connection was made for another name.
+    #[error("the connection is for another host")]
+    Misdirected,
     /// The host is none of ours.
     #[error("the host is not served here")]
     UnknownHost,
@@ -39,9 +42,6 @@ pub enum EdgeError {
     /// A protocol that is not spoken here.
     #[error("the upgrade is not allowed")]
     Upgrade,
-    /// More than one value where one is allowed, or more header lines than the limit.
-    #[error("the request has too many header lines")]
-    TooManyHeaders,
     /// A page of another origin tried to act here.
     #[error("another origin may not do this")]
     ForeignOrigin,

@@ -23,6 +23,5 @@ pub use place::Origins;
 pub use place::PanelOrigin;
 pub use place::PanelStyle;
 pub use place::Place;
-pub use request::Accepted;
 pub use request::EdgeRequest;
 pub use request::check;

@@ -14,16 +14,10 @@ use crate::edge::headers;
 use crate::edge::headers::Framing;
 use crate::edge::place::Origins;
 use crate::edge::place::Place;
+use crate::listener::Accepted;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::model::Target;
-
-/// A connection that was accepted, with what is known of its far end.
-#[derive(Clone, Copy, Debug)]
-pub struct Accepted {
-    /// The person's address.
-    pub client: ClientAddr,
-}
 
 /// A request in which nothing is ambiguous and which one of our own pages may have caused.
 #[derive(Debug)]
@@ -60,12 +54,18 @@ pub struct EdgeRequest<B> {
 /// expectations, who caused it.
 pub fn check<B>(
     request: Request<B>,
-    accepted: Accepted,
+    accepted: &Accepted,
     reference: ReferenceId,
     origins: &Origins,
 ) -> Result<EdgeRequest<B>, EdgeError> {
     let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
     let authority = headers::authority(version, &uri, &headers)?;
+    // HTTP/2 lets a browser reuse a connection for another name that the certificate covers (RFC 9113
+    // section 9.1.1). Origins are kept apart: 421 makes it open one of its own.
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    if accepted.server_name.as_deref().is_some_and(|name| !name.eq_ignore_ascii_case(host)) {
+        return Err(EdgeError::Misdirected);
+    }
     let place = origins.find(authority).ok_or(EdgeError::UnknownHost)?.clone();
     if !allowed(&place, &method) {
         return Err(EdgeError::Method);

@@ -1,6 +1,64 @@
 //! The OpenID Connect relying party: who is asking, proven.
+//!
+//! A sign-in is one trip of a browser: `start` draws the secrets and says where to go, the person signs
+//! in at the provider, `finish` takes the callback and gives a [`Principal`]. In between lies a
+//! [`PendingLogin`], which the caller keeps sealed. Everything the provider says is fetched by one
+//! client with bounds (`transport`), read by one strict reader (`strict_json`), and an ID token is
+//! checked twice, by the library (`verify`) and by us (`claims_check`). What is known of the provider is
+//! fetched when it is first needed (`known`), so a provider that is away keeps nothing from starting.
+//!
+//! This room knows nothing of policy or of cPanel: groups leave it exactly as the provider sent them.
 
+mod algorithm;
+mod callback;
+mod claims_check;
+mod error;
+mod exchange;
+mod groups;
+mod keys;
+mod known;
+mod logout;
+mod metadata;
+mod pending;
 mod principal;
+mod provider;
+mod resolver;
+mod settings;
+mod strict_json;
+mod transport;
+mod userinfo;
+mod verify;
 
+pub use algorithm::IdTokenAlgorithm;
+pub use algorithm::UnknownAlgorithm;
+pub use callback::Callback;
+pub use callback::MalformedCallback;
+pub use error::Endpoint;
+pub use error::Fault;
+pub use error::InvalidToken;
+pub use error::LoginError;
+pub use error::Nonsense;
+pub use error::Refusal;
+pub use error::Unavailable;
+pub use groups::ClaimPointer;
+pub use groups::GroupsFrom;
+pub use groups::GroupsSource;
+pub use groups::InvalidPointer;
+pub use groups::UnreadableGroups;
+pub use pending::LOGIN_LIFETIME;
+pub use pending::PendingLogin;
 pub use principal::Principal;
 pub use principal::PrincipalRecord;
+pub use provider::InvalidProvider;
+pub use provider::LoginStart;
+pub use provider::Prompt;
+pub use provider::Provider;
+pub use provider::SignedIn;
+pub use settings::ClientAuth;
+pub use settings::DEFAULT_ANSWER_LIMIT;
+pub use settings::DEFAULT_LEEWAY;
+pub use settings::DEFAULT_TIMEOUT;
+pub use settings::MAX_LEEWAY;
+pub use settings::ProviderSettings;
+pub use settings::SettingsProblem;
+pub use transport::NoTransport;

@@ -2,11 +2,17 @@
 
 use serde::Deserialize;
 use serde::Serialize;
+use serde_json::Map;
+use serde_json::Value;
 
+use crate::identity::verify::VerifiedIdToken;
 use crate::model::IdpGroup;
 use crate::model::Subject;
 use crate::model::Timestamp;
 use crate::store::Unsealed;
+
+/// The longest name or address that is kept for display, in characters.
+const MAX_DISPLAY: usize = 200;
 
 /// An authenticated subject with the groups that the provider proved for it.
 ///
@@ -29,14 +35,19 @@ pub struct PrincipalRecord {
 }
 
 impl Principal {
-    /// The principal of a sign-in whose ID token was verified.
-    pub(in crate::identity) fn new(
-        subject: Subject,
-        name: String,
-        email: Option<String>,
+    /// The principal of a sign-in whose ID token was verified, with what its claims (those of the ID
+    /// token, or of userinfo about the same subject) say for display.
+    pub(super) fn new(
+        token: &VerifiedIdToken,
+        claims: &Map<String, Value>,
         groups: Vec<IdpGroup>,
         signed_in_at: Timestamp,
     ) -> Self {
+        let subject = token.subject().clone();
+        let show = |name| display_text(claims, name).or_else(|| display_text(token.claims(), name));
+        let email = show("email");
+        let name = show("name").or_else(|| show("preferred_username")).or_else(|| email.clone());
+        let name = name.unwrap_or_else(|| subject.sub.clone());
         Self { record: PrincipalRecord { subject, name, email, groups, signed_in_at } }
     }
 
@@ -80,6 +91,14 @@ impl Principal {
     pub(crate) fn for_test(sub: &str, groups: &[&str]) -> Self {
         let subject = Subject { iss: "https://idp.example.com".into(), sub: sub.into() };
         let groups = groups.iter().map(|g| IdpGroup((*g).into())).collect();
-        Self::new(subject, sub.into(), None, groups, Timestamp::from_secs(1_800_000_000))
+        let signed_in_at = Timestamp::from_secs(1_800_000_000);
+        Self { record: PrincipalRecord { subject, name: sub.into(), email: None, groups, signed_in_at } }
     }
+}
+
+/// A claim as text to show: without control characters, cut at 200 characters; nothing if none is left.
+fn display_text(claims: &Map<String, Value>, name: &str) -> Option<String> {
+    let text: String = claims.get(name)?.as_str()?.chars().filter(|c| !c.is_control()).take(MAX_DISPLAY).collect();
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }

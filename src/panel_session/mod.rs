@@ -1,1 +1,18 @@
-//! Panel sessions.
+//! Signed-in cpsrvd sessions that we hold for people: opened once, reused, renewed, never shared.
+//!
+//! One per (session, server, service, account), with one cookie jar and one pool of connections each. We
+//! choose the security token, so a session that cpsrvd has dropped is opened again under the same one, and
+//! open pages go on working.
+
+mod open;
+mod registry;
+mod signed;
+
+pub use open::OpenError;
+pub use open::PanelSession;
+pub use registry::Hosted;
+pub use registry::Opened;
+pub use registry::PanelSessions;
+pub use signed::Incoming;
+pub use signed::Mismatch;
+pub use signed::SignedRequest;

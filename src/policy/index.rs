@@ -186,7 +186,7 @@ impl Policy {
 
     /// The reach of whoever has these groups.
     pub fn reach_of(&self, groups: &[IdpGroup]) -> Vec<Reach> {
-        let mut roles: Vec<&Role> = self.roles_of(groups).filter(|role| role.connect).collect();
+        let mut roles: Vec<&Role> = self.roles_of(groups).collect();
         roles.sort_unstable_by_key(|role| role.number);
         roles.dedup_by_key(|role| role.number);
         let mut reach = Vec::new();

@@ -14,5 +14,5 @@ pub use address::PanelAddresses;
 pub use request::request_headers;
 pub use response::Unsafe;
 pub use response::response_headers;
-pub use security::console_headers;
+pub use security::own_headers;
 pub use security::panel_headers;

@@ -30,12 +30,11 @@ pub fn panel_headers(headers: &mut HeaderMap, console: &Origin) {
     shared(headers, console.scheme);
 }
 
-/// Adds the headers of a console page to an answer.
-pub fn console_headers(headers: &mut HeaderMap, scheme: Scheme) {
+/// Adds the headers of an answer of our own. What may frame it stands in its own policy.
+pub fn own_headers(headers: &mut HeaderMap, scheme: Scheme) {
     set(headers, "cross-origin-opener-policy", "same-origin");
     set(headers, "cross-origin-resource-policy", "same-origin");
-    set(headers, "referrer-policy", "no-referrer");
-    set(headers, "x-frame-options", "DENY");
+    set(headers, "referrer-policy", "same-origin");
     shared(headers, scheme);
 }
 

@@ -64,7 +64,7 @@ pub struct Sessions {
     store: Store,
     key: ServerKey,
     clock: Arc<dyn Clock>,
-    random: Arc<dyn SecureRandom>,
+    random: Arc<dyn SecureRandom + Send + Sync>,
     lifetimes: Lifetimes,
     limit: u32,
     live: DashMap<Key, Arc<Session>>,
@@ -77,7 +77,7 @@ impl Sessions {
         store: Store,
         key: ServerKey,
         clock: Arc<dyn Clock>,
-        random: Arc<dyn SecureRandom>,
+        random: Arc<dyn SecureRandom + Send + Sync>,
         lifetimes: Lifetimes,
         limit: u32,
     ) -> Self {
@@ -113,6 +113,21 @@ impl Sessions {
             },
         };
         self.use_live(session, now).await
+    }
+
+    /// Whether the session of a console cookie lives. Does not count as use.
+    pub async fn lives(&self, token: &Token256) -> Result<bool, SessionError> {
+        let (now, key) = (self.clock.now(), token.digest());
+        if let Some(session) = self.cached(&key) {
+            return Ok(session.is_live(now, self.lifetimes));
+        }
+        let found = self.store.get(Purpose::Session, &key, now).await.map_err(SessionError::Store)?;
+        Ok(found.is_some())
+    }
+
+    /// Whether a session with this id is in use here.
+    pub fn is_known(&self, id: SessionId) -> bool {
+        self.live.contains_key(&id.0)
     }
 
     /// The ID token to hint to the provider at sign-out.

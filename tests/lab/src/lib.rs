@@ -3,6 +3,7 @@
 //! - [`cpsrvd`]: a double of cPanel & WHM's server, its security checks included.
 //! - [`provider`]: a small OpenID Provider that can be told to misbehave.
 //! - [`pki`]: a certificate authority that lives for one run.
+//! - [`world`]: all of it put together, with the gateway's files.
 //! - [`loopback`]: an own loopback address per part, so that every part can use the ports it has in life.
 //!
 //! Nothing here is part of the product.
@@ -11,3 +12,4 @@ pub mod cpsrvd;
 pub mod loopback;
 pub mod pki;
 pub mod provider;
+pub mod world;

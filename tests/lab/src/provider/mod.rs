@@ -1,1 +1,152 @@
 //! A small OpenID Provider that can be told to misbehave.
+//!
+//! It does what OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0, RFC 7636 and RFC 9207
+//! ask of a provider with one flow: authorization code with PKCE S256. For a demonstration it has a
+//! sign-in page that a person can use; for tests it has [`Misbehaviour`], which changes one thing at a
+//! time and can be set while it runs. Passwords are kept in clear: it is a double, not a product.
+//!
+//! - `server`: the listener, TLS, and which path is which endpoint.
+//! - `discovery`, `authorize`, `tokens`, `logout`: the endpoints.
+//! - `keys`, `id_token`: what is signed, and how it is bent.
+//! - `pages`: what a person sees.
+
+mod authorize;
+mod discovery;
+mod id_token;
+mod keys;
+mod logout;
+mod memory;
+mod misbehaviour;
+mod pages;
+mod server;
+mod state;
+mod tokens;
+
+pub use misbehaviour::EndpointFault;
+pub use misbehaviour::IdTokenFault;
+pub use misbehaviour::Misbehaviour;
+pub use misbehaviour::Patch;
+pub use state::Recorded;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::pki;
+
+/// How a provider is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The issuer identifier, exactly as it stands in tokens. Its path is where the endpoints live.
+    pub issuer: String,
+    /// The address to listen on; port 0 takes a free one (then the issuer is given a port, see
+    /// [`Provider::issuer`]).
+    pub listen: SocketAddr,
+    /// The certificate to serve with; without one it speaks plain HTTP.
+    pub tls: Option<pki::Identity>,
+    /// Who may sign in.
+    pub users: Vec<User>,
+    /// The registered relying parties.
+    pub clients: Vec<Client>,
+    /// A line to show on the sign-in page, for example the demonstration's logins.
+    pub note: Option<String>,
+    /// What it does wrong from the start.
+    pub misbehaviour: Misbehaviour,
+}
+
+/// A person with an account at the provider.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// What is typed on the sign-in page.
+    pub login: String,
+    /// The password, in clear.
+    pub password: String,
+    /// The subject identifier.
+    pub sub: String,
+    /// The `name` claim.
+    pub name: String,
+    /// The `email` claim.
+    pub email: String,
+    /// The `groups` claim.
+    #[serde(default)]
+    pub groups: Vec<String>,
+}
+
+/// A registered relying party.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Client {
+    /// The client identifier.
+    pub id: String,
+    /// The client secret, accepted as `client_secret_basic` and `client_secret_post`.
+    pub secret: String,
+    /// Where codes may be sent, compared exactly.
+    pub redirect_uris: Vec<String>,
+    /// Where people may be sent after signing out, compared exactly.
+    #[serde(default)]
+    pub post_logout_redirect_uris: Vec<String>,
+}
+
+/// A running provider. It stops, with all its connections, when this is dropped.
+#[derive(Debug)]
+pub struct Provider {
+    state: Arc<state::State>,
+    address: SocketAddr,
+    task: JoinHandle<()>,
+}
+
+impl Provider {
+    /// Starts listening. When this returns, connections are accepted.
+    pub async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("the provider cannot listen on {}", settings.listen))?;
+        let address = listener.local_addr()?;
+        let tls = settings.tls.as_ref().map(server::tls_acceptor).transpose()?;
+        let state = Arc::new(state::State::new(settings, address.port())?);
+        let task = tokio::spawn(server::serve(listener, tls, Arc::clone(&state)));
+        Ok(Self { state, address, task })
+    }
+
+    /// The issuer identifier. If the settings gave port 0 both to listen on and in the issuer, this is
+    /// the issuer with the port that was taken.
+    pub fn issuer(&self) -> &str {
+        &self.state.issuer
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes what it does wrong, from the next request on.
+    pub fn set(&self, change: impl FnOnce(&mut Misbehaviour)) {
+        change(&mut self.state.misbehaviour());
+    }
+
+    /// Signs with new keys from now on; the old ones leave the JWKS at once.
+    pub fn rotate_keys(&self) -> anyhow::Result<()> {
+        self.state.keys().replace()
+    }
+
+    /// Adds new keys in front; the old ones stay in the JWKS.
+    pub fn add_keys(&self) -> anyhow::Result<()> {
+        self.state.keys().add()
+    }
+
+    /// What was asked of it so far, oldest first (the last 1000).
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.state.requests()
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,32 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+
+/// Identity-aware gateway to cPanel & WHM servers.
+#[derive(Debug, Parser)]
+#[command(name = "panelgate", version, about)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the configuration: show every problem, or what it exposes, trusts and allows.
+    Check(ConfigFile),
+    /// Run the gateway.
+    Serve(ConfigFile),
+}
+
+/// The configuration that a command works with.
+#[derive(Debug, Args)]
+pub struct ConfigFile {
+    /// The main configuration file.
+    #[arg(long, value_name = "FILE", env = "PANELGATE_CONFIG", default_value = "/etc/panelgate/panelgate.toml")]
+    pub config: PathBuf,
+}

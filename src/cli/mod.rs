@@ -1,0 +1,91 @@
+//! The command line: what can be asked of the program, and how it answers.
+//!
+//! Answers go through writers that the caller gives, so that a closed pipe is no reason to panic.
+
+mod arguments;
+mod check;
+mod exit;
+mod load;
+mod serve;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::io::ErrorKind;
+use std::io::Write;
+
+use clap::Parser;
+
+use crate::cli::arguments::Arguments;
+use crate::config::Config;
+use crate::config::Look;
+
+pub use arguments::Command;
+pub use arguments::ConfigFile;
+pub use exit::Exit;
+pub use load::load;
+pub use serve::serve;
+
+/// Where answers go.
+pub struct Streams<'s> {
+    /// Results.
+    pub out: &'s mut dyn Write,
+    /// Messages.
+    pub err: &'s mut dyn Write,
+    /// How messages look.
+    pub look: Look,
+}
+
+/// What is left to do after the command line has been read.
+#[derive(Debug)]
+#[must_use]
+pub enum Next {
+    /// Nothing: end the program.
+    Exit(Exit),
+    /// Start the gateway with this configuration, whose warnings have been shown.
+    Serve(Box<Config>),
+}
+
+/// Does what the arguments ask for, or says what is left to be done.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Next {
+    let answered = answer(arguments, streams).and_then(|next| streams.out.flush().map(|()| next));
+    answered.unwrap_or_else(|error| {
+        // Whoever asked may not listen any more, as in `panelgate check | head -1`.
+        let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Software };
+        Next::Exit(exit)
+    })
+}
+
+fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> io::Result<Next> {
+    let command = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments.command,
+        // Help and version are answers; everything else is a mistake in the arguments.
+        Err(answer) if answer.use_stderr() => {
+            write!(streams.err, "{}", answer.render())?;
+            return Ok(Next::Exit(Exit::Usage));
+        }
+        Err(answer) => {
+            write!(streams.out, "{}", answer.render())?;
+            return Ok(Next::Exit(Exit::Done));
+        }
+    };
+    match command {
+        Command::Check(file) => check::check(&file.config, streams).map(Next::Exit),
+        Command::Serve(file) => match load(&file.config) {
+            Ok(config) => {
+                streams.err.write_all(config.warnings.render(streams.look).as_bytes())?;
+                Ok(Next::Serve(Box::new(config)))
+            }
+            Err(problems) => {
+                streams.err.write_all(problems.render(streams.look).as_bytes())?;
+                Ok(Next::Exit(Exit::Config))
+            }
+        },
+    }
+}
+
+impl fmt::Debug for Streams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streams").field("look", &self.look).finish_non_exhaustive()
+    }
+}

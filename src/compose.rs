@@ -1,0 +1,362 @@
+//! From a checked configuration to a running gateway: the one place that knows both.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand::SecureRandom;
+use aws_lc_rs::rand::SystemRandom;
+use futures_util::future::join_all;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::audit::AuditError;
+use crate::audit::AuditLog;
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::config::Config;
+use crate::config::GroupsFrom as ConfiguredGroups;
+use crate::config::Limits;
+use crate::config::PanelStyle as ConfiguredStyle;
+use crate::console::FrameSource;
+use crate::console::Site;
+use crate::edge::Origins;
+use crate::edge::PanelStyle;
+use crate::gateway::CALLBACK;
+use crate::gateway::Gateway;
+use crate::gateway::SIGNED_OUT;
+use crate::identity::ClaimPointer;
+use crate::identity::ClientAuth;
+use crate::identity::GroupsFrom;
+use crate::identity::GroupsSource;
+use crate::identity::InvalidPointer;
+use crate::identity::InvalidProvider;
+use crate::identity::Provider;
+use crate::identity::ProviderSettings;
+use crate::identity::UnknownAlgorithm;
+use crate::listener;
+use crate::listener::BindError;
+use crate::listener::Listener;
+use crate::listener::ListenerLimits;
+use crate::listener::TlsError;
+use crate::model::Clock;
+use crate::model::Origin;
+use crate::model::ReferenceId;
+use crate::model::Scheme;
+use crate::model::Service;
+use crate::model::SystemClock;
+use crate::panel_session::Hosted;
+use crate::panel_session::PanelSessions;
+use crate::policy::Policy;
+use crate::session::Lifetimes;
+use crate::session::PendingLogins;
+use crate::session::Sessions;
+use crate::store;
+use crate::store::KeyFileError;
+use crate::store::ServerKey;
+use crate::store::Store;
+use crate::store::StoreError;
+use crate::telemetry::Chain;
+use crate::upstream::TrustError;
+use crate::upstream::Upstream;
+use crate::upstream::UpstreamLimits;
+use crate::vault;
+use crate::vault::VaultError;
+
+/// How often expired sessions are cleared away.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Why the gateway does not start although its configuration is well-formed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or folder of the configuration cannot be used.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store does not open.
+    #[error("the store does not open")]
+    Store(#[source] StoreError),
+    /// The server key cannot be had.
+    #[error("there is no server key")]
+    Key(#[source] KeyFileError),
+    /// The audit log does not open.
+    #[error("the audit log does not open")]
+    Audit(#[source] AuditError),
+    /// The client secret cannot be read.
+    #[error("the client secret cannot be read")]
+    ClientSecret(#[source] VaultError),
+    /// The algorithm of ID tokens is unknown.
+    #[error("the algorithm of ID tokens is unknown")]
+    Algorithm(#[source] UnknownAlgorithm),
+    /// The pointer to the groups cannot be read.
+    #[error("the pointer to the groups cannot be read")]
+    Groups(#[source] InvalidPointer),
+    /// An address of ours cannot be made.
+    #[error("the console's origin makes no addresses")]
+    Address(#[source] url::ParseError),
+    /// The provider's settings cannot be used.
+    #[error("the provider's settings cannot be used")]
+    Provider(#[source] InvalidProvider),
+    /// A server's certificate cannot be verified as configured.
+    #[error("server {server} cannot be verified as configured")]
+    Trust {
+        /// The server.
+        server: String,
+        /// Why.
+        source: TrustError,
+    },
+    /// Our own certificates cannot be used.
+    #[error("our own certificates cannot be used")]
+    Tls(#[source] TlsError),
+    /// An address cannot be listened on.
+    #[error("an address cannot be used")]
+    Bind(#[source] BindError),
+}
+
+/// A gateway with its sockets bound, about to serve.
+#[derive(Debug)]
+pub struct Ready {
+    gateway: Arc<Gateway>,
+    listener: Listener,
+    sockets: Vec<TcpListener>,
+    drain: Duration,
+}
+
+impl Ready {
+    /// Builds everything that the configuration asks for and binds the sockets.
+    pub async fn build(config: &Config) -> Result<Self, StartError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
+        let limits = &config.limits;
+        let tls = tls(config)?;
+        let provider = provider(config, &clock, &random)?;
+        let panels = panels(config, &random)?;
+        let (store, key) = state(&config.state_directory, &*random).await?;
+        let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
+        let pending_lifetime = Duration::from_secs(limits.pending_login_minutes * 60);
+        let lifetimes = Lifetimes { idle: config.session.idle, absolute: config.session.absolute };
+        let origins = origins(config);
+        let site = site(config, &origins);
+        let gateway = Arc::new(Gateway {
+            pending: PendingLogins::new(
+                store.clone(),
+                key.clone(),
+                Arc::clone(&clock),
+                pending_lifetime,
+                bounded(limits.pending_logins),
+            ),
+            pending_lifetime,
+            sessions: Sessions::new(
+                store,
+                key,
+                Arc::clone(&clock),
+                Arc::clone(&random),
+                lifetimes,
+                bounded(limits.sessions),
+            ),
+            policy: Policy::new(Arc::clone(&config.directory)),
+            directory: Arc::clone(&config.directory),
+            body_idle: Duration::from_secs(limits.body_idle_seconds),
+            origins,
+            provider,
+            panels,
+            audit,
+            site,
+            clock,
+            random,
+        });
+        let sockets = addresses(config).into_iter().map(listener::bind).collect::<Result<_, _>>();
+        Ok(Self {
+            gateway,
+            listener: Listener::new(tls, listener_limits(limits)),
+            sockets: sockets.map_err(StartError::Bind)?,
+            drain: Duration::from_secs(limits.drain_seconds),
+        })
+    }
+
+    /// The console's origin.
+    pub fn console(&self) -> &Origin {
+        self.gateway.origins.console()
+    }
+
+    /// Serves until `stop` is cancelled, then lets open requests end.
+    pub async fn serve(self, stop: CancellationToken) -> Result<(), StartError> {
+        let Self { gateway, listener, sockets, drain } = self;
+        record(&gateway, Kind::GatewayStarted).await?;
+        tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
+        let sweeper = tokio::spawn(sweep(Arc::clone(&gateway)));
+        let accepting = sockets.into_iter().map(|socket| {
+            let gateway = Arc::clone(&gateway);
+            listener.accept(socket, move |request, accepted| Arc::clone(&gateway).serve(request, accepted))
+        });
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = join_all(accepting) => {}
+        }
+        tracing::info!("stopping");
+        listener.drain(drain).await;
+        sweeper.abort();
+        record(&gateway, Kind::GatewayStopped).await
+    }
+}
+
+async fn record(gateway: &Gateway, kind: Kind) -> Result<(), StartError> {
+    let event = Event::new(kind, Outcome::Succeeded, ReferenceId::from_bits(0), gateway.clock.now());
+    gateway.audit.record(&event).await.map_err(StartError::Audit)
+}
+
+async fn sweep(gateway: Arc<Gateway>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    loop {
+        ticks.tick().await;
+        match gateway.sessions.sweep().await {
+            Ok(_) => gateway.panels.retain(|session| gateway.sessions.is_known(session)),
+            Err(error) => tracing::error!(cause = %Chain(&error), "expired sessions could not be cleared away"),
+        }
+    }
+}
+
+fn tls(config: &Config) -> Result<Option<rustls::ServerConfig>, StartError> {
+    if config.console.scheme == Scheme::Http {
+        return Ok(None);
+    }
+    let files = config.certificates.iter().map(|files| (files.chain.as_path(), files.key.as_path()));
+    listener::server_config(files).map(Some).map_err(StartError::Tls)
+}
+
+fn provider(
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn SecureRandom + Send + Sync>,
+) -> Result<Provider, StartError> {
+    let configured = &config.provider;
+    let extra_roots = configured
+        .ca_file
+        .as_ref()
+        .map(|path| fs::read_to_string(path).map_err(|source| StartError::File { path: path.clone(), source }));
+    let own = |path: &str| Url::parse(&format!("{}{path}", config.console)).map_err(StartError::Address);
+    let settings = ProviderSettings {
+        issuer: configured.issuer.clone(),
+        client_id: configured.client_id.clone(),
+        client_secret: vault::read(&configured.client_secret).map_err(StartError::ClientSecret)?,
+        client_auth: match configured.client_auth {
+            crate::config::ClientAuth::Basic => ClientAuth::Basic,
+            crate::config::ClientAuth::Post => ClientAuth::Post,
+        },
+        id_token_alg: configured.id_token_alg.as_str().parse().map_err(StartError::Algorithm)?,
+        scopes: configured.scopes.clone(),
+        groups: GroupsSource {
+            from: match configured.groups.from {
+                ConfiguredGroups::IdToken => GroupsFrom::IdToken,
+                ConfiguredGroups::UserInfo => GroupsFrom::Userinfo,
+            },
+            pointer: configured.groups.pointer.parse::<ClaimPointer>().map_err(StartError::Groups)?,
+        },
+        other_audiences: Vec::new(),
+        redirect_uri: own(CALLBACK)?,
+        post_logout_redirect_uri: own(SIGNED_OUT)?,
+        leeway: configured.leeway,
+        timeout: Duration::from_secs(config.limits.provider_seconds),
+        answer_limit: size(config.limits.provider_answer_kib * 1024),
+        extra_roots: extra_roots.transpose()?,
+    };
+    Provider::new(settings, Arc::clone(clock), Arc::clone(random)).map_err(StartError::Provider)
+}
+
+fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Result<PanelSessions, StartError> {
+    let limits = &config.limits;
+    let times = UpstreamLimits {
+        connect: Duration::from_secs(limits.upstream_connect_seconds),
+        response: Duration::from_secs(limits.upstream_response_seconds),
+    };
+    let mut servers = HashMap::new();
+    for (id, server) in &config.directory.servers {
+        let upstream =
+            Upstream::new(server, times).map_err(|source| StartError::Trust { server: id.to_string(), source })?;
+        let hosted = Hosted { upstream, api_account: server.api_account.clone(), api_token: server.api_token.clone() };
+        servers.insert(id.clone(), hosted);
+    }
+    Ok(PanelSessions::new(
+        servers,
+        Arc::clone(random),
+        size(limits.panel_sessions),
+        size(limits.api_answer_kib * 1024),
+        Duration::from_secs(limits.open_seconds),
+    ))
+}
+
+/// The store and the server key, in the state folder.
+async fn state(directory: &Path, random: &dyn SecureRandom) -> Result<(Store, ServerKey), StartError> {
+    fs::create_dir_all(directory).map_err(|source| StartError::File { path: directory.to_owned(), source })?;
+    let key = store::read_or_create(&directory.join("server.key"), random).map_err(StartError::Key)?;
+    let store = Store::open(&directory.join("panelgate.db")).await.map_err(StartError::Store)?;
+    Ok((store, key))
+}
+
+fn origins(config: &Config) -> Origins {
+    let style = match config.panels {
+        ConfiguredStyle::Ports => PanelStyle::Ports,
+        ConfiguredStyle::Hosts => PanelStyle::Hosts,
+    };
+    Origins::new(config.console.clone(), style, config.directory.servers.keys())
+}
+
+fn site(config: &Config, origins: &Origins) -> Site {
+    let console = &config.console;
+    let below = |port| FrameSource::Below { scheme: console.scheme, host: console.host.clone(), port };
+    // The hand-off leads the frame through the console itself.
+    let mut panels = vec![FrameSource::Exact(console.clone())];
+    match config.panels {
+        ConfiguredStyle::Ports => panels.extend(Service::ALL.into_iter().map(|service| below(service.port()))),
+        ConfiguredStyle::Hosts => panels.push(below(console.port)),
+    }
+    let issuer = Url::parse(&config.provider.issuer).ok().map(|url| url.origin().ascii_serialization());
+    Site {
+        console: origins.console().clone(),
+        provider_name: config.provider.name.clone(),
+        provider_origins: issuer.and_then(|origin| origin.parse().ok()).into_iter().collect(),
+        panels,
+    }
+}
+
+/// The console's port, and in the `ports` style those of the services, on every address.
+fn addresses(config: &Config) -> Vec<SocketAddr> {
+    let mut ports = vec![config.listen.console_port];
+    if config.panels == ConfiguredStyle::Ports {
+        ports.extend(Service::ALL.map(Service::port));
+    }
+    let on = |ip| ports.iter().map(move |port| SocketAddr::new(ip, *port));
+    config.listen.addresses.iter().copied().flat_map(on).collect()
+}
+
+fn listener_limits(limits: &Limits) -> ListenerLimits {
+    ListenerLimits {
+        connections: size(limits.connections),
+        tls_handshake: Duration::from_secs(limits.tls_handshake_seconds),
+        request_head: Duration::from_secs(limits.request_head_seconds),
+        request_head_bytes: size(limits.request_head_kib * 1024),
+        request_headers: size(limits.request_headers),
+        http2_streams: bounded(limits.http2_streams),
+        keep_alive: Duration::from_secs(limits.keep_alive_seconds),
+    }
+}
+
+/// A limit as a number of things in memory. The table's bounds are far below what does not fit.
+fn size(limit: u64) -> usize {
+    usize::try_from(limit).unwrap_or(usize::MAX)
+}
+
+fn bounded(limit: u64) -> u32 {
+    u32::try_from(limit).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,81 @@
+//! `[[role_groups]]`: which of the provider's groups make up which of ours.
+
+use crate::config::directory::ByName;
+use crate::config::directory::Origin;
+use crate::config::field::Field;
+use crate::config::section::Section;
+use crate::config::words::quoted;
+use crate::model::IdpGroup;
+use crate::model::RoleGroup;
+use crate::model::RoleGroupName;
+
+/// Longer than any provider's names of groups, most of which are distinguished names at the longest.
+const MAX_GROUP_BYTES: usize = 1024;
+
+/// A role group as far as it could be read.
+pub(super) struct WrittenRoleGroup {
+    line: usize,
+    pub(super) connect: bool,
+    /// The role group, if all of it could be read.
+    pub(super) role_group: Option<RoleGroup>,
+}
+
+pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>) -> ByName<WrittenRoleGroup> {
+    let mut role_groups: ByName<WrittenRoleGroup> = ByName::new();
+    for section in top.sections("role_groups") {
+        let source = origin.source(&section);
+        let name_field = section.required("name", "\"Support\"");
+        let name = name_field.as_ref().and_then(name);
+        let idp_groups = section.required("idp_groups", "[\"whm-support\"]").and_then(|field| field.list_of(idp_group));
+        let connect = section.required("connect", "true").and_then(|field| field.boolean());
+        section.finish();
+
+        let Some((field, written)) = name_field.and_then(|field| field.text().map(|text| (field, text))) else {
+            continue;
+        };
+        if let Some(first) = role_groups.get(written) {
+            field.problem(
+                format!("the role group {} is defined twice, first in line {}", quoted(written), first.line),
+                "give each role group a name of its own, or put their idp_groups together",
+            );
+            continue;
+        }
+        let role_group = || Some(RoleGroup { name: name?, idp_groups: idp_groups?, connect: connect?, source });
+        let read = WrittenRoleGroup {
+            line: field.line(),
+            // What could not be read has been reported; a warning on top would only distract.
+            connect: connect.unwrap_or(true),
+            role_group: role_group(),
+        };
+        role_groups.insert(written.to_owned(), read);
+    }
+    role_groups
+}
+
+fn name(field: &Field<'_>) -> Option<RoleGroupName> {
+    let text = field.label()?;
+    let name = RoleGroupName::new(text);
+    if name.is_none() {
+        field.problem(format!("the name {} is longer than 100 bytes", quoted(text)), "write a shorter name");
+    }
+    name
+}
+
+fn idp_group(field: &Field<'_>) -> Option<IdpGroup> {
+    let text = field.text()?;
+    let wrong = if text.is_empty() {
+        "an empty name is no group"
+    } else if text.len() > MAX_GROUP_BYTES {
+        "the name of a group is longer than 1024 bytes"
+    } else {
+        if text.trim() != text {
+            field.warning(
+                format!("the group {} begins or ends with a blank", quoted(text)),
+                "groups are compared letter by letter: write the name exactly as the provider sends it",
+            );
+        }
+        return Some(IdpGroup(text.to_owned()));
+    };
+    field.problem(wrong, "write the name of the group exactly as the provider sends it");
+    None
+}

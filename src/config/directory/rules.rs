@@ -1,0 +1,100 @@
+//! `[[rules]]`: which role group may open what, as whom.
+
+use crate::config::directory::ByName;
+use crate::config::directory::Origin;
+use crate::config::directory::role_groups::WrittenRoleGroup;
+use crate::config::directory::servers::WrittenServer;
+use crate::config::directory::servers::account;
+use crate::config::directory::services;
+use crate::config::field::Field;
+use crate::config::nearest::nearest;
+use crate::config::section::Section;
+use crate::config::words::quoted;
+use crate::model::RoleGroupName;
+use crate::model::Rule;
+use crate::model::ServerId;
+
+/// Reads all rules, and notes at the servers which of them somebody can open.
+pub(super) fn read(
+    top: &Section<'_>,
+    origin: &Origin<'_>,
+    servers: &mut ByName<WrittenServer<'_>>,
+    role_groups: &ByName<WrittenRoleGroup>,
+) -> Option<Vec<Rule>> {
+    let mut rules = Vec::new();
+    for section in top.sections("rules") {
+        rules.push(one(section, origin, servers, role_groups));
+    }
+    rules.into_iter().collect()
+}
+
+fn one(
+    section: Section<'_>,
+    origin: &Origin<'_>,
+    servers: &mut ByName<WrittenServer<'_>>,
+    role_groups: &ByName<WrittenRoleGroup>,
+) -> Option<Rule> {
+    let source = origin.source(&section);
+    let role_group = section.required("role_group", "\"Support\"").and_then(|field| role_group(&field, role_groups));
+    let listed =
+        section.required("servers", "[\"web1\"]").and_then(|field| field.list_of(|item| server(item, servers)));
+    let services = section.required("services", "[\"whostmgrd\"]").and_then(|field| services(&field));
+    let account = section.required("account", "\"support\"").and_then(|field| account(&field));
+    section.finish();
+
+    let (role_group, listed) = (role_group?, listed?);
+    if role_group.connect {
+        for server in &listed {
+            if let Some(written) = servers.get_mut(server) {
+                written.has_effective_rule = true;
+            }
+        }
+    }
+    // A server whose definition has problems has an id that may be none; that has been reported there.
+    let servers: Option<Vec<ServerId>> = listed.iter().map(|server| server.parse().ok()).collect();
+    Some(Rule { role_group: role_group.name?, servers: servers?, services: services?, account: account?, source })
+}
+
+/// What a rule says about its role group.
+struct Referred {
+    name: Option<RoleGroupName>,
+    connect: bool,
+}
+
+fn role_group(field: &Field<'_>, role_groups: &ByName<WrittenRoleGroup>) -> Option<Referred> {
+    let text = field.text()?;
+    let Some(written) = role_groups.get(text) else {
+        unknown(field, text, "role group", role_groups.keys());
+        return None;
+    };
+    if !written.connect {
+        field.warning(
+            format!("this rule gives nothing: the role group {} may not connect", quoted(text)),
+            "write connect = true in the role group, or remove the rule",
+        );
+    }
+    Some(Referred { name: RoleGroupName::new(text), connect: written.connect })
+}
+
+fn server(field: &Field<'_>, servers: &ByName<WrittenServer<'_>>) -> Option<String> {
+    let text = field.text()?;
+    let Some(written) = servers.get(text) else {
+        unknown(field, text, "server", servers.keys());
+        return None;
+    };
+    if written.server.as_ref().is_some_and(|_| !written.is_restricted) {
+        field.warning(
+            format!("this rule adds nothing to {}, which is unrestricted", quoted(text)),
+            "remove it here, or write access = \"restricted\" at the server",
+        );
+    }
+    Some(text.to_owned())
+}
+
+fn unknown<'n>(field: &Field<'_>, text: &str, noun: &str, known: impl Iterator<Item = &'n String>) {
+    let help = match nearest(text, known.map(String::as_str)) {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => format!("define it, or write the name of a {noun} of this file"),
+    };
+    field.problem(format!("there is no {noun} {}", quoted(text)), help);
+}

@@ -1,0 +1,118 @@
+//! Every limit of the gateway in one table: its default, its bounds, and what it bounds.
+
+use crate::config::section::Section;
+
+/// A line of the table of limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// The key in `[limits]`, which ends in the unit if there is one.
+    pub name: &'static str,
+    /// The value where none is written.
+    pub default: u64,
+    /// The smallest value.
+    pub min: u64,
+    /// The largest value.
+    pub max: u64,
+    /// What is counted or measured.
+    pub unit: &'static str,
+    /// What it bounds.
+    pub bounds: &'static str,
+}
+
+/// Makes the struct, the table and the reading out of the one list below.
+macro_rules! limits {
+    ($($name:ident = $default:literal, $min:literal..=$max:literal $unit:literal: $bounds:literal;)*) => {
+        /// The limits as they are in force; the unit stands in the name.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Limits {
+            $(#[doc = concat!($bounds, ".")] pub $name: u64,)*
+        }
+
+        impl Limits {
+            /// All limits, in the order of a request's way through the gateway.
+            pub const TABLE: &[Limit] = &[
+                $(Limit {
+                    name: stringify!($name),
+                    default: $default,
+                    min: $min,
+                    max: $max,
+                    unit: $unit,
+                    bounds: $bounds,
+                },)*
+            ];
+
+            /// Each limit and its value in force.
+            pub fn values(&self) -> impl Iterator<Item = (&'static Limit, u64)> {
+                Self::TABLE.iter().zip([$(self.$name,)*])
+            }
+
+            pub(super) fn read(section: &Section<'_>) -> Self {
+                Self {
+                    $($name: section
+                        .optional(stringify!($name))
+                        .and_then(|field| field.integer($min..=$max))
+                        .unwrap_or($default),)*
+                }
+            }
+        }
+
+        impl Default for Limits {
+            fn default() -> Self {
+                Self { $($name: $default,)* }
+            }
+        }
+    };
+}
+
+limits! {
+    connections = 10_000, 10..=1_000_000 "connections": "Connections from browsers open at once";
+    tls_handshake_seconds = 10, 1..=60 "seconds": "Time for a TLS handshake with a browser";
+    request_head_seconds = 30, 1..=120 "seconds": "Time for a request's head to arrive";
+    request_head_kib = 64, 8..=1024 "KiB": "Size of a request's head";
+    request_headers = 100, 20..=1000 "headers": "Header fields in a request";
+    keep_alive_seconds = 75, 1..=3600 "seconds": "Time that a connection may wait for its next request";
+    http2_streams = 100, 1..=1000 "streams": "Requests at once on an HTTP/2 connection";
+    upstream_connect_seconds = 5, 1..=60 "seconds": "Time to connect to a server, TLS handshake included";
+    upstream_response_seconds = 300, 1..=3600 "seconds": "Time for a server to begin its answer";
+    body_idle_seconds = 300, 1..=3600 "seconds": "Time without a byte within a body, in either direction";
+    open_seconds = 30, 1..=300 "seconds": "Time to open a panel session on a server";
+    pending_logins = 10_000, 10..=1_000_000 "sign-ins": "Sign-ins that wait for their return from the provider";
+    pending_login_minutes = 10, 1..=60 "minutes": "Time for a sign-in at the provider";
+    provider_seconds = 10, 1..=60 "seconds": "Time for an answer of the provider";
+    provider_answer_kib = 1024, 16..=16_384 "KiB": "Size of an answer of the provider";
+    api_answer_kib = 1024, 16..=16_384 "KiB": "Size of an answer of a server's API";
+    panel_sessions = 5000, 1..=1_000_000 "sessions": "Panel sessions open at once, over all servers";
+    sessions = 20_000, 1..=1_000_000 "sessions": "People's sessions at once";
+    drain_seconds = 30, 0..=3600 "seconds": "Time for open requests to end when the gateway stops";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_lies_within_its_bounds() {
+        for limit in Limits::TABLE {
+            assert!((limit.min..=limit.max).contains(&limit.default), "{}", limit.name);
+        }
+        assert_eq!(Limits::TABLE.iter().map(|l| l.name).collect::<BTreeSet<_>>().len(), Limits::TABLE.len());
+    }
+
+    #[test]
+    fn a_name_ends_in_its_unit() {
+        for limit in Limits::TABLE {
+            if ["seconds", "minutes", "KiB"].contains(&limit.unit) {
+                assert!(limit.name.ends_with(&limit.unit.to_lowercase()), "{}", limit.name);
+            }
+        }
+    }
+
+    #[test]
+    fn values_stand_beside_their_own_limit() {
+        for (limit, value) in Limits::default().values() {
+            assert_eq!(limit.default, value, "{}", limit.name);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The main file, section by section.
+
+mod coverage;
+mod network;
+mod operation;
+mod provider;
+
+use std::rc::Rc;
+
+use toml::de::DeTable;
+
+use crate::config::directory;
+use crate::config::findings::Findings;
+use crate::config::limits::Limits;
+use crate::config::outside::CheckSecret;
+use crate::config::problem::Warnings;
+use crate::config::section::Section;
+use crate::config::settings::Config;
+use crate::config::source::SourceFile;
+
+/// Reads everything, and gives a configuration if all of it could be read.
+pub(super) fn read(
+    file: &Rc<SourceFile>,
+    table: &DeTable<'_>,
+    findings: &Findings,
+    check_secret: CheckSecret<'_>,
+) -> Option<Config> {
+    let top = Section::top(Rc::clone(file), findings, table);
+
+    // Each line reads its sections and notes their problems, before the first `?` gives up.
+    let network = network::read(&top);
+    let provider = provider::read(&top, check_secret);
+    let session = operation::session(&top);
+    let state_directory = operation::state(&top);
+    let audit_file = operation::audit(&top);
+    let log = operation::log(&top);
+    let limits = top.section("limits").map(|section| {
+        let limits = Limits::read(&section);
+        section.finish();
+        limits
+    });
+    let directory = directory::read(&top, check_secret);
+    if let (Some(network), Some(directory)) = (&network, &directory) {
+        coverage::warn(&top, network, directory);
+    }
+    top.finish();
+
+    let network = network?;
+    Some(Config {
+        console: network.console,
+        panels: network.panels,
+        listen: network.listen,
+        certificates: network.certificates,
+        provider: provider?,
+        session: session?,
+        state_directory: state_directory?,
+        audit_file: audit_file?,
+        log: log?,
+        limits: limits.unwrap_or_default(),
+        directory: directory?,
+        warnings: Warnings::default(),
+    })
+}

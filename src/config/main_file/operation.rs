@@ -1,0 +1,100 @@
+//! `[session]`, `[state]`, `[audit]` and `[log]`: how the gateway runs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::field::Field;
+use crate::config::outside;
+use crate::config::section::Section;
+use crate::config::settings::Log;
+use crate::config::settings::LogFormat;
+use crate::config::settings::SessionLifetimes;
+use crate::config::words::quoted;
+
+const DEFAULT_IDLE_MINUTES: u64 = 30;
+const DEFAULT_ABSOLUTE_HOURS: u64 = 10;
+
+/// A working day with a long break in it; a person who was away longer signs in again.
+const MAX_IDLE_MINUTES: u64 = 12 * 60;
+
+/// A month: a browser does not stay signed in for good.
+const MAX_ABSOLUTE_HOURS: u64 = 30 * 24;
+
+pub(super) fn session(top: &Section<'_>) -> Option<SessionLifetimes> {
+    let lifetimes = |idle_minutes: u64, absolute_hours: u64| SessionLifetimes {
+        idle: Duration::from_secs(idle_minutes * 60),
+        absolute: Duration::from_secs(absolute_hours * 3600),
+    };
+    let Some(section) = top.optional("session") else {
+        return Some(lifetimes(DEFAULT_IDLE_MINUTES, DEFAULT_ABSOLUTE_HOURS));
+    };
+    let section = section.section()?;
+    let idle_field = section.optional("idle_minutes");
+    let idle = match &idle_field {
+        Some(field) => field.integer(1..=MAX_IDLE_MINUTES),
+        None => Some(DEFAULT_IDLE_MINUTES),
+    };
+    let absolute_field = section.optional("absolute_hours");
+    let absolute = match &absolute_field {
+        Some(field) => field.integer(1..=MAX_ABSOLUTE_HOURS),
+        None => Some(DEFAULT_ABSOLUTE_HOURS),
+    };
+    section.finish();
+    let lifetimes = lifetimes(idle?, absolute?);
+    if lifetimes.idle > lifetimes.absolute {
+        if let Some(field) = idle_field.or(absolute_field) {
+            field.problem(
+                "a session would end by its absolute lifetime before it can be idle for so long",
+                "make idle_minutes shorter, or absolute_hours longer",
+            );
+        }
+        return None;
+    }
+    Some(lifetimes)
+}
+
+pub(super) fn state(top: &Section<'_>) -> Option<PathBuf> {
+    one_path(top, "state", "directory", "\"/var/lib/panelgate\"")
+}
+
+pub(super) fn audit(top: &Section<'_>) -> Option<PathBuf> {
+    one_path(top, "audit", "file", "\"/var/log/panelgate/audit.jsonl\"")
+}
+
+fn one_path(top: &Section<'_>, title: &'static str, key: &'static str, example: &str) -> Option<PathBuf> {
+    let section = top.required_section(title, &[key])?;
+    let path = section.required(key, example).and_then(|field| outside::path(&field));
+    section.finish();
+    path
+}
+
+pub(super) fn log(top: &Section<'_>) -> Option<Log> {
+    let Some(section) = top.optional("log") else {
+        return Some(Log { filter: "info".to_owned(), format: LogFormat::Text });
+    };
+    let section = section.section()?;
+    let filter = match section.optional("filter") {
+        Some(field) => filter(&field),
+        None => Some("info".to_owned()),
+    };
+    let format = match section.optional("format") {
+        Some(field) => field.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        None => Some(LogFormat::Text),
+    };
+    section.finish();
+    Some(Log { filter: filter?, format: format? })
+}
+
+fn filter(field: &Field<'_>) -> Option<String> {
+    let text = field.text()?;
+    if text.trim().is_empty() || EnvFilter::builder().parse(text).is_err() {
+        field.problem(
+            format!("{} is no log filter", quoted(text)),
+            "write error, warn, info, debug or trace; or levels of parts, such as \"info,panelgate=debug\"",
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}

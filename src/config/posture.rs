@@ -1,0 +1,210 @@
+//! The effective posture: what a configuration exposes, trusts and allows, for a person to read.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::settings::ClientAuth;
+use crate::config::settings::Config;
+use crate::config::settings::GroupsFrom;
+use crate::config::settings::PanelStyle;
+use crate::config::words::Escaped;
+use crate::config::words::counted;
+use crate::model::Access;
+use crate::model::Origin;
+use crate::model::Scheme;
+use crate::model::SecretRef;
+use crate::model::Server;
+use crate::model::Service;
+use crate::model::Trust;
+
+/// The posture of a configuration, ready to be printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Posture<'c>(&'c Config);
+
+/// What a configuration exposes, trusts and allows.
+pub fn posture(config: &Config) -> Posture<'_> {
+    Posture(config)
+}
+
+impl fmt::Display for Posture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.exposure(f)?;
+        self.trust(f)?;
+        self.lifetimes(f)?;
+        self.access(f)
+    }
+}
+
+impl Posture<'_> {
+    fn exposure(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        writeln!(f, "Exposed")?;
+        writeln!(f, "  console      {}", config.console)?;
+        for service in Service::ALL {
+            writeln!(f, "  {:<12} {}", service.title(), panel_origin(&config.console, config.panels, service))?;
+        }
+        let mut ports = vec![config.listen.console_port];
+        if config.panels == PanelStyle::Ports {
+            ports.extend(Service::ALL.map(Service::port));
+        }
+        let addresses: Vec<String> = config.listen.addresses.iter().map(ToString::to_string).collect();
+        let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
+        let plural = if ports.len() == 1 { "" } else { "s" };
+        writeln!(f, "  listens on   {}, port{plural} {}", addresses.join(", "), ports.join(", "))?;
+        if config.console.scheme == Scheme::Http {
+            writeln!(f, "  TLS          none: clear text on localhost")?;
+        }
+        for files in &config.certificates {
+            writeln!(f, "  TLS          {} with key {}", shown(&files.chain), shown(&files.key))?;
+        }
+        Ok(())
+    }
+
+    fn trust(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let provider = &self.0.provider;
+        writeln!(f, "\nTrusted")?;
+        writeln!(f, "  provider     {} ({})", provider.issuer, provider.name)?;
+        let auth = match provider.client_auth {
+            ClientAuth::Basic => "basic",
+            ClientAuth::Post => "post",
+        };
+        writeln!(
+            f,
+            "  client       {}, secret in {}, sent by {auth}",
+            provider.client_id,
+            secret(&provider.client_secret)
+        )?;
+        let roots = match &provider.ca_file {
+            Some(path) => format!("authorities in {}", shown(path)),
+            None => "the system's authorities".to_owned(),
+        };
+        writeln!(f, "  its TLS      {roots}")?;
+        let from = match provider.groups.from {
+            GroupsFrom::IdToken => "the ID token",
+            GroupsFrom::UserInfo => "UserInfo",
+        };
+        writeln!(
+            f,
+            "  ID tokens    {} only, clocks up to {} apart",
+            provider.id_token_alg.as_str(),
+            Span(provider.leeway)
+        )?;
+        writeln!(f, "  groups       {} of {from}", provider.groups.pointer)?;
+        for server in self.0.directory.servers.values() {
+            let trust = match &server.trust {
+                Trust::PublicRoots => "the system's authorities".to_owned(),
+                Trust::CaFile(path) => format!("authorities in {}", shown(path)),
+                Trust::Pins(pins) => counted(pins.len(), "pinned key"),
+            };
+            let address = server.address.map(|ip| format!(" at {ip}")).unwrap_or_default();
+            writeln!(
+                f,
+                "  {:<12} {}{address}, {trust}, token of {} in {}",
+                server.id.as_str(),
+                server.host,
+                server.api_account,
+                secret(&server.api_token)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn lifetimes(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let config = self.0;
+        writeln!(f, "\nLifetimes and limits")?;
+        writeln!(
+            f,
+            "  sessions     {} without use, {} at most",
+            Span(config.session.idle),
+            Span(config.session.absolute)
+        )?;
+        for (limit, value) in config.limits.values().filter(|(limit, value)| limit.default != *value) {
+            writeln!(f, "  changed      {} = {value} (by default {})", limit.name, limit.default)?;
+        }
+        writeln!(f, "\nKept")?;
+        writeln!(f, "  state        {}", shown(&config.state_directory))?;
+        writeln!(f, "  audit        {}", shown(&config.audit_file))
+    }
+
+    fn access(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = &self.0.directory;
+        writeln!(
+            f,
+            "\nAccess (directory {}: {}, {}, {})",
+            directory.version,
+            counted(directory.servers.len(), "server"),
+            counted(directory.role_groups.len(), "role group"),
+            counted(directory.rules.len(), "rule"),
+        )?;
+        for server in directory.servers.values() {
+            let openings = self.openings(server);
+            for opening in &openings {
+                writeln!(f, "  {:<12} {opening}", server.id.as_str())?;
+            }
+            if openings.is_empty() {
+                writeln!(f, "  {:<12} nobody: no rule gives it to a role group that may connect", server.id.as_str())?;
+            }
+        }
+        for group in directory.role_groups.values().filter(|group| !group.connect) {
+            writeln!(f, "  {} may not connect", group.name)?;
+        }
+        Ok(())
+    }
+
+    /// Who may open a server, a line for each way.
+    fn openings(self, server: &Server) -> Vec<String> {
+        let directory = &self.0.directory;
+        match &server.access {
+            Access::Unrestricted { services, account } => {
+                let anyone = directory.role_groups.values().any(|group| group.connect);
+                let line = format!("every role group that may connect: {} as {account}", titles(services));
+                anyone.then_some(line).into_iter().collect()
+            }
+            Access::Restricted => directory
+                .rules
+                .iter()
+                .filter(|rule| rule.servers.contains(&server.id))
+                .filter(|rule| directory.role_groups.get(&rule.role_group).is_some_and(|group| group.connect))
+                .map(|rule| format!("{}: {} as {}", rule.role_group, titles(&rule.services), rule.account))
+                .collect(),
+        }
+    }
+}
+
+fn shown(path: &Path) -> String {
+    Escaped(&path.display().to_string()).to_string()
+}
+
+/// Where a secret is.
+fn secret(reference: &SecretRef) -> String {
+    Escaped(&reference.to_string()).to_string()
+}
+
+fn titles(services: &[Service]) -> String {
+    services.iter().map(|service| service.title()).collect::<Vec<_>>().join(", ")
+}
+
+/// The origin of a service's panels, with the server's id left open.
+fn panel_origin(console: &Origin, style: PanelStyle, service: Service) -> String {
+    let scheme = console.scheme.as_str();
+    match style {
+        PanelStyle::Ports => format!("{scheme}://<server>.{}:{}", console.host, service.port()),
+        PanelStyle::Hosts => format!("{scheme}://{}.<server>.{}", service.host_label(), console.authority()),
+    }
+}
+
+/// A span of time in the largest unit that fits.
+struct Span(Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = usize::try_from(self.0.as_secs()).unwrap_or(usize::MAX);
+        let (number, unit) = match seconds {
+            _ if seconds > 0 && seconds.is_multiple_of(3600) => (seconds / 3600, "hour"),
+            _ if seconds > 0 && seconds.is_multiple_of(60) => (seconds / 60, "minute"),
+            _ => (seconds, "second"),
+        };
+        f.write_str(&counted(number, unit))
+    }
+}

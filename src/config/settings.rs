@@ -1,0 +1,200 @@
+//! The settings as the gateway uses them: every value has been checked.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::limits::Limits;
+use crate::config::problem::Warnings;
+use crate::model::Directory;
+use crate::model::Origin;
+use crate::model::SecretRef;
+
+/// A configuration without a problem in it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The console's origin. Its host is a DNS name; `http` only on localhost.
+    pub console: Origin,
+    /// The shape of panel origins.
+    pub panels: PanelStyle,
+    /// Where to listen.
+    pub listen: Listen,
+    /// The certificates to answer with: at least one for an `https` console, else none.
+    pub certificates: Vec<CertificateFiles>,
+    /// Who says who people are.
+    pub provider: Provider,
+    /// How long people's sessions last.
+    pub session: SessionLifetimes,
+    /// The folder of the store.
+    pub state_directory: PathBuf,
+    /// The file of audit events.
+    pub audit_file: PathBuf,
+    /// The log.
+    pub log: Log,
+    /// What is bounded, and by how much.
+    pub limits: Limits,
+    /// The servers, role groups and rules.
+    pub directory: Arc<Directory>,
+    /// What is allowed and yet worth a look.
+    pub warnings: Warnings,
+}
+
+/// The shape of panel origins, in which cPanel's own pages find out what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PanelStyle {
+    /// `https://web1.connect.example.com:2087`: services differ by port, as on cpsrvd itself.
+    Ports,
+    /// `https://whm.web1.connect.example.com`: services differ by name, on the console's port.
+    Hosts,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The addresses, at least one.
+    pub addresses: Vec<IpAddr>,
+    /// The console's port; in the style [`PanelStyle::Hosts`] that of the panels too.
+    pub console_port: u16,
+}
+
+/// A certificate with its chain, and its key, as PEM files. They were read once and belong together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The certificate, followed by its intermediates.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// The `OpenID` Provider.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    /// The name that people see at sign-in.
+    pub name: String,
+    /// The issuer identifier, compared exactly as it is written.
+    pub issuer: String,
+    /// Our client identifier.
+    pub client_id: String,
+    /// Our client secret.
+    pub client_secret: SecretRef,
+    /// How the client authenticates at the token endpoint.
+    pub client_auth: ClientAuth,
+    /// The one algorithm that ID tokens may be signed with.
+    pub id_token_alg: IdTokenAlg,
+    /// The scopes to ask for, `openid` among them.
+    pub scopes: Vec<String>,
+    /// Where the groups are found.
+    pub groups: GroupsSource,
+    /// How far the provider's clock may be from ours.
+    pub leeway: Duration,
+    /// A PEM file of the authorities that the provider's certificate may come from, instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How a client proves itself at the token endpoint (OpenID Connect Core 1.0, section 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `client_secret_basic`.
+    Basic,
+    /// `client_secret_post`.
+    Post,
+}
+
+/// A signature algorithm of ID tokens (RFC 7518 section 3.1, RFC 8037 section 3.1). No shared secrets, no `none`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdTokenAlg {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    Rs512,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// RSASSA-PSS with SHA-384.
+    Ps384,
+    /// RSASSA-PSS with SHA-512.
+    Ps512,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
+    /// Ed25519.
+    EdDsa,
+}
+
+impl IdTokenAlg {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Rs256,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Ps256,
+        Self::Ps384,
+        Self::Ps512,
+        Self::Es256,
+        Self::Es384,
+        Self::EdDsa,
+    ];
+
+    /// The name as it stands in a token's `alg`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Ps256 => "PS256",
+            Self::Ps384 => "PS384",
+            Self::Ps512 => "PS512",
+            Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+}
+
+/// Where a person's groups are found. There is one place, and no other is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupsSource {
+    /// The document.
+    pub from: GroupsFrom,
+    /// The place in it: a JSON Pointer (RFC 6901), such as `/groups`.
+    pub pointer: String,
+}
+
+/// A document that can hold groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupsFrom {
+    /// The ID token's claims.
+    IdToken,
+    /// The answer of the `UserInfo` endpoint.
+    UserInfo,
+}
+
+/// How long a person's session lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLifetimes {
+    /// Without use.
+    pub idle: Duration,
+    /// In any case; not shorter than `idle`.
+    pub absolute: Duration,
+}
+
+/// The log of the process (not the audit events).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

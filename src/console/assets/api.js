@@ -1,0 +1,120 @@
+// What the console asks of the gateway, and every way in which the answer can come.
+
+/** @typedef {import("./entry.js").Entry} Entry */
+/** @typedef {{ code: string, title: string, what: string, todo: string, reference: string }} Problem */
+/**
+ * @typedef {{ kind: "opened", frame: URL, title: string }
+ *   | { kind: "signed-out", signIn: string }
+ *   | { kind: "failed", problem: Problem }} Answer
+ */
+
+/** @type {Problem} */
+const NO_ANSWER = {
+  code: "network",
+  title: "Panelgate did not answer",
+  what: "The request never got there, or its answer never came back. Most often that is the network on this side.",
+  todo: "Check your connection and VPN, then try again.",
+  reference: "",
+};
+
+/** @type {Problem} */
+const STRANGE_ANSWER = {
+  code: "unexpected",
+  title: "Something else answered",
+  what: "The answer was not one of Panelgate's. A proxy on the way, or a gateway that is just being updated, can do that.",
+  todo: "Try again in a moment. If it stays, reload this page.",
+  reference: "",
+};
+
+/**
+ * Asks for a panel to be opened. Rejects only when `signal` is aborted.
+ * @param {string} path
+ * @param {Entry} entry
+ * @param {AbortSignal} signal
+ * @returns {Promise<Answer>}
+ */
+export async function requestPanel(path, entry, signal) {
+  const { server, service, account } = entry;
+  /** @type {Response} */
+  let response;
+  /** @type {string} */
+  let text;
+  try {
+    response = await fetch(path, {
+      method: "POST",
+      credentials: "same-origin",
+      redirect: "error",
+      cache: "no-store",
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      body: JSON.stringify({ server, service, account }),
+      signal,
+    });
+    text = await response.text();
+  } catch (cause) {
+    if (signal.aborted) throw cause;
+    return { kind: "failed", problem: NO_ANSWER };
+  }
+  return readAnswer(response, text) ?? { kind: "failed", problem: STRANGE_ANSWER };
+}
+
+/**
+ * Where to sign in again if the session is known to have ended. Anything else counts as nothing new.
+ * @param {string} path
+ * @returns {Promise<string | null>}
+ */
+export async function endedSession(path) {
+  try {
+    const response = await fetch(path, { credentials: "same-origin", redirect: "error", cache: "no-store" });
+    const answer = response.status === 401 ? readAnswer(response, await response.text()) : null;
+    return answer?.kind === "signed-out" ? answer.signIn : null;
+  } catch {
+    // Offline is not signed out; the next request that matters will say so itself.
+    return null;
+  }
+}
+
+/**
+ * @param {Response} response
+ * @param {string} text
+ * @returns {Answer | null}
+ */
+function readAnswer(response, text) {
+  const body = parse(text);
+  if (response.ok) {
+    const frame = typeof body.frame === "string" && URL.canParse(body.frame) ? new URL(body.frame) : null;
+    if (!frame || !/^https?:$/.test(frame.protocol) || frame.origin === location.origin) return null;
+    return { kind: "opened", frame, title: typeof body.title === "string" ? body.title : "" };
+  }
+  const problem = readProblem(body.problem);
+  if (problem && response.status === 401) {
+    return { kind: "signed-out", signIn: typeof body.sign_in === "string" ? body.sign_in : "" };
+  }
+  return problem && { kind: "failed", problem };
+}
+
+/**
+ * @param {string} text
+ * @returns {Record<string, unknown>}
+ */
+function parse(text) {
+  try {
+    const value = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Problem | null}
+ */
+function readProblem(value) {
+  if (typeof value !== "object" || value === null) return null;
+  const bag = /** @type {Record<string, unknown>} */ (value);
+  /** @param {string} key */
+  const text = (key) => (typeof bag[key] === "string" ? bag[key] : "");
+  if (!text("title")) return null;
+  const [code, title, what, todo, reference] = ["code", "title", "what", "todo", "reference"].map(text);
+  return /** @type {Problem} */ ({ code, title, what, todo, reference });
+}

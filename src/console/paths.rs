@@ -1,0 +1,27 @@
+//! The addresses on the console origin that pages and scripts use.
+
+use crate::console::entry::Entry;
+
+/// The console itself: the list of servers.
+pub const HOME: &str = "/";
+/// Begins a sign-in; takes `return_to`, a path on the console origin.
+pub const SIGN_IN: &str = "/sign-in";
+/// Ends the session; `POST` only.
+pub const SIGN_OUT: &str = "/sign-out";
+/// Opens a panel: `POST` of an [`OpenRequest`](crate::console::OpenRequest).
+pub const OPEN: &str = "/api/open";
+/// Says whether the session lives: `GET`, answered `204`, or `401` with a
+/// [`Failed`](crate::console::Failed) that carries `sign_in`. The page asks when somebody comes back to it,
+/// so the answer must not count as activity.
+pub const SESSION: &str = "/api/session";
+/// Where assets lie on the console origin.
+pub const ASSETS: &str = "/assets/";
+/// The prefix on panel origins below which everything is ours.
+pub const RESERVED: &str = "/.panelgate";
+
+/// The address of an opened panel, which can be kept as a bookmark: `/s/{server}/{service}/{account}`.
+///
+/// None of the three can hold a character that a path would have to escape.
+pub fn panel(entry: &Entry) -> String {
+    format!("/s/{}/{}/{}", entry.server, entry.service, entry.account)
+}

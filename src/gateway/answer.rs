@@ -1,0 +1,147 @@
+//! Building our own answers.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::Response;
+use http::StatusCode;
+use http::header;
+use serde::Serialize;
+
+use crate::console::Action;
+use crate::console::Ask;
+use crate::console::Failed;
+use crate::console::ProblemPage;
+use crate::console::Rendered;
+use crate::console::Site;
+use crate::console::Step;
+use crate::console::assets::Asset;
+use crate::console::paths;
+use crate::edge::Destination;
+use crate::gateway::failure::Failure;
+use crate::gateway::words;
+use crate::model::ReferenceId;
+use crate::rewrite;
+use crate::upstream::Body;
+use crate::upstream::empty;
+use crate::upstream::full;
+
+/// The header that carries the reference of a failure to scripts and to whoever looks at the network log.
+const REFERENCE: HeaderName = HeaderName::from_static("panelgate-reference");
+
+/// An answer without a body.
+pub(super) fn status(status: StatusCode) -> Response<Body> {
+    answer(status, empty())
+}
+
+/// A redirect to be followed with GET (RFC 9110 section 15.4.4).
+pub(super) fn see_other(location: &str) -> Response<Body> {
+    let mut response = status(StatusCode::SEE_OTHER);
+    match HeaderValue::from_str(location) {
+        Ok(location) => insert(&mut response, header::LOCATION, location),
+        Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    response
+}
+
+/// A page with its policy.
+pub(super) fn page(status: StatusCode, page: Rendered) -> Response<Body> {
+    let mut response = answer(status, full(page.html));
+    insert(&mut response, header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+    if let Ok(policy) = HeaderValue::from_str(&page.content_security_policy) {
+        insert(&mut response, header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// JSON for our own scripts.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => {
+            let mut response = answer(status, full(bytes));
+            insert(&mut response, header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "cannot write an answer as JSON");
+            self::status(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+/// A style sheet, script or picture of ours; its name changes with its bytes.
+pub(super) fn asset(asset: &'static Asset) -> Response<Body> {
+    let mut response = answer(StatusCode::OK, full(asset.body));
+    insert(&mut response, header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
+    let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
+    insert(&mut response, header::CACHE_CONTROL, forever);
+    response
+}
+
+/// A failure, in the form that whoever asked can use: a page, a page in a frame, or JSON.
+pub(super) fn failure(
+    failure: &Failure,
+    reference: ReferenceId,
+    destination: Destination,
+    site: &Site,
+) -> Response<Body> {
+    let problem = words::problem(failure, reference);
+    let status = failure.status();
+    let mut response = match destination {
+        Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
+        Destination::Frame => {
+            let mut framed = ProblemPage::framed(problem);
+            if matches!(failure, Failure::SignedOut) {
+                framed.announce = Some(Ask::SignIn);
+            }
+            page(status, framed.render(site))
+        }
+        Destination::Part | Destination::ServiceWorker => {
+            let sign_in = matches!(failure, Failure::SignedOut).then(|| paths::SIGN_IN.to_owned());
+            json(status, &Failed { problem, sign_in })
+        }
+    };
+    if let Ok(reference) = HeaderValue::from_str(&reference.to_string()) {
+        insert(&mut response, REFERENCE, reference);
+    }
+    response
+}
+
+/// The button under a problem that takes the whole page.
+fn way_on(failure: &Failure, site: &Site) -> Vec<Action> {
+    let link =
+        |label: &str, path: &str| Action { label: label.into(), step: Step::Link(format!("{}{path}", site.console)) };
+    match failure {
+        Failure::Login(_) | Failure::SignedOut => vec![link("Sign in again", paths::SIGN_IN)],
+        _ => vec![link("Go to the console", paths::HOME)],
+    }
+}
+
+/// Adds the headers that every answer of our own has.
+pub(super) fn own(mut response: Response<Body>, site: &Site) -> Response<Body> {
+    rewrite::own_headers(response.headers_mut(), site.console.scheme);
+    response
+}
+
+/// Adds `Set-Cookie` lines.
+pub(super) fn with_cookies(
+    mut response: Response<Body>,
+    lines: impl IntoIterator<Item = Option<HeaderValue>>,
+) -> Response<Body> {
+    for line in lines.into_iter().flatten() {
+        response.headers_mut().append(header::SET_COOKIE, line);
+    }
+    response
+}
+
+fn answer(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    insert(&mut response, header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn insert(response: &mut Response<Body>, name: HeaderName, value: HeaderValue) {
+    let headers: &mut HeaderMap = response.headers_mut();
+    headers.insert(name, value);
+}

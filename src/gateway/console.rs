@@ -1,0 +1,179 @@
+//! What the console origin answers.
+
+use std::sync::Arc;
+
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use url::form_urlencoded;
+
+use crate::console::ConsolePage;
+use crate::console::Entry;
+use crate::console::NoAccess;
+use crate::console::NoAccessPage;
+use crate::console::OpenRequest;
+use crate::console::Opened;
+use crate::console::Person;
+use crate::console::SignedOutPage;
+use crate::console::assets;
+use crate::console::paths;
+use crate::edge::Destination;
+use crate::edge::EdgeRequest;
+use crate::gateway::Gateway;
+use crate::gateway::answer;
+use crate::gateway::cookie::Cookie;
+use crate::gateway::failure::Failure;
+use crate::gateway::open::Asked;
+use crate::model::ReferenceId;
+use crate::model::Target;
+use crate::policy::AccessRequest;
+use crate::policy::Reach;
+use crate::session::Session;
+use crate::upstream::Body;
+
+/// The way back from the provider.
+pub const CALLBACK: &str = "/callback";
+/// The page after signing out.
+pub const SIGNED_OUT: &str = "/signed-out";
+/// From the console to a panel origin.
+pub(super) const HANDOFF: &str = "/handoff";
+
+/// Most bytes of a request to our own API: three names.
+const API_BODY: usize = 4096;
+
+impl Gateway {
+    /// Answers a request on the console origin.
+    pub(super) async fn console(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let (path, get) = (request.target.path().to_owned(), request.method != Method::POST);
+        let response = match path.as_str() {
+            paths::OPEN if !get => self.open_for_script(request).await,
+            paths::SIGN_OUT if !get => self.sign_out(&request).await,
+            _ if !get => Err(Failure::NotFound),
+            paths::SIGN_IN => self.sign_in(&request, return_to(&request.target)).await,
+            CALLBACK => self.callback(&request).await,
+            SIGNED_OUT => Ok(self.signed_out_page()),
+            paths::SESSION => self.session_lives(&request).await,
+            HANDOFF => self.hand_off(&request).await,
+            paths::HOME => self.home(&request, None).await,
+            _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,
+            _ => assets::find(&path).map(answer::asset).ok_or(Failure::NotFound),
+        };
+        response.map(|response| answer::own(response, &self.site))
+    }
+
+    /// The person of a console cookie.
+    pub(super) async fn person(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
+        let name = Cookie::Session.name(self.origins.console().scheme);
+        let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
+        self.sessions.find(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
+    }
+
+    /// The console, or why there is nothing in it.
+    async fn home(&self, request: &EdgeRequest<Incoming>, path: Option<&str>) -> Result<Response<Body>, Failure> {
+        let session = match self.person(request).await {
+            // Only a whole page is sent to the provider: a frame or a script could not sign in there.
+            Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
+                return self.sign_in(request, Some(request.target.clone())).await;
+            }
+            other => other?,
+        };
+        let reach = self.policy.reach(session.principal());
+        let entries: Vec<Entry> = reach.into_iter().map(|reach| self.entry(reach)).collect();
+        if entries.is_empty() {
+            return Ok(self.nothing_to_open(&session, request.reference));
+        }
+        let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
+        let page = ConsolePage { person: Person::from(session.principal()), entries, selected };
+        Ok(answer::page(StatusCode::OK, page.render(&self.site)))
+    }
+
+    /// The entry that an address names: `/s/server/service/account`, or the first that fits a shorter one.
+    fn selected(&self, path: &str, entries: &[Entry]) -> Option<Entry> {
+        let mut names = path.strip_prefix("/s/")?.split('/');
+        let server = names.next()?.parse().ok()?;
+        let service = names.next().map(str::parse).transpose().ok()?;
+        let account = names.next().map(str::parse).transpose().ok()?;
+        if names.next().is_some() {
+            return None;
+        }
+        let fits = |entry: &&Entry| {
+            entry.server == server
+                && service.is_none_or(|service| entry.service == service)
+                && account.as_ref().is_none_or(|account| entry.account == *account)
+        };
+        let found = entries.iter().find(fits).cloned();
+        // One that is not theirs is opened all the same, so that the refusal is explained and recorded.
+        found.or_else(|| Some(self.entry(Reach { server, service: service?, account: account? })))
+    }
+
+    fn entry(&self, reach: Reach) -> Entry {
+        let server_name = match self.directory.servers.get(&reach.server) {
+            Some(server) if self.origins.panel(&reach.server, reach.service).is_some() => server.name.clone(),
+            _ => reach.server.to_string(),
+        };
+        Entry { server: reach.server, server_name, service: reach.service, account: reach.account }
+    }
+
+    fn nothing_to_open(&self, session: &Session, reference: ReferenceId) -> Response<Body> {
+        let principal = session.principal();
+        let standing = self.policy.standing(principal);
+        let reason = if standing.role_groups.is_empty() {
+            NoAccess::NoRoleGroup
+        } else if standing.may_connect {
+            NoAccess::NoServer(standing.role_groups)
+        } else {
+            NoAccess::NoConnectPermission(standing.role_groups)
+        };
+        tracing::info!(%reference, session = %session.id().tag(), "nothing to open");
+        let page =
+            NoAccessPage { person: Person::from(principal), reason, groups: principal.groups().to_vec(), reference };
+        answer::page(StatusCode::FORBIDDEN, page.render(&self.site))
+    }
+
+    fn signed_out_page(&self) -> Response<Body> {
+        let provider_session_ended = self.provider.can_end_sessions();
+        let page = SignedOutPage { sign_in: paths::SIGN_IN.into(), provider_session_ended };
+        answer::page(StatusCode::OK, page.render(&self.site))
+    }
+
+    async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let name = Cookie::Session.name(self.origins.console().scheme);
+        let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
+        match self.sessions.lives(token).await.map_err(Failure::Session)? {
+            true => Ok(answer::status(StatusCode::NO_CONTENT)),
+            false => Err(Failure::SignedOut),
+        }
+    }
+
+    /// `POST /api/open`: opens the panel session and says where the frame goes.
+    async fn open_for_script(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let session = self.person(&request).await?;
+        let EdgeRequest { reference, client, body, .. } = request;
+        let body = Limited::new(body, API_BODY).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
+        let wanted: OpenRequest = serde_json::from_slice(&body).map_err(|_| Failure::BadBody)?;
+        let OpenRequest { server, service, account } = wanted;
+        let access = AccessRequest { server, service, account };
+        let asked = Asked { reference, client, session: &session, before: None };
+        let (grant, _) = self.open(access, &asked).await?;
+        let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
+        let query =
+            form_urlencoded::Serializer::new(String::new()).append_pair("account", grant.account().as_str()).finish();
+        let entry = self.entry(Reach {
+            server: grant.server().clone(),
+            service: grant.service(),
+            account: grant.account().clone(),
+        });
+        let frame = format!("{origin}{}/enter?{query}", paths::RESERVED);
+        Ok(answer::json(StatusCode::OK, &Opened::new(&entry, frame)))
+    }
+}
+
+/// The page of ours that a sign-in is to lead back to, if it is one.
+fn return_to(target: &Target) -> Option<Target> {
+    let mut pairs = form_urlencoded::parse(target.query()?.as_bytes());
+    let (_, wanted) = pairs.find(|(name, _)| name == "return_to")?;
+    Target::parse(&wanted).ok().filter(super::serve::is_console_page)
+}

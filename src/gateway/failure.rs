@@ -1,0 +1,248 @@
+//! Every failure in one list, with its status, its code and how loudly it is logged.
+//!
+//! No `_` arm: a new failure must find its place here to compile.
+
+use http::StatusCode;
+
+use crate::audit::AuditError;
+use crate::edge::EdgeError;
+use crate::identity::Fault;
+use crate::identity::LoginError;
+use crate::panel::ApiError;
+use crate::panel::LoginError as PanelLoginError;
+use crate::panel::RefusedBecause;
+use crate::panel_session::Mismatch;
+use crate::panel_session::OpenError;
+use crate::policy::Denial;
+use crate::proxy::ProxyError;
+use crate::rewrite::Unsafe;
+use crate::session::SessionError;
+use crate::upstream::ConnectError;
+use crate::upstream::SendError;
+
+/// Why a request is not answered with what was asked for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The edge refused it.
+    #[error("the request is refused")]
+    Edge(#[source] EdgeError),
+    /// There is no such page of ours.
+    #[error("there is no such page")]
+    NotFound,
+    /// The body of a request to our own API is not what it should be.
+    #[error("the request's body cannot be read")]
+    BadBody,
+    /// No live session.
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// A session, but no entry to this panel origin, or one that has ended.
+    #[error("the panel has not been entered")]
+    NotEntered,
+    /// A hand-off code that is used up, too old, or another browser's.
+    #[error("the hand-off is not good (any more)")]
+    HandoffLost,
+    /// A sign-in failed.
+    #[error("the sign-in failed")]
+    Login(#[source] LoginError),
+    /// Policy said no.
+    #[error("access denied: {}", .0.reason)]
+    Denied(Denial),
+    /// The record could not be written, so the act did not happen.
+    #[error("the audit event could not be recorded")]
+    Audit(#[source] AuditError),
+    /// The session store failed.
+    #[error("the session could not be used")]
+    Session(#[source] SessionError),
+    /// A panel session could not be opened.
+    #[error("the panel session could not be opened")]
+    Open(#[source] OpenError),
+    /// The panel session had been dropped by the server; a new one is there, the request was not repeated.
+    #[error("the panel session was renewed")]
+    Renewed,
+    /// Grant and panel session did not belong together.
+    #[error("the request could not be signed")]
+    Sign(#[source] Mismatch),
+    /// The server gave no answer.
+    #[error("the server gave no answer")]
+    Proxy(#[source] ProxyError),
+    /// The server's answer cannot be shown.
+    #[error("the server's answer is withheld")]
+    Rewrite(#[source] Unsafe),
+    /// A path that is not for people at a panel: never forwarded.
+    #[error("the path is not served")]
+    Withheld,
+    /// The panel's own sign-out.
+    #[error("the panel session was left")]
+    PanelLeft,
+    /// Random numbers are not to be had.
+    #[error("no random numbers")]
+    Random,
+    /// A bug of ours.
+    #[error("the request broke off")]
+    Panicked,
+}
+
+impl Failure {
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::Edge(error) => match error {
+                EdgeError::Host | EdgeError::Target(_) | EdgeError::Framing | EdgeError::Upgrade => {
+                    StatusCode::BAD_REQUEST
+                }
+                EdgeError::UnknownHost | EdgeError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+                EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
+                EdgeError::Expectation => StatusCode::EXPECTATION_FAILED,
+                EdgeError::ForeignOrigin | EdgeError::ServiceWorker => StatusCode::FORBIDDEN,
+            },
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::BadBody => StatusCode::BAD_REQUEST,
+            Self::SignedOut | Self::NotEntered => StatusCode::UNAUTHORIZED,
+            Self::HandoffLost => StatusCode::BAD_REQUEST,
+            Self::Login(error) => match error.fault() {
+                Fault::Client => StatusCode::BAD_REQUEST,
+                Fault::Provider => StatusCode::BAD_GATEWAY,
+                Fault::Gateway => StatusCode::INTERNAL_SERVER_ERROR,
+            },
+            Self::Denied(_) | Self::Withheld => StatusCode::FORBIDDEN,
+            Self::Audit(_) | Self::Session(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Open(error) => match error {
+                OpenError::TimedOut(_)
+                | OpenError::Api(ApiError::Send(SendError::TimedOut(_)))
+                | OpenError::Login(PanelLoginError::Send(SendError::TimedOut(_))) => StatusCode::GATEWAY_TIMEOUT,
+                OpenError::UnknownServer | OpenError::Api(_) | OpenError::Login(_) => StatusCode::BAD_GATEWAY,
+                OpenError::Vault(_) | OpenError::Full(_) | OpenError::Random => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            Self::Renewed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Proxy(error) => match error {
+                ProxyError::Send(SendError::TimedOut(_)) => StatusCode::GATEWAY_TIMEOUT,
+                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) => StatusCode::BAD_GATEWAY,
+                ProxyError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+                ProxyError::Ended => StatusCode::UNAUTHORIZED,
+            },
+            Self::Rewrite(_) => StatusCode::BAD_GATEWAY,
+            Self::PanelLeft => StatusCode::OK,
+            Self::Sign(_) | Self::Random | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The stable word for scripts, logs and audit events.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Edge(error) => match error {
+                EdgeError::Host => "bad_host",
+                EdgeError::UnknownHost => "unknown_host",
+                EdgeError::Misdirected => "misdirected",
+                EdgeError::Target(_) => "bad_address",
+                EdgeError::Method => "bad_method",
+                EdgeError::Framing => "bad_framing",
+                EdgeError::Expectation => "bad_expectation",
+                EdgeError::Upgrade => "bad_upgrade",
+                EdgeError::ForeignOrigin => "foreign_origin",
+                EdgeError::ServiceWorker => "service_worker",
+            },
+            Self::NotFound => "not_found",
+            Self::BadBody => "bad_body",
+            Self::SignedOut => "signed_out",
+            Self::NotEntered => "not_entered",
+            Self::HandoffLost => "handoff_lost",
+            Self::Login(error) => login_code(error),
+            Self::Denied(denial) => denial.reason.as_str(),
+            Self::Audit(_) => "audit_unavailable",
+            Self::Session(_) => "session_store_unavailable",
+            Self::Open(error) => open_code(error),
+            Self::Renewed => "panel_session_renewed",
+            Self::Sign(_) => "not_signed",
+            Self::Proxy(error) => match error {
+                ProxyError::Send(error) => send_code(error),
+                ProxyError::Crowded => "server_crowded",
+                ProxyError::Ended => "signed_out",
+            },
+            Self::Rewrite(_) => "answer_withheld",
+            Self::Withheld => "path_withheld",
+            Self::PanelLeft => "panel_left",
+            Self::Random => "no_random_numbers",
+            Self::Panicked => "internal",
+        }
+    }
+
+    /// How loudly it is logged: by whose fault it is.
+    pub(super) fn level(&self) -> tracing::Level {
+        match self {
+            Self::SignedOut | Self::NotEntered | Self::NotFound | Self::PanelLeft | Self::HandoffLost => {
+                tracing::Level::DEBUG
+            }
+            Self::Edge(_) | Self::BadBody | Self::Denied(_) | Self::Withheld | Self::Renewed => tracing::Level::INFO,
+            Self::Login(error) => match error.fault() {
+                Fault::Client => tracing::Level::INFO,
+                Fault::Provider => tracing::Level::WARN,
+                Fault::Gateway => tracing::Level::ERROR,
+            },
+            Self::Open(_) | Self::Proxy(_) | Self::Rewrite(_) => tracing::Level::WARN,
+            Self::Audit(_) | Self::Session(_) | Self::Sign(_) | Self::Random | Self::Panicked => tracing::Level::ERROR,
+        }
+    }
+}
+
+fn login_code(error: &LoginError) -> &'static str {
+    match error {
+        LoginError::Expired => "sign_in_expired",
+        LoginError::UnknownLogin => "sign_in_unknown",
+        LoginError::Callback(_) => "sign_in_malformed",
+        LoginError::WrongIssuer => "sign_in_wrong_issuer",
+        LoginError::Refused(_) => "sign_in_refused",
+        LoginError::CodeRefused(_) => "sign_in_code_refused",
+        LoginError::Unavailable { .. } => "provider_unavailable",
+        LoginError::Nonsense { .. } => "provider_nonsense",
+        LoginError::Token(_) => "id_token_invalid",
+        LoginError::Groups(_) => "groups_unreadable",
+        LoginError::Random(_) => "no_random_numbers",
+    }
+}
+
+/// Why a panel session could not be opened, as a code.
+pub(super) fn open_code(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::UnknownServer => "server_unknown",
+        OpenError::Vault(_) => "api_token_unreadable",
+        OpenError::Api(error) => match error {
+            ApiError::Send(error) => send_code(error),
+            ApiError::TokenRefused => "api_token_refused",
+            ApiError::SecurityPolicy => "api_security_policy",
+            ApiError::Refused(because) => match because {
+                RefusedBecause::NoSuchAccount(_) => "account_missing",
+                RefusedBecause::NotAllowed(_) => "api_token_not_allowed",
+                RefusedBecause::NoSuchService(_) => "account_without_service",
+                RefusedBecause::Other(_) => "api_refused",
+            },
+            ApiError::Body(_)
+            | ApiError::TooLarge(_)
+            | ApiError::Status(_)
+            | ApiError::NotJson
+            | ApiError::Lacks(_) => "api_answer_unusable",
+        },
+        OpenError::Login(error) => match error {
+            PanelLoginError::Send(error) => send_code(error),
+            PanelLoginError::Denied => "login_refused",
+            PanelLoginError::Status(_) | PanelLoginError::NoCookie | PanelLoginError::Astray => "login_unusable",
+        },
+        OpenError::TimedOut(_) => "server_timeout",
+        OpenError::Full(_) => "too_many_panel_sessions",
+        OpenError::Random => "no_random_numbers",
+    }
+}
+
+fn send_code(error: &SendError) -> &'static str {
+    match error {
+        SendError::Connect(error) => match error {
+            ConnectError::Resolve(_) => "server_name_unknown",
+            ConnectError::Refused(_) => "server_unreachable",
+            ConnectError::TimedOut(_) => "server_timeout",
+            ConnectError::PinMismatch => "certificate_pin_mismatch",
+            ConnectError::Certificate(_) => "certificate_untrusted",
+            ConnectError::Handshake(_) => "server_tls_failed",
+        },
+        SendError::TimedOut(_) => "server_timeout",
+        SendError::Exchange(_) => "server_broke_off",
+    }
+}

@@ -1,0 +1,132 @@
+//! From the console to a panel origin: a small authorization-code flow of our own.
+//!
+//! The panel origin sets a verifier cookie and asks the console; the console checks the session and the
+//! grant and answers with a code that works once, for 30 seconds, for this place and this browser; the
+//! panel origin redeems it and sets its own cookie. No cookie ever crosses from one origin to another.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::Response;
+use http::StatusCode;
+use hyper::body::Incoming;
+use secrecy::ExposeSecret as _;
+use std::time::Duration;
+use url::form_urlencoded;
+
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::console::EnteringPage;
+use crate::console::paths;
+use crate::edge::EdgeRequest;
+use crate::edge::PanelOrigin;
+use crate::gateway::Gateway;
+use crate::gateway::answer;
+use crate::gateway::console::HANDOFF;
+use crate::gateway::cookie::Cookie;
+use crate::gateway::failure::Failure;
+use crate::gateway::open::Asked;
+use crate::model::Account;
+use crate::model::Target;
+use crate::model::Token256;
+use crate::policy::AccessRequest;
+use crate::session::Entry;
+use crate::session::EntryPlace;
+use crate::upstream::Body;
+
+/// How long the verifier cookie lives: longer than the code.
+const VERIFIER: Duration = Duration::from_secs(60);
+
+impl Gateway {
+    /// `/.panelgate/enter` on a panel origin: without a code the way out to the console, with one the way in.
+    pub(super) async fn enter(
+        &self,
+        request: &EdgeRequest<Incoming>,
+        origin: &PanelOrigin,
+    ) -> Result<Response<Body>, Failure> {
+        match parameter(&request.target, "code") {
+            None => self.ask_console(request, origin),
+            Some(code) => self.redeem(request, origin, &code).await,
+        }
+    }
+
+    fn ask_console(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
+        let account: Account =
+            parameter(&request.target, "account").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?;
+        let verifier = Token256::random(&*self.random).map_err(|_| Failure::Random)?;
+        let query = form_urlencoded::Serializer::new(String::new())
+            .append_pair("server", origin.server.as_str())
+            .append_pair("service", origin.service.as_str())
+            .append_pair("account", account.as_str())
+            .append_pair("challenge", &URL_SAFE_NO_PAD.encode(verifier.digest()))
+            .finish();
+        let away = answer::see_other(&format!("{}{HANDOFF}?{query}", self.origins.console()));
+        let cookie = Cookie::Verifier(origin.service).set(origin.origin.scheme, &verifier, Some(VERIFIER));
+        Ok(answer::with_cookies(away, [cookie]))
+    }
+
+    /// `/handoff` on the console.
+    pub(super) async fn hand_off(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let session = self.person(request).await?;
+        let text = |name| parameter(&request.target, name);
+        let access = AccessRequest {
+            server: text("server").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
+            service: text("service").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
+            account: text("account").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
+        };
+        let challenge: [u8; 32] = text("challenge")
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+            .and_then(|bytes| bytes.try_into().ok())
+            .ok_or(Failure::NotFound)?;
+        let asked = Asked { reference: request.reference, client: request.client, session: &session, before: None };
+        let (grant, panel) = self.open(access, &asked).await?;
+        let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
+        let place =
+            EntryPlace { server: grant.server().clone(), service: grant.service(), account: grant.account().clone() };
+        let entry = Entry { session, place, security_token: panel.digits() };
+        let code = self.sessions.hand_off(&entry, panel.landing(), challenge).await.map_err(Failure::Session)?;
+        let code = code.expose();
+        Ok(answer::see_other(&format!("{origin}{}/enter?code={}", paths::RESERVED, code.expose_secret())))
+    }
+
+    async fn redeem(
+        &self,
+        request: &EdgeRequest<Incoming>,
+        origin: &PanelOrigin,
+        code: &str,
+    ) -> Result<Response<Body>, Failure> {
+        let scheme = origin.origin.scheme;
+        let code = Token256::parse(code).ok_or(Failure::HandoffLost)?;
+        let name = Cookie::Verifier(origin.service).name(scheme);
+        let verifier = request.cookies.token(&name).ok_or(Failure::HandoffLost)?;
+        let here = |place: &EntryPlace| (&place.server, place.service) == (&origin.server, origin.service);
+        let redeemed = self.sessions.redeem(&code, verifier, here).await.map_err(Failure::Session)?;
+        let handoff = redeemed.ok_or(Failure::HandoffLost)?;
+        let entry = handoff.entry;
+        let asked =
+            Asked { reference: request.reference, client: request.client, session: &entry.session, before: None };
+        let access = AccessRequest {
+            server: entry.place.server.clone(),
+            service: entry.place.service,
+            account: entry.place.account.clone(),
+        };
+        let grant = self.authorize(access, &asked).await?;
+        let event = Event::new(Kind::PanelEnter, Outcome::Succeeded, request.reference, self.clock.now())
+            .client(request.client)
+            .session(&entry.session)
+            .grant(&grant);
+        self.audit.record(&event).await.map_err(Failure::Audit)?;
+        let token = self.sessions.admit(entry).await.map_err(Failure::Session)?;
+        let page = EnteringPage { landing: handoff.landing }.render(&self.site);
+        let cookies =
+            [Cookie::Panel(origin.service).set(scheme, &token, None), Cookie::Verifier(origin.service).clear(scheme)];
+        Ok(answer::with_cookies(answer::page(StatusCode::OK, page), cookies))
+    }
+}
+
+/// The value of a query parameter; nothing if it stands there twice.
+pub(super) fn parameter(target: &Target, name: &str) -> Option<String> {
+    let mut values = form_urlencoded::parse(target.query()?.as_bytes()).filter(|(key, _)| key == name);
+    let (_, value) = values.next()?;
+    values.next().is_none().then(|| value.into_owned())
+}

@@ -1,0 +1,73 @@
+//! The order of the stations, our own endpoints, and what people see when something fails.
+//!
+//! `serve` is the whole path of a request, to be read like a table. `console` and `panel` say what the
+//! two kinds of origin answer; `sign_in`, `sign_out`, `open` and `handoff` are the acts behind them.
+//! `failure` gives every failure its status, words, log level and audit reason, without a catch-all.
+
+mod answer;
+mod console;
+mod cookie;
+mod failure;
+mod handoff;
+mod open;
+mod panel;
+mod serve;
+mod sign_in;
+mod sign_out;
+mod words;
+
+pub use console::CALLBACK;
+pub use console::SIGNED_OUT;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::rand::SecureRandom;
+
+use crate::audit::AuditLog;
+use crate::console::Site;
+use crate::edge::Origins;
+use crate::identity::Provider;
+use crate::model::Clock;
+use crate::model::Directory;
+use crate::panel_session::PanelSessions;
+use crate::policy::Policy;
+use crate::session::PendingLogins;
+use crate::session::Sessions;
+
+/// Everything that a request can meet. Made by `compose`.
+pub struct Gateway {
+    /// The origins that exist.
+    pub origins: Origins,
+    /// The relying party.
+    pub provider: Provider,
+    /// Sign-ins under way.
+    pub pending: PendingLogins,
+    /// How long a sign-in may take; the cookie lives as long.
+    pub pending_lifetime: Duration,
+    /// People's sessions.
+    pub sessions: Sessions,
+    /// Who may what.
+    pub policy: Policy,
+    /// What the policy was made of, for names to show.
+    pub directory: Arc<Directory>,
+    /// Signed-in cpsrvd sessions.
+    pub panels: PanelSessions,
+    /// The record.
+    pub audit: AuditLog,
+    /// What the pages say about this installation.
+    pub site: Site,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Random numbers.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+    /// Time without a byte within a body.
+    pub body_idle: Duration,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("console", self.origins.console()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+//! Opening a panel: judged, recorded, done, recorded again.
+
+use std::sync::Arc;
+
+use crate::audit::Act;
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::gateway::Gateway;
+use crate::gateway::failure;
+use crate::gateway::failure::Failure;
+use crate::model::ClientAddr;
+use crate::model::ReferenceId;
+use crate::panel_session::OpenError;
+use crate::panel_session::Opened;
+use crate::panel_session::PanelSession;
+use crate::policy::AccessRequest;
+use crate::policy::Grant;
+use crate::session::SecretDigits;
+use crate::session::Session;
+
+/// Who asks for a panel.
+pub(super) struct Asked<'a> {
+    /// The request's reference.
+    pub(super) reference: ReferenceId,
+    /// The request's far end.
+    pub(super) client: ClientAddr,
+    /// The person's session.
+    pub(super) session: &'a Arc<Session>,
+    /// The security token of an earlier panel session whose pages may still be open.
+    pub(super) before: Option<&'a SecretDigits>,
+}
+
+impl Gateway {
+    /// The panel session for what is asked, if policy grants it; opened if it is not open.
+    pub(super) async fn open(
+        &self,
+        access: AccessRequest,
+        asked: &Asked<'_>,
+    ) -> Result<(Grant, Arc<PanelSession>), Failure> {
+        let grant = self.authorize(access, asked).await?;
+        if let Some(panel) = self.panels.find(&grant, asked.session).await {
+            return Ok((grant, panel));
+        }
+        let act = self.begin(Kind::PanelOpen, &grant, asked).await?;
+        let opened = self.panels.open(&grant, asked.session, asked.before).await;
+        Ok((grant, close(act, opened).await?))
+    }
+
+    /// A new panel session in the place of one that the server has dropped.
+    pub(super) async fn renew(
+        &self,
+        grant: &Grant,
+        stale: &Arc<PanelSession>,
+        asked: &Asked<'_>,
+    ) -> Result<Arc<PanelSession>, Failure> {
+        let act = self.begin(Kind::PanelRenew, grant, asked).await?;
+        close(act, self.panels.renew(grant, asked.session, stale).await).await
+    }
+
+    /// Asks policy; a denial is on record before anybody hears of it.
+    pub(super) async fn authorize(&self, access: AccessRequest, asked: &Asked<'_>) -> Result<Grant, Failure> {
+        match self.policy.authorize(asked.session.principal(), access) {
+            Ok(grant) => Ok(grant),
+            Err(denial) => {
+                let event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())
+                    .client(asked.client)
+                    .session(asked.session)
+                    .denial(&denial);
+                self.audit.record(&event).await.map_err(Failure::Audit)?;
+                Err(Failure::Denied(denial))
+            }
+        }
+    }
+
+    async fn begin(&self, kind: Kind, grant: &Grant, asked: &Asked<'_>) -> Result<Act, Failure> {
+        let event = Event::new(kind, Outcome::Begun, asked.reference, self.clock.now())
+            .client(asked.client)
+            .session(asked.session)
+            .grant(grant);
+        Act::begin(&self.audit, &self.clock, event).await.map_err(Failure::Audit)
+    }
+}
+
+/// Records how it ended. Without that record nobody gets the panel session.
+async fn close(act: Act, opened: Result<Opened, OpenError>) -> Result<Arc<PanelSession>, Failure> {
+    match opened {
+        Ok(opened) => {
+            act.succeeded().await.map_err(Failure::Audit)?;
+            Ok(opened.into_session())
+        }
+        Err(error) => {
+            act.failed(failure::open_code(&error)).await.map_err(Failure::Audit)?;
+            Err(Failure::Open(error))
+        }
+    }
+}

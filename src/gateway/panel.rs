@@ -1,0 +1,234 @@
+//! What a panel origin answers.
+
+use std::sync::Arc;
+
+use http::Method;
+use http::Response;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use url::Url;
+
+use crate::console::LeavePage;
+use crate::console::assets;
+use crate::edge::Arrival;
+use crate::edge::Destination;
+use crate::edge::EdgeRequest;
+use crate::edge::Framing;
+use crate::edge::PanelOrigin;
+use crate::edge::RESERVED;
+use crate::gateway::Gateway;
+use crate::gateway::answer;
+use crate::gateway::cookie::Cookie;
+use crate::gateway::failure::Failure;
+use crate::gateway::handoff::parameter;
+use crate::gateway::open::Asked;
+use crate::model::Service;
+use crate::model::Target;
+use crate::panel_session;
+use crate::panel_session::PanelSession;
+use crate::panel_session::SignedRequest;
+use crate::policy::AccessRequest;
+use crate::policy::Grant;
+use crate::proxy;
+use crate::proxy::Answer;
+use crate::rewrite;
+use crate::rewrite::PanelAddresses;
+use crate::session::Entry;
+use crate::session::Session;
+use crate::upstream::Body;
+use crate::upstream::empty;
+
+impl Gateway {
+    /// Answers a request on a panel origin.
+    pub(super) async fn panel(
+        &self,
+        request: EdgeRequest<Incoming>,
+        origin: &PanelOrigin,
+    ) -> Result<Response<Body>, Failure> {
+        if request.target.path().starts_with(RESERVED) {
+            let response = self.reserved(&request, origin).await?;
+            return Ok(answer::own(response, &self.site));
+        }
+        let entry = match self.entered(&request, origin).await {
+            // A link or a bookmark, in a tab of its own: the console can open it.
+            Err(Failure::NotEntered) if request.fetch.destination == Destination::Page => {
+                return Ok(self.to_console(origin));
+            }
+            other => other?,
+        };
+        if request.arrival == Arrival::Elsewhere {
+            return Ok(self.to_console(origin));
+        }
+        self.pass(request, origin, entry).await
+    }
+
+    /// Our own addresses on a panel origin.
+    async fn reserved(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
+        if !matches!(request.method, Method::GET | Method::HEAD) {
+            return Err(Failure::NotFound);
+        }
+        match request.target.path().strip_prefix(RESERVED) {
+            Some("enter") => self.enter(request, origin).await,
+            Some("leave") => {
+                let url = parameter(&request.target, "to").and_then(|to| Url::parse(&to).ok());
+                let url = url.ok_or(Failure::NotFound)?;
+                let in_frame = request.fetch.destination == Destination::Frame;
+                Ok(answer::page(StatusCode::OK, LeavePage { url, in_frame }.render(&self.site)))
+            }
+            _ => assets::find(request.target.path()).map(answer::asset).ok_or(Failure::NotFound),
+        }
+    }
+
+    fn to_console(&self, origin: &PanelOrigin) -> Response<Body> {
+        let address = format!("{}/s/{}/{}", self.origins.console(), origin.server, origin.service);
+        answer::own(answer::see_other(&address), &self.site)
+    }
+
+    /// The entry of the panel cookie, if it leads here.
+    async fn entered(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Entry, Failure> {
+        let name = Cookie::Panel(origin.service).name(origin.origin.scheme);
+        let token = request.cookies.token(&name).ok_or(Failure::NotEntered)?;
+        let entry = self.sessions.entry(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
+        let here = (&entry.place.server, entry.place.service) == (&origin.server, origin.service);
+        if here { Ok(entry) } else { Err(Failure::NotEntered) }
+    }
+
+    /// policy → audit → panel session → proxy → rewrite
+    async fn pass(
+        &self,
+        request: EdgeRequest<Incoming>,
+        origin: &PanelOrigin,
+        entry: Entry,
+    ) -> Result<Response<Body>, Failure> {
+        let EdgeRequest { reference, client, method, target, headers, framing, body, .. } = request;
+        let session = &entry.session;
+        let asked = Asked { reference, client, session, before: Some(&entry.security_token) };
+        let access = || AccessRequest {
+            server: entry.place.server.clone(),
+            service: entry.place.service,
+            account: entry.place.account.clone(),
+        };
+        let (grant, panel) = self.open(access(), &asked).await?;
+        match meant_for(&target) {
+            Meant::Panel => {}
+            Meant::Leaving => {
+                self.panels.close(&grant, session);
+                return Err(Failure::PanelLeft);
+            }
+            Meant::NobodyHere => return Err(Failure::Withheld),
+        }
+        let addresses = self.addresses(origin).ok_or(Failure::NotFound)?;
+        let body = match framing {
+            Framing::None => empty(),
+            Framing::Length(_) | Framing::Streamed => body.map_err(Into::into).boxed_unsync(),
+        };
+        let part = |body| panel_session::Incoming { method: method.clone(), target: &target, headers: &headers, body };
+        let mut answer = self.forward(grant, session, &panel, &addresses, part(body)).await?;
+        if let Some(lost) = answer.lost {
+            tracing::info!(%reference, ?lost, "the server has dropped the panel session");
+            let grant = self.authorize(access(), &asked).await?;
+            let fresh = self.renew(&grant, &panel, &asked).await?;
+            // The server refused it unexecuted, but a body that has streamed through is gone.
+            if framing != Framing::None {
+                return Err(Failure::Renewed);
+            }
+            answer = self.forward(grant, session, &fresh, &addresses, part(empty())).await?;
+        }
+        respond(answer, &target, &addresses)
+    }
+
+    async fn forward(
+        &self,
+        grant: Grant,
+        session: &Session,
+        panel: &Arc<PanelSession>,
+        addresses: &PanelAddresses,
+        incoming: panel_session::Incoming<'_>,
+    ) -> Result<Answer, Failure> {
+        let signed = SignedRequest::sign(grant, session, Arc::clone(panel), addresses, incoming);
+        proxy::forward(signed.map_err(Failure::Sign)?, self.body_idle).await.map_err(Failure::Proxy)
+    }
+
+    fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {
+        let host = self.panels.upstream(&origin.server)?.host().clone();
+        let origins = Service::ALL
+            .into_iter()
+            .filter_map(|service| Some((service, self.origins.panel(&origin.server, service)?)))
+            .collect();
+        Some(PanelAddresses { host, service: origin.service, origins, console: self.origins.console().clone() })
+    }
+}
+
+fn respond(answer: Answer, target: &Target, addresses: &PanelAddresses) -> Result<Response<Body>, Failure> {
+    let headers = rewrite::response_headers(answer.status, &answer.headers, target.as_str(), addresses);
+    let mut response = Response::new(answer.body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers.map_err(Failure::Rewrite)?;
+    Ok(response)
+}
+
+/// Whom a server's path is for.
+enum Meant {
+    /// People at a panel.
+    Panel,
+    /// Somebody who signs out of the panel: ours to answer, because the server might end a colleague's
+    /// session with it (cPanel docs: one session per user with two-factor authentication).
+    Leaving,
+    /// Password sign-ins, server-to-server transfers, hops between services: not people at a panel.
+    NobodyHere,
+}
+
+fn meant_for(target: &Target) -> Meant {
+    let mut segments = target.segments().map(str::to_ascii_lowercase);
+    let first = segments.next().unwrap_or_default();
+    let word = if first.starts_with("cpsess") { segments.next().unwrap_or_default() } else { first };
+    match word.as_str() {
+        "logout" => Meant::Leaving,
+        "login"
+        | "openid_connect"
+        | "resetpass"
+        | "invitation"
+        | "acctxferrsync"
+        | "xfercpanel"
+        | "xfercpsess"
+        | "session"
+        | "cpanelwebcall"
+        | ".__cpanel__service__check__." => Meant::NobodyHere,
+        _ if word.starts_with("___proxy_subdomain") => Meant::NobodyHere,
+        _ => Meant::Panel,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_that_are_not_for_people_stay_here() {
+        let meant = |path: &str| match meant_for(&Target::parse(path).unwrap()) {
+            Meant::Panel => "panel",
+            Meant::Leaving => "leaving",
+            Meant::NobodyHere => "nobody",
+        };
+        for (path, expected) in [
+            ("/cpsess1/scripts/command?PFILE=main", "panel"),
+            ("/cPanel_magic_revision_1/x.css", "panel"),
+            ("/", "panel"),
+            ("/cpsess1/logout/", "leaving"),
+            ("/Logout", "leaving"),
+            ("/login/", "nobody"),
+            ("/cpsess1/login/?session=x", "nobody"),
+            ("/cpsess1/xfercpanel/bob", "nobody"),
+            ("/acctxferrsync/x", "nobody"),
+            ("/___proxy_subdomain_whm/", "nobody"),
+        ] {
+            assert_eq!(meant(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn our_own_prefix_is_the_consoles_too() {
+        assert_eq!(RESERVED, format!("{}/", crate::console::paths::RESERVED));
+    }
+}

@@ -1,0 +1,123 @@
+//! The path of a request, station by station.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+
+use crate::edge;
+use crate::edge::Destination;
+use crate::edge::Place;
+use crate::gateway::Gateway;
+use crate::gateway::answer;
+use crate::gateway::failure::Failure;
+use crate::listener::Accepted;
+use crate::model::ReferenceId;
+use crate::model::Target;
+use crate::telemetry;
+use crate::telemetry::Chain;
+use crate::upstream::Body;
+
+impl Gateway {
+    /// Answers a request, whatever becomes of it.
+    pub async fn serve(self: Arc<Self>, request: Request<Incoming>, accepted: Accepted) -> Response<Body> {
+        let began = self.clock.now();
+        let reference = self.reference();
+        let line = Line::of(&request, reference, &accepted);
+        let answer = AssertUnwindSafe(self.answer(request, &accepted, reference)).catch_unwind().await;
+        let response = answer.unwrap_or_else(|_| {
+            report(&Failure::Panicked, reference);
+            answer::own(answer::failure(&Failure::Panicked, reference, Destination::Part, &self.site), &self.site)
+        });
+        line.write(&response, self.clock.now().since(began));
+        response
+    }
+
+    /// listener → **edge** → session → policy → audit → panel session → proxy → rewrite
+    async fn answer(&self, request: Request<Incoming>, accepted: &Accepted, reference: ReferenceId) -> Response<Body> {
+        let request = match edge::check(request, accepted, reference, &self.origins) {
+            Ok(request) => request,
+            Err(error) => return self.failed(&Failure::Edge(error), reference, Destination::Page),
+        };
+        let destination = request.fetch.destination;
+        let place = request.place.clone();
+        // Boxed once: the two futures are large, and seldom the same size.
+        let answering: BoxFuture<'_, _> = match &place {
+            Place::Console => Box::pin(self.console(request)),
+            Place::Panel(origin) => Box::pin(self.panel(request, origin)),
+        };
+        answering.await.unwrap_or_else(|failure| self.failed(&failure, reference, destination))
+    }
+
+    /// The answer to a failure, which is logged under the same reference.
+    fn failed(&self, failure: &Failure, reference: ReferenceId, destination: Destination) -> Response<Body> {
+        report(failure, reference);
+        answer::own(answer::failure(failure, reference, destination, &self.site), &self.site)
+    }
+
+    /// A new reference. Without random numbers it is zeros: an answer must be possible all the same.
+    fn reference(&self) -> ReferenceId {
+        let mut bits = [0; 8];
+        if self.random.fill(&mut bits).is_err() {
+            tracing::error!("no random numbers");
+        }
+        ReferenceId::from_bits(u64::from_be_bytes(bits))
+    }
+}
+
+/// Logs a failure with all its causes, as loudly as it deserves.
+fn report(failure: &Failure, reference: ReferenceId) {
+    let (code, cause) = (failure.code(), Chain(failure));
+    match failure.level() {
+        tracing::Level::ERROR => tracing::error!(%reference, code, %cause, "request failed"),
+        tracing::Level::WARN => tracing::warn!(%reference, code, %cause, "request failed"),
+        tracing::Level::INFO => tracing::info!(%reference, code, %cause, "request refused"),
+        _ => tracing::debug!(%reference, code, %cause, "request refused"),
+    }
+}
+
+/// The line that the log gets for each request. Neither query nor security token stands in it.
+struct Line {
+    reference: ReferenceId,
+    client: String,
+    method: http::Method,
+    host: String,
+    path: String,
+}
+
+impl Line {
+    fn of(request: &Request<Incoming>, reference: ReferenceId, accepted: &Accepted) -> Self {
+        let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
+        Self {
+            reference,
+            client: accepted.client.to_string(),
+            method: request.method().clone(),
+            host: host.unwrap_or("-").to_owned(),
+            path: telemetry::redacted_path(request.uri().path()),
+        }
+    }
+
+    fn write(&self, response: &Response<Body>, took: Duration) {
+        tracing::info!(
+            reference = %self.reference,
+            client = %self.client,
+            method = %self.method,
+            host = %self.host,
+            path = %self.path,
+            status = response.status().as_u16(),
+            ms = took.as_millis(),
+            "request"
+        );
+    }
+}
+
+/// A path of ours that is no other; for return addresses.
+pub(super) fn is_console_page(target: &Target) -> bool {
+    target.path() == "/" || target.path().starts_with("/s/")
+}

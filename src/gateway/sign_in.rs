@@ -1,0 +1,97 @@
+//! Signing in: away to the provider, and back.
+
+use http::Response;
+use hyper::body::Incoming;
+
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::edge::EdgeRequest;
+use crate::gateway::Gateway;
+use crate::gateway::answer;
+use crate::gateway::cookie::Cookie;
+use crate::gateway::failure::Failure;
+use crate::identity::Callback;
+use crate::identity::LoginError;
+use crate::identity::PendingLogin;
+use crate::identity::Prompt;
+use crate::identity::SignedIn;
+use crate::model::Target;
+use crate::model::Token256;
+use crate::upstream::Body;
+
+impl Gateway {
+    /// Sends the browser to the provider. What it needs on its way back waits on our side.
+    pub(super) async fn sign_in(
+        &self,
+        request: &EdgeRequest<Incoming>,
+        return_to: Option<Target>,
+    ) -> Result<Response<Body>, Failure> {
+        let scheme = self.origins.console().scheme;
+        let return_to = match return_to {
+            Some(target) => target,
+            None => Target::parse("/").map_err(|_| Failure::NotFound)?,
+        };
+        // One cookie for all tabs: a second sign-in must not take the first one's away.
+        let browser = match request.cookies.token(&Cookie::Login.name(scheme)) {
+            Some(token) => token.clone(),
+            None => Token256::random(&*self.random).map_err(|_| Failure::Random)?,
+        };
+        let start = match self.provider.start(return_to, Prompt::AsNeeded).await {
+            Ok(start) => start,
+            Err(error) => return Err(self.sign_in_failed(request, error).await?),
+        };
+        self.pending.keep(&browser, &start.state, &start.pending).await.map_err(Failure::Session)?;
+        let away = answer::see_other(start.authorization_url.as_str());
+        Ok(answer::with_cookies(away, [Cookie::Login.set(scheme, &browser, Some(self.pending_lifetime))]))
+    }
+
+    /// The way back: the sign-in is taken, verified, recorded, and only then becomes a session.
+    pub(super) async fn callback(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let scheme = self.origins.console().scheme;
+        let signed_in = match self.finished(request).await? {
+            Ok(signed_in) => signed_in,
+            Err(error) => return Err(self.sign_in_failed(request, error).await?),
+        };
+        let now = self.clock.now();
+        let event = Event::new(Kind::SignIn, Outcome::Succeeded, request.reference, now)
+            .client(request.client)
+            .principal(&signed_in.principal);
+        self.audit.record(&event).await.map_err(Failure::Audit)?;
+        // Another person, or the same again: what was open under the old cookie ends.
+        match self.person(request).await {
+            Ok(old) => self.end(&old).await?,
+            Err(Failure::SignedOut) => {}
+            Err(failure) => return Err(failure),
+        }
+        let SignedIn { principal, id_token_hint, return_to, .. } = signed_in;
+        let begun = self.sessions.begin(principal, &id_token_hint).await;
+        let (token, session) = begun.map_err(Failure::Session)?;
+        tracing::info!(reference = %request.reference, session = %session.id().tag(), "signed in");
+        let home = answer::see_other(return_to.as_str());
+        Ok(answer::with_cookies(home, [Cookie::Session.set(scheme, &token, None)]))
+    }
+
+    async fn finished(&self, request: &EdgeRequest<Incoming>) -> Result<Result<SignedIn, LoginError>, Failure> {
+        let callback = match Callback::parse(request.target.query().unwrap_or_default()) {
+            Ok(callback) => callback,
+            Err(error) => return Ok(Err(error)),
+        };
+        let name = Cookie::Login.name(self.origins.console().scheme);
+        let Some(browser) = request.cookies.token(&name) else { return Ok(Err(LoginError::UnknownLogin)) };
+        let taken = self.pending.take::<PendingLogin>(browser, callback.state()).await;
+        match taken.map_err(Failure::Session)? {
+            Some(pending) => Ok(self.provider.finish(pending, callback).await),
+            None => Ok(Err(LoginError::UnknownLogin)),
+        }
+    }
+
+    async fn sign_in_failed(&self, request: &EdgeRequest<Incoming>, error: LoginError) -> Result<Failure, Failure> {
+        let failure = Failure::Login(error);
+        let event = Event::new(Kind::SignIn, Outcome::Failed, request.reference, self.clock.now())
+            .client(request.client)
+            .reason(failure.code());
+        self.audit.record(&event).await.map_err(Failure::Audit)?;
+        Ok(failure)
+    }
+}

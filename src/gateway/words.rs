@@ -1,0 +1,204 @@
+//! What people read when something fails: what happened, and what they can do.
+
+use crate::console::Problem;
+use crate::gateway::failure::Failure;
+use crate::model::ReferenceId;
+
+/// Title, what happened, what to do.
+type Words = (&'static str, &'static str, &'static str);
+
+const ADMIN: &str = "Tell your Panelgate administrator, with the reference below.";
+const AGAIN: &str = "Try again in a moment. If it stays like this, tell your Panelgate administrator.";
+const SIGN_IN: &str = "Start signing in again.";
+
+/// The problem as a person sees it. Never an internal message.
+pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
+    let code = failure.code();
+    let (title, what, todo) = match failure {
+        Failure::Denied(denial) => ("Not permitted", denial.reason.sentence(), DENIED),
+        Failure::Login(_) => sign_in(code),
+        Failure::Open(_) | Failure::Proxy(_) => server(code),
+        Failure::Edge(_) | Failure::NotFound | Failure::BadBody | Failure::Withheld => request(code),
+        Failure::SignedOut | Failure::NotEntered | Failure::HandoffLost | Failure::Renewed | Failure::PanelLeft => {
+            session(code)
+        }
+        Failure::Audit(_) => (
+            "Not recorded, so not done",
+            "Panelgate records access before it happens, and the record could not be written.",
+            ADMIN,
+        ),
+        Failure::Session(_) => ("Panelgate is not ready", "The session store does not answer.", AGAIN),
+        Failure::Rewrite(_) => {
+            ("The answer was withheld", "The server sent an answer that cannot be shown safely.", ADMIN)
+        }
+        Failure::Sign(_) | Failure::Random | Failure::Panicked => {
+            ("Something went wrong here", "This is a fault in Panelgate, not in what you did.", ADMIN)
+        }
+    };
+    Problem { code, title: title.into(), what: what.into(), todo: todo.into(), reference }
+}
+
+const DENIED: &str = "If you need this access, ask your Panelgate administrator for it.";
+
+fn sign_in(code: &str) -> Words {
+    match code {
+        "sign_in_expired" => ("The sign-in took too long", "It was begun more than ten minutes ago.", SIGN_IN),
+        "sign_in_unknown" => (
+            "This sign-in is not open any more",
+            "It was already used, has expired, or was begun in another browser. \
+             If your browser blocks cookies for this site, allow them.",
+            SIGN_IN,
+        ),
+        "sign_in_refused" => (
+            "The sign-in was refused",
+            "Your company's sign-in service did not let you through, or you cancelled.",
+            SIGN_IN,
+        ),
+        "provider_unavailable" => (
+            "The sign-in service does not answer",
+            "Your company's sign-in service could not be reached or did not answer in time.",
+            AGAIN,
+        ),
+        "provider_nonsense" => (
+            "The sign-in service answered wrongly",
+            "Your company's sign-in service gave an answer that cannot be used.",
+            ADMIN,
+        ),
+        "groups_unreadable" => (
+            "Your groups could not be read",
+            "The sign-in service did not give your groups in a form that can be trusted, so you were not signed in.",
+            ADMIN,
+        ),
+        "id_token_invalid" | "sign_in_wrong_issuer" => (
+            "The sign-in could not be verified",
+            "What the sign-in service sent about you did not pass the checks.",
+            "Start signing in again. If it happens again, tell your Panelgate administrator.",
+        ),
+        "sign_in_code_refused" => (
+            "The sign-in could not be completed",
+            "The sign-in service did not accept the way back from your browser.",
+            SIGN_IN,
+        ),
+        _ => ("The sign-in failed", "The way back from the sign-in service could not be read.", SIGN_IN),
+    }
+}
+
+fn server(code: &str) -> Words {
+    match code {
+        "api_token_refused" => (
+            "The server refused Panelgate's API token",
+            "The token is wrong, revoked or expired, or the server does not accept it from this address.",
+            "Your Panelgate administrator has to renew the token of this server.",
+        ),
+        "api_token_unreadable" => {
+            ("The server's API token is missing", "The token is not where the configuration says it is.", ADMIN)
+        }
+        "api_token_not_allowed" => (
+            "The API token may not do this",
+            "The server accepted the token, but not for opening a session as this account.",
+            ADMIN,
+        ),
+        "account_missing" => (
+            "The account does not exist on the server",
+            "The access rule names an account that the server does not know.",
+            ADMIN,
+        ),
+        "account_without_service" => (
+            "The account cannot use this service",
+            "The access rule names an account that has no access to this service on the server.",
+            ADMIN,
+        ),
+        "api_security_policy" => (
+            "A security policy of the server stepped in",
+            "The server asks API requests for a second factor, which no API token can give.",
+            "In WHM, under Configure Security Policies, switch off \"API requests\".",
+        ),
+        "certificate_pin_mismatch" => (
+            "The server's certificate has changed",
+            "Its key is not the one that was pinned, so nothing was sent to it.",
+            "Your Panelgate administrator has to check the new certificate and pin it.",
+        ),
+        "certificate_untrusted" => (
+            "The server's certificate is not trusted",
+            "It has expired, is for another name, or comes from an unknown authority. Nothing was sent to it.",
+            ADMIN,
+        ),
+        "server_tls_failed" => ("No secure connection to the server", "The TLS handshake failed.", AGAIN),
+        "server_name_unknown" => ("The server's name is unknown", "Its host name has no address.", ADMIN),
+        "server_unreachable" => (
+            "The server cannot be reached",
+            "It refused the connection: it is down, restarting, or behind a firewall that is closed to Panelgate.",
+            AGAIN,
+        ),
+        "server_timeout" => ("The server did not answer", "It took too long to answer.", AGAIN),
+        "server_broke_off" => ("The server broke off", "The connection ended before there was a usable answer.", AGAIN),
+        "server_crowded" => (
+            "Too much at once",
+            "Your earlier requests to this server have not ended yet.",
+            "Close pages that are still loading, then try again.",
+        ),
+        "too_many_panel_sessions" => {
+            ("Panelgate is full", "As many panel sessions are open as its limit allows.", ADMIN)
+        }
+        "login_refused" => (
+            "The server did not accept the sign-in",
+            "It made a session for Panelgate and then did not let it in.",
+            AGAIN,
+        ),
+        "signed_out" => session(code),
+        _ => ("The server's answer cannot be used", "It is not what cPanel & WHM documents.", ADMIN),
+    }
+}
+
+fn request(code: &str) -> Words {
+    match code {
+        "unknown_host" => (
+            "Not served here",
+            "This address belongs to no server of this Panelgate.",
+            "Check the address, or start from the console.",
+        ),
+        "misdirected" => ("Wrong connection", "The browser reused a connection for another address.", "Reload."),
+        "foreign_origin" => (
+            "Another site may not do this",
+            "The request was caused by a page of another address.",
+            "Open the server from the console.",
+        ),
+        "not_found" => ("There is no such page", "The address leads nowhere.", "Start from the console."),
+        "path_withheld" => (
+            "Not available through Panelgate",
+            "This address of the server is not for people who use a panel.",
+            "Open what you need from the console.",
+        ),
+        "service_worker" => (
+            "Service workers are not allowed",
+            "They would outlive your session in the browser.",
+            "Nothing needs to be done.",
+        ),
+        _ => (
+            "The request was not understood",
+            "It could be read in more than one way, so it was refused.",
+            "Go back and try again. If a panel's own page did this, tell your Panelgate administrator.",
+        ),
+    }
+}
+
+fn session(code: &str) -> Words {
+    match code {
+        "signed_out" => ("You are signed out", "Your session has ended.", "Sign in again to go on."),
+        "panel_session_renewed" => (
+            "The server had ended the session",
+            "A new one is open. What you just sent was not carried out.",
+            "Please repeat your last step.",
+        ),
+        "panel_left" => (
+            "You have left this panel",
+            "The panel session is closed. You are still signed in to Panelgate.",
+            "Open it again, or choose another server.",
+        ),
+        _ => (
+            "The panel is not open",
+            "Its entry has ended, or was made in another browser.",
+            "Open it again from the console.",
+        ),
+    }
+}

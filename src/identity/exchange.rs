@@ -1,0 +1,145 @@
+//! Exchanging the code for tokens (OpenID Connect Core 1.0, section 3.1.3; RFC 7636 section 4.5).
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use http::StatusCode;
+use openidconnect::AuthType;
+use openidconnect::AuthUrl;
+use openidconnect::AuthorizationCode;
+use openidconnect::ClientId;
+use openidconnect::ClientSecret;
+use openidconnect::EndpointNotSet;
+use openidconnect::EndpointSet;
+use openidconnect::HttpRequest;
+use openidconnect::HttpResponse;
+use openidconnect::IssuerUrl;
+use openidconnect::OAuth2TokenResponse as _;
+use openidconnect::PkceCodeVerifier;
+use openidconnect::RedirectUrl;
+use openidconnect::RequestTokenError;
+use openidconnect::TokenUrl;
+use openidconnect::core::CoreClient;
+use openidconnect::core::CoreErrorResponseType;
+use openidconnect::core::CoreTokenType;
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::identity::error::Endpoint;
+use crate::identity::error::LoginError;
+use crate::identity::error::Nonsense;
+use crate::identity::error::Refusal;
+use crate::identity::metadata::Metadata;
+use crate::identity::settings::ClientAuth;
+use crate::identity::settings::ProviderSettings;
+use crate::identity::strict_json;
+use crate::identity::transport::Transport;
+use crate::identity::transport::is_json;
+
+/// The library's client with the two endpoints that we use through it.
+pub(super) type Client =
+    CoreClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet, EndpointNotSet>;
+
+/// The tokens that a code was worth.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    pub(super) id_token: SecretString,
+    pub(super) access_token: SecretString,
+}
+
+/// The library's client for a provider.
+///
+/// It is given no keys: ID tokens are verified by [`verify`](super::verify) alone.
+pub(super) fn client(settings: &ProviderSettings, metadata: &Metadata) -> Result<Client, LoginError> {
+    let nonsense = |name| LoginError::Nonsense { endpoint: Endpoint::Discovery, source: Nonsense::Member(name) };
+    let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| nonsense("issuer"))?;
+    let auth_type = match settings.client_auth {
+        ClientAuth::Basic => AuthType::BasicAuth,
+        ClientAuth::Post => AuthType::RequestBody,
+    };
+    Ok(CoreClient::new(ClientId::new(settings.client_id.clone()), issuer, openidconnect::JsonWebKeySet::default())
+        .set_client_secret(ClientSecret::new(settings.client_secret.expose_secret().to_owned()))
+        .set_auth_type(auth_type)
+        .set_redirect_uri(RedirectUrl::from_url(settings.redirect_uri.clone()))
+        .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
+        .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone())))
+}
+
+/// Exchanges a code.
+pub(super) async fn exchange(
+    transport: &Transport,
+    client: &Client,
+    code: &SecretString,
+    verifier: &SecretString,
+) -> Result<Tokens, LoginError> {
+    let taken = Arc::new(Mutex::new(None));
+    // Owns what it needs: with borrowed parts the compiler does not see that the whole sign-in can move
+    // between threads.
+    let (transport, slot) = (transport.clone(), Arc::clone(&taken));
+    let http = move |request| carry(transport.clone(), request, Arc::clone(&slot));
+    let answer = client
+        .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
+        .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
+        .request_async(&http)
+        .await;
+    let answer = answer.map_err(|error| match error {
+        RequestTokenError::Request(error) => error,
+        RequestTokenError::ServerResponse(error) => LoginError::CodeRefused(refusal(error.error())),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => nonsense(Nonsense::NotATokenResponse),
+    })?;
+    // RFC 6749 section 7.1: a token of a type that we do not know must not be used.
+    if *answer.token_type() != CoreTokenType::Bearer {
+        return Err(nonsense(Nonsense::Member("token_type")));
+    }
+    let id_token = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+    Ok(Tokens {
+        id_token: id_token.ok_or(nonsense(Nonsense::Member("id_token")))?,
+        access_token: answer.access_token().secret().as_str().into(),
+    })
+}
+
+/// Carries the library's request, and takes the ID token out of a good answer.
+///
+/// The library would parse it into its own types on the way, and then a token without `sub` would be
+/// an unreadable answer and not an invalid token.
+async fn carry(
+    transport: Transport,
+    request: HttpRequest,
+    taken: Arc<Mutex<Option<SecretString>>>,
+) -> Result<HttpResponse, LoginError> {
+    let answer = transport.send(Endpoint::Token, request).await?;
+    match answer.status {
+        StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {}
+        other => return Err(nonsense(Nonsense::Status(other.as_u16()))),
+    }
+    if !is_json(&answer.headers) {
+        return Err(nonsense(Nonsense::ContentType));
+    }
+    let mut members = strict_json::object(&answer.body).map_err(|_| nonsense(Nonsense::Json))?;
+    if answer.status == StatusCode::OK {
+        let id_token = take_id_token(&mut members)?;
+        *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(id_token);
+    }
+    let mut response = HttpResponse::new(Value::Object(members).to_string().into_bytes());
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    Ok(response)
+}
+
+fn take_id_token(members: &mut Map<String, Value>) -> Result<SecretString, LoginError> {
+    match members.remove("id_token") {
+        Some(Value::String(token)) => Ok(token.into()),
+        _ => Err(nonsense(Nonsense::Member("id_token"))),
+    }
+}
+
+fn refusal(error: &CoreErrorResponseType) -> Refusal {
+    Refusal::from_code(error.as_ref())
+}
+
+fn nonsense(source: Nonsense) -> LoginError {
+    LoginError::Nonsense { endpoint: Endpoint::Token, source }
+}

@@ -1,0 +1,104 @@
+//! A sign-in that waits for its callback.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_lc_rs::constant_time;
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::identity::callback::Callback;
+use crate::identity::error::LoginError;
+use crate::model::Target;
+use crate::model::Timestamp;
+
+/// How long a sign-in may take, from the start to the callback. People look for their second factor.
+pub const LOGIN_LIFETIME: Duration = Duration::from_mins(10);
+
+/// What has to be remembered between start and callback.
+///
+/// It holds the secrets that tie the callback to this browser and the code to us, so it is stored only
+/// sealed, opened once, and removed before it is used. It is consumed by `finish`.
+#[derive(Serialize, Deserialize)]
+#[must_use]
+pub struct PendingLogin {
+    #[serde(with = "secret_text")]
+    pub(super) state: SecretString,
+    #[serde(with = "secret_text")]
+    pub(super) nonce: SecretString,
+    #[serde(with = "secret_text")]
+    pub(super) verifier: SecretString,
+    pub(super) issuer: String,
+    #[serde(with = "target_text")]
+    pub(super) return_to: Target,
+    pub(super) started_at: Timestamp,
+}
+
+impl PendingLogin {
+    /// When it ends. From this moment on the store may forget it.
+    pub fn expires_at(&self) -> Timestamp {
+        self.started_at.plus(LOGIN_LIFETIME)
+    }
+
+    /// Whether the callback is the one that this sign-in waits for.
+    pub(super) fn check(&self, callback: &Callback, issuer: &str, now: Timestamp) -> Result<(), LoginError> {
+        if now >= self.expires_at() {
+            return Err(LoginError::Expired);
+        }
+        let (ours, theirs) = (self.state.expose_secret(), callback.state().expose());
+        constant_time::verify_slices_are_equal(ours.as_bytes(), theirs.expose_secret().as_bytes())
+            .map_err(|_| LoginError::UnknownLogin)?;
+        // The code must go to the provider that was asked for it (RFC 9700 section 4.4), also when the
+        // configuration changed while the person was away.
+        if self.issuer != issuer {
+            return Err(LoginError::UnknownLogin);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PendingLogin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingLogin")
+            .field("issuer", &self.issuer)
+            .field("started_at", &self.started_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A secret as text: only for records that are sealed.
+mod secret_text {
+    use secrecy::ExposeSecret as _;
+    use secrecy::SecretString;
+    use serde::Deserialize as _;
+    use serde::Deserializer;
+    use serde::Serializer;
+
+    pub(super) fn serialize<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(secret.expose_secret())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+        String::deserialize(from).map(SecretString::from)
+    }
+}
+
+/// A target as text, checked again when it is read.
+mod target_text {
+    use serde::Deserialize as _;
+    use serde::Deserializer;
+    use serde::Serializer;
+    use serde::de::Error as _;
+
+    use crate::model::Target;
+
+    pub(super) fn serialize<S: Serializer>(target: &Target, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(target.as_str())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Target, D::Error> {
+        Target::parse(&String::deserialize(from)?).map_err(D::Error::custom)
+    }
+}

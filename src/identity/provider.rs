@@ -1,0 +1,251 @@
+//! One OpenID Provider, from our side: starting and finishing sign-ins.
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SecureRandom;
+use openidconnect::AuthenticationFlow;
+use openidconnect::CsrfToken;
+use openidconnect::Nonce;
+use openidconnect::PkceCodeChallenge;
+use openidconnect::PkceCodeVerifier;
+use openidconnect::Scope;
+use openidconnect::core::CoreAuthPrompt;
+use openidconnect::core::CoreResponseType;
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
+
+use crate::identity::callback::Callback;
+use crate::identity::callback::Outcome;
+use crate::identity::claims_check::Expected;
+use crate::identity::error::InvalidToken;
+use crate::identity::error::LoginError;
+use crate::identity::exchange;
+use crate::identity::exchange::Tokens;
+use crate::identity::groups;
+use crate::identity::groups::GroupsFrom;
+use crate::identity::groups::UnreadableGroups;
+use crate::identity::known::Known;
+use crate::identity::known::Snapshot;
+use crate::identity::logout;
+use crate::identity::pending::PendingLogin;
+use crate::identity::principal::Principal;
+use crate::identity::settings::ProviderSettings;
+use crate::identity::settings::SettingsProblem;
+use crate::identity::transport::NoTransport;
+use crate::identity::transport::Transport;
+use crate::identity::userinfo;
+use crate::identity::verify;
+use crate::identity::verify::VerifiedIdToken;
+use crate::model::Clock;
+use crate::model::Target;
+use crate::model::Timestamp;
+use crate::model::Token256;
+
+/// A provider that people sign in with.
+#[derive(Debug)]
+pub struct Provider {
+    settings: ProviderSettings,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn SecureRandom + Send + Sync>,
+    transport: Transport,
+    known: Known,
+}
+
+/// Why a provider cannot be used with its settings.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidProvider {
+    /// Something is wrong with the settings.
+    #[error("the settings have {} problem(s)", .0.len())]
+    Settings(Vec<SettingsProblem>),
+    /// There is no way to reach it.
+    #[error(transparent)]
+    Transport(#[from] NoTransport),
+}
+
+/// What the provider shall ask of the person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Whatever it needs; nothing, if the person is signed in there.
+    AsNeeded,
+    /// To sign in anew.
+    Login,
+}
+
+/// A sign-in that has begun.
+#[derive(Debug)]
+#[must_use]
+pub struct LoginStart {
+    /// The `state`: the key under which the pending login is found again.
+    pub state: Token256,
+    /// What to remember until the callback, sealed.
+    pub pending: PendingLogin,
+    /// Where to send the browser.
+    pub authorization_url: Url,
+}
+
+/// A sign-in that has succeeded.
+#[derive(Debug)]
+#[must_use]
+pub struct SignedIn {
+    /// Who it is.
+    pub principal: Principal,
+    /// The ID token, to sign out at the provider with.
+    pub id_token_hint: SecretString,
+    /// The provider's own session id (`sid`), by which it names the session when it signs somebody out.
+    pub sid: Option<String>,
+    /// Where the person was going.
+    pub return_to: Target,
+}
+
+impl Provider {
+    /// Takes the settings. The provider is not asked anything yet, so it may be away.
+    pub fn new(
+        settings: ProviderSettings,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn SecureRandom + Send + Sync>,
+    ) -> Result<Self, InvalidProvider> {
+        let problems = settings.problems();
+        if !problems.is_empty() {
+            return Err(InvalidProvider::Settings(problems));
+        }
+        let transport = Transport::new(&settings)?;
+        Ok(Self { settings, clock, random, transport, known: Known::default() })
+    }
+
+    /// The issuer identifier.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
+    /// Whether sign-ins can begin: what has to be known about the provider is known.
+    pub async fn ready(&self) -> Result<(), LoginError> {
+        self.snapshot(self.clock.now()).await.map(|_| ())
+    }
+
+    /// Begins a sign-in that is to end at `return_to`.
+    pub async fn start(&self, return_to: Target, prompt: Prompt) -> Result<LoginStart, LoginError> {
+        let now = self.clock.now();
+        let snapshot = self.snapshot(now).await?;
+        let random = || Token256::random(&*self.random).map_err(LoginError::Random);
+        let (state, nonce, verifier) = (random()?, random()?.expose(), random()?.expose());
+        let challenge =
+            PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
+        let csrf = CsrfToken::new(state.expose().expose_secret().to_owned());
+        let sent_nonce = Nonce::new(nonce.expose_secret().to_owned());
+        let scopes = self.settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new);
+        let client = exchange::client(&self.settings, &snapshot.metadata)?;
+        let mut request = client
+            .authorize_url(AuthenticationFlow::<CoreResponseType>::AuthorizationCode, move || csrf, move || sent_nonce)
+            .add_scopes(scopes)
+            .set_pkce_challenge(challenge);
+        if prompt == Prompt::Login {
+            request = request.add_prompt(CoreAuthPrompt::Login);
+        }
+        let (authorization_url, ..) = request.url();
+        let pending = PendingLogin {
+            state: state.expose(),
+            nonce,
+            verifier,
+            issuer: self.settings.issuer.clone(),
+            return_to,
+            started_at: now,
+        };
+        Ok(LoginStart { state, pending, authorization_url })
+    }
+
+    /// Finishes the sign-in that a callback belongs to. The pending login is spent either way.
+    pub async fn finish(&self, pending: PendingLogin, callback: Callback) -> Result<SignedIn, LoginError> {
+        let now = self.clock.now();
+        pending.check(&callback, &self.settings.issuer, now)?;
+        let snapshot = self.snapshot(now).await?;
+        // RFC 9207 section 2.4, for errors as well as for codes.
+        match callback.iss() {
+            Some(iss) if iss == self.settings.issuer => {}
+            None if !snapshot.metadata.names_itself => {}
+            Some(_) | None => return Err(LoginError::WrongIssuer),
+        }
+        let code = match callback.into_outcome() {
+            Outcome::Code(code) => code,
+            Outcome::Refused(refusal) => return Err(LoginError::Refused(refusal)),
+        };
+        let client = exchange::client(&self.settings, &snapshot.metadata)?;
+        let tokens = exchange::exchange(&self.transport, &client, &code, &pending.verifier).await?;
+        // Some time has passed at the token endpoint.
+        let now = self.clock.now();
+        let token = self.verify(&tokens, &pending.nonce, &snapshot, now).await?;
+        let principal = self.principal(&token, &tokens, &snapshot, now).await?;
+        let sid = token.claims().get("sid").and_then(Value::as_str).map(str::to_owned);
+        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, return_to: pending.return_to })
+    }
+
+    /// Where to send the browser to sign out at the provider too; nothing if the provider has no such
+    /// place, or nothing is known about it yet.
+    pub fn end_session_url(&self, id_token_hint: &SecretString, state: &Token256) -> Option<Url> {
+        let snapshot = self.known.current()?;
+        let endpoint = snapshot.metadata.end_session_endpoint.as_ref()?;
+        Some(logout::address(&self.settings, endpoint, id_token_hint, state))
+    }
+
+    /// Whether the provider, as far as it is known by now, can end its own session.
+    pub fn can_end_sessions(&self) -> bool {
+        self.known.current().is_some_and(|snapshot| snapshot.metadata.end_session_endpoint.is_some())
+    }
+
+    async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, LoginError> {
+        self.known.get(&self.transport, &self.settings, now).await
+    }
+
+    async fn verify(
+        &self,
+        tokens: &Tokens,
+        nonce: &SecretString,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<VerifiedIdToken, LoginError> {
+        let expected = Expected {
+            issuer: &self.settings.issuer,
+            client_id: &self.settings.client_id,
+            other_audiences: &self.settings.other_audiences,
+            algorithm: self.settings.id_token_alg,
+            nonce: nonce.expose_secret(),
+            access_token: tokens.access_token.expose_secret(),
+            now,
+            leeway: self.settings.leeway,
+        };
+        let id_token = tokens.id_token.expose_secret();
+        let first = match verify::verify(id_token, &snapshot.keys, &expected) {
+            Ok(token) => return Ok(token),
+            Err(reason) => reason,
+        };
+        // The provider may have changed its keys; without key ids, that looks like a wrong signature.
+        if !matches!(first, InvalidToken::UnknownKey | InvalidToken::Signature) {
+            return Err(LoginError::Token(first));
+        }
+        match self.known.newer_than(snapshot, &self.transport, &self.settings, now).await? {
+            None => Err(LoginError::Token(first)),
+            Some(newer) => verify::verify(id_token, &newer.keys, &expected).map_err(LoginError::Token),
+        }
+    }
+
+    async fn principal(
+        &self,
+        token: &VerifiedIdToken,
+        tokens: &Tokens,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Principal, LoginError> {
+        let source = &self.settings.groups;
+        let fetched = match (source.from, &snapshot.metadata.userinfo_endpoint) {
+            (GroupsFrom::IdToken, _) => None,
+            (GroupsFrom::Userinfo, None) => return Err(LoginError::Groups(UnreadableGroups::NoUserinfo)),
+            (GroupsFrom::Userinfo, Some(endpoint)) => {
+                Some(userinfo::fetch(&self.transport, endpoint, &tokens.access_token, token).await?)
+            }
+        };
+        let claims = fetched.as_ref().unwrap_or(token.claims());
+        let groups = groups::read(claims, &source.pointer).map_err(LoginError::Groups)?;
+        Ok(Principal::new(token, claims, groups, now))
+    }
+}

@@ -1,0 +1,139 @@
+//! Accepting connections, a bounded number of them.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::listener::serve;
+use crate::listener::serve::Accepted;
+use crate::model::ClientAddr;
+use crate::upstream::Body;
+
+/// What is bounded on the browser's side.
+#[derive(Clone, Copy, Debug)]
+pub struct ListenerLimits {
+    /// Connections at once; more wait in the kernel.
+    pub connections: usize,
+    /// Time for a TLS handshake.
+    pub tls_handshake: Duration,
+    /// Time for a request's head to arrive; an idle HTTP/1.1 connection is kept as long.
+    pub request_head: Duration,
+    /// Size of a request's head, in bytes.
+    pub request_head_bytes: usize,
+    /// Header lines in a request.
+    pub request_headers: usize,
+    /// Requests at once on an HTTP/2 connection.
+    pub http2_streams: u32,
+    /// Time that an idle HTTP/2 connection is kept.
+    pub keep_alive: Duration,
+}
+
+/// Everything that accepting needs beside the socket. One for all sockets, so that limits are common.
+#[derive(Clone)]
+pub struct Listener {
+    tls: Option<TlsAcceptor>,
+    limits: ListenerLimits,
+    places: Arc<Semaphore>,
+    draining: CancellationToken,
+    connections: TaskTracker,
+}
+
+impl Listener {
+    /// With TLS, or (on localhost) without.
+    pub fn new(tls: Option<rustls::ServerConfig>, limits: ListenerLimits) -> Self {
+        Self {
+            tls: tls.map(|config| TlsAcceptor::from(Arc::new(config))),
+            limits,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            draining: CancellationToken::new(),
+            connections: TaskTracker::new(),
+        }
+    }
+
+    /// Accepts on one socket until draining begins.
+    pub async fn accept<S, F>(&self, socket: TcpListener, service: S)
+    where
+        S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        loop {
+            let place = tokio::select! {
+                () = self.draining.cancelled() => return,
+                place = Arc::clone(&self.places).acquire_owned() => place,
+            };
+            let Ok(place) = place else { return };
+            let accepted = tokio::select! {
+                () = self.draining.cancelled() => return,
+                accepted = socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
+                    self.connections.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: give others time to close theirs.
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    /// Stops accepting, lets open requests end within `deadline`, then drops what is left.
+    pub async fn drain(&self, deadline: Duration) {
+        self.draining.cancel();
+        self.connections.close();
+        if tokio::time::timeout(deadline, self.connections.wait()).await.is_err() {
+            tracing::warn!(open = self.connections.len(), "connections were still open at the end of draining");
+        }
+    }
+
+    async fn connection<S, F>(self, stream: TcpStream, client: ClientAddr, service: S)
+    where
+        S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        let Some(acceptor) = &self.tls else {
+            return serve::http1(stream, Accepted { client, server_name: None }, service, self.limits, self.draining)
+                .await;
+        };
+        let tls = match tokio::time::timeout(self.limits.tls_handshake, acceptor.accept(stream)).await {
+            Ok(Ok(tls)) => tls,
+            Ok(Err(error)) => return tracing::debug!(%error, %client, "TLS handshake failed"),
+            Err(_) => return tracing::debug!(%client, "TLS handshake took too long"),
+        };
+        let (_, session) = tls.get_ref();
+        let server_name = session.server_name().map(Into::into);
+        let http2 = session.alpn_protocol() == Some(b"h2");
+        let accepted = Accepted { client, server_name };
+        if http2 {
+            serve::http2(tls, accepted, service, self.limits, self.draining).await;
+        } else {
+            serve::http1(tls, accepted, service, self.limits, self.draining).await;
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,16 @@
+//! Sockets: bind, accept, TLS, limits on connections, and a graceful end.
+//!
+//! Knows connections, and of HTTP only how to run it. What a request means is the caller's business.
+
+mod accept;
+mod bind;
+mod serve;
+mod tls;
+
+pub use accept::Listener;
+pub use accept::ListenerLimits;
+pub use bind::BindError;
+pub use bind::bind;
+pub use serve::Accepted;
+pub use tls::TlsError;
+pub use tls::server_config;

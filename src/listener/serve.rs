@@ -1,0 +1,134 @@
+//! Running HTTP on an accepted connection.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use http::Request;
+use http::Response;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioIo;
+use hyper_util::rt::TokioTimer;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::listener::accept::ListenerLimits;
+use crate::model::ClientAddr;
+use crate::upstream::Body;
+
+/// An accepted connection, with what is known of its far end.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The person's address.
+    pub client: ClientAddr,
+    /// The name that the TLS handshake was for.
+    pub server_name: Option<Arc<str>>,
+}
+
+/// Asks a silent HTTP/2 peer for a sign of life this often, and waits as long for it.
+const PING: Duration = Duration::from_secs(20);
+
+/// HTTP/1.1 until the peer or draining ends it.
+pub(super) async fn http1<I, S, F>(
+    io: I,
+    accepted: Accepted,
+    service: S,
+    limits: ListenerLimits,
+    draining: CancellationToken,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let answer = service_fn(move |request| {
+        let answer = service(request, accepted.clone());
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.request_head)
+        .max_headers(limits.request_headers)
+        .max_buf_size(limits.request_head_bytes.max(8192))
+        .serve_connection(TokioIo::new(io), answer);
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// HTTP/2 until the peer, draining or idleness ends it.
+pub(super) async fn http2<I, S, F>(
+    io: I,
+    accepted: Accepted,
+    service: S,
+    limits: ListenerLimits,
+    draining: CancellationToken,
+) where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
+{
+    let open = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&open);
+    let answer = service_fn(move |request| {
+        counter.fetch_add(1, Ordering::Relaxed);
+        let (counter, answer) = (Arc::clone(&counter), service(request, accepted.clone()));
+        async move {
+            let response = answer.await;
+            counter.fetch_sub(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_concurrent_streams(limits.http2_streams)
+        .max_header_list_size(u32::try_from(limits.request_head_bytes).unwrap_or(u32::MAX))
+        .serve_connection(TokioIo::new(io), answer);
+    let mut connection = pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = until_idle_or(&draining, &open, limits.keep_alive) => {
+            // GOAWAY; streams that are open go on to their end.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "connection ended");
+    }
+}
+
+/// Waits for draining, or until two looks in a row, `idle` apart, found no request.
+async fn until_idle_or(draining: &CancellationToken, open: &AtomicUsize, idle: Duration) {
+    let mut looks = tokio::time::interval_at(Instant::now() + idle, idle);
+    let mut was_idle = false;
+    loop {
+        tokio::select! {
+            () = draining.cancelled() => return,
+            _ = looks.tick() => {
+                let is_idle = open.load(Ordering::Relaxed) == 0;
+                if was_idle && is_idle {
+                    return;
+                }
+                was_idle = is_idle;
+            }
+        }
+    }
+}

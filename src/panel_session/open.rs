@@ -1,0 +1,146 @@
+//! One panel session, and how it comes about.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use aws_lc_rs::rand::SecureRandom;
+use http::HeaderMap;
+use http::HeaderValue;
+use tokio::sync::Semaphore;
+
+use crate::model::Service;
+use crate::model::Target;
+use crate::panel;
+use crate::panel::ApiCredential;
+use crate::panel::ApiError;
+use crate::panel::CookieJar;
+use crate::panel::LoginError;
+use crate::panel::SecurityToken;
+use crate::session::EntryPlace;
+use crate::session::SecretDigits;
+use crate::upstream::Client;
+use crate::upstream::Upstream;
+use crate::vault::VaultError;
+
+/// Requests of one panel session that may be at the server at once. cpsrvd has 200 handlers for
+/// everybody (cPanel docs: `maxcpsrvdconnections`); one person must not take them all.
+const AT_ONCE: usize = 24;
+
+/// Why a panel session could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The directory does not name the server any more.
+    #[error("the server is not in the directory")]
+    UnknownServer,
+    /// The API token could not be read from where the directory says it is.
+    #[error("the API token cannot be read")]
+    Vault(#[source] VaultError),
+    /// The API call failed.
+    #[error("create_user_session failed")]
+    Api(#[source] ApiError),
+    /// The one-time login failed.
+    #[error("the one-time login failed")]
+    Login(#[source] LoginError),
+    /// It took longer than the limit for the whole.
+    #[error("opening took longer than {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// There are as many panel sessions as the limit allows.
+    #[error("there are {0} panel sessions, as many as may be")]
+    Full(usize),
+    /// The random source failed.
+    #[error("no random numbers for a security token")]
+    Random,
+}
+
+/// A signed-in cpsrvd session.
+pub struct PanelSession {
+    place: EntryPlace,
+    client: Client,
+    jar: Mutex<CookieJar>,
+    security_token: SecurityToken,
+    landing: Target,
+    at_once: Arc<Semaphore>,
+}
+
+impl PanelSession {
+    /// Opens one: asks the API for it with a security token of our choice, and follows the login.
+    pub(super) async fn open(
+        upstream: &Upstream,
+        credential: &ApiCredential,
+        place: &EntryPlace,
+        chosen: &SecurityToken,
+        answer_limit: usize,
+    ) -> Result<Self, OpenError> {
+        let whm = upstream.client(Service::Whostmgrd);
+        let login = panel::create_user_session(&whm, credential, &place.account, place.service, chosen, answer_limit)
+            .await
+            .map_err(OpenError::Api)?;
+        let client = upstream.client(place.service);
+        let signed_in = panel::sign_in(&client, login).await.map_err(OpenError::Login)?;
+        Ok(Self {
+            place: place.clone(),
+            client,
+            jar: Mutex::new(signed_in.jar),
+            security_token: signed_in.security_token,
+            landing: signed_in.landing,
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+        })
+    }
+
+    /// What it leads to.
+    pub fn place(&self) -> &EntryPlace {
+        &self.place
+    }
+
+    /// The page that the login led to.
+    pub fn landing(&self) -> &Target {
+        &self.landing
+    }
+
+    /// The security token's digits, for the entry's record.
+    pub fn digits(&self) -> SecretDigits {
+        SecretDigits(self.security_token.expose_parameter())
+    }
+
+    /// The first page under its security token.
+    pub fn home(&self) -> String {
+        format!("{}/", self.security_token.expose_prefix())
+    }
+
+    /// Its own connections.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The places for requests at the server.
+    pub fn at_once(&self) -> &Arc<Semaphore> {
+        &self.at_once
+    }
+
+    /// The cookies to send.
+    pub(super) fn cookies(&self) -> Option<HeaderValue> {
+        self.jar.lock().unwrap_or_else(PoisonError::into_inner).header()
+    }
+
+    /// Takes in the cookies of an answer.
+    pub fn absorb(&self, headers: &HeaderMap) {
+        self.jar.lock().unwrap_or_else(PoisonError::into_inner).absorb(headers);
+    }
+}
+
+/// The token that was given before, or a new one.
+pub(super) fn choose(before: Option<&SecretDigits>, random: &dyn SecureRandom) -> Result<SecurityToken, OpenError> {
+    match before.and_then(|digits| SecurityToken::parse(&digits.0)) {
+        Some(token) => Ok(token),
+        None => SecurityToken::random(random).map_err(|_| OpenError::Random),
+    }
+}
+
+impl fmt::Debug for PanelSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PanelSession").field("place", &self.place).finish_non_exhaustive()
+    }
+}

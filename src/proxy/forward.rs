@@ -1,0 +1,69 @@
+//! Sending a signed request.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::Response;
+use http::StatusCode;
+use http_body_util::BodyExt as _;
+use hyper::ext::ReasonPhrase;
+
+use crate::panel;
+use crate::panel::Lost;
+use crate::panel_session::SignedRequest;
+use crate::proxy::body::Guarded;
+use crate::upstream::Body;
+use crate::upstream::SendError;
+
+/// Why there is no answer to pass on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProxyError {
+    /// The server gave none.
+    #[error("the server gave no answer")]
+    Send(#[source] SendError),
+    /// All of the session's places at the server were taken for too long.
+    #[error("the session's requests at the server did not come to an end")]
+    Crowded,
+    /// The session ended while the request was under way.
+    #[error("the session ended")]
+    Ended,
+}
+
+/// The head of an answer with its body still streaming.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The server's header lines.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// Set if the answer only says that the panel session is gone.
+    pub lost: Option<Lost>,
+}
+
+/// Sends the request and gives the head of the answer; both bodies stream, each cut after `idle` without
+/// a byte, and when the session ends.
+///
+/// The answer's cookies stay on our side, in the panel session's jar.
+pub async fn forward(signed: SignedRequest, idle: Duration) -> Result<Answer, ProxyError> {
+    let (panel, request, ended) = signed.into_parts();
+    let places = std::sync::Arc::clone(panel.at_once());
+    let place = tokio::select! {
+        () = ended.cancelled() => return Err(ProxyError::Ended),
+        place = tokio::time::timeout(idle, places.acquire_owned()) => {
+            place.map_err(|_| ProxyError::Crowded)?.map_err(|_| ProxyError::Ended)?
+        }
+    };
+    let request = request.map(|body| Guarded::new(body, idle, ended.clone(), ()).boxed_unsync());
+    let response = tokio::select! {
+        () = ended.cancelled() => return Err(ProxyError::Ended),
+        response = panel.client().send(request) => response.map_err(ProxyError::Send)?,
+    };
+    panel.absorb(response.headers());
+    let (parts, body) = Response::into_parts(response);
+    let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+    let lost = panel::is_lost(parts.status, reason, &parts.headers);
+    let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, place).boxed_unsync();
+    Ok(Answer { status: parts.status, headers: parts.headers, body, lost })
+}

@@ -1,0 +1,17 @@
+//! The configuration: what is read, every message about what is wrong, and `panelgate check`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "config/check.rs"]
+mod check;
+#[path = "config/examples.rs"]
+mod examples;
+#[path = "config/hostile.rs"]
+mod hostile;
+#[path = "config/messages.rs"]
+mod messages;
+#[path = "config/site.rs"]
+mod site;
+#[path = "config/together.rs"]
+mod together;
+#[path = "config/values.rs"]
+mod values;

@@ -1,0 +1,73 @@
+//! The example files in `config/` are a configuration without a problem, and show every key.
+
+use std::fs;
+use std::path::Path;
+
+use panelgate::config::Limits;
+
+use crate::site::Site;
+
+fn example(name: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)).unwrap()
+}
+
+/// The examples in a folder with the secrets and certificates that they name.
+fn with_secrets(main: &str) -> Site {
+    let site = Site::new();
+    let identity = lab::pki::self_signed(&["connect.example.com", "*.connect.example.com"]).unwrap();
+    site.write("panelgate.toml", main);
+    site.write("directory.toml", example("directory.toml"));
+    site.write("tls/fullchain.pem", &identity.certificate);
+    site.write("tls/idp-ca.pem", &identity.certificate);
+    site.write("tls/privkey.pem", identity.key);
+    for name in ["client-secret", "web1-token", "web2-token", "sandbox-token"] {
+        site.write(&format!("secrets/{name}"), "a secret\n");
+    }
+    site
+}
+
+#[test]
+fn the_examples_have_no_problem() {
+    assert_eq!(with_secrets(&example("panelgate.toml")).said(), "");
+}
+
+#[test]
+fn every_default_in_a_comment_is_the_default() {
+    let main = example("panelgate.toml");
+    let written = main.lines().map(|line| match line.strip_prefix("# ") {
+        Some(setting) if is_setting(setting) => setting,
+        _ => line,
+    });
+    let written = written.collect::<Vec<_>>().join("\n");
+    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 41, "every key is shown");
+    let (defaults, written) = (with_secrets(&main), with_secrets(&written));
+    assert_eq!(written.said(), "");
+    let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
+    assert!(written.provider.ca_file.take().is_some(), "shown, and not a default");
+    // The two live in folders of their own.
+    defaults.certificates.clear();
+    written.certificates.clear();
+    assert_eq!(defaults.limits, written.limits);
+    assert_eq!(defaults.listen, written.listen);
+    assert_eq!(defaults.panels, written.panels);
+    assert_eq!(defaults.session, written.session);
+    assert_eq!(defaults.log, written.log);
+    assert_eq!(defaults.provider.groups, written.provider.groups);
+    assert_eq!(defaults.provider.scopes, written.provider.scopes);
+    assert_eq!(defaults.provider.leeway, written.provider.leeway);
+    assert_eq!(defaults.provider.client_auth, written.provider.client_auth);
+    assert_eq!(defaults.provider.id_token_alg, written.provider.id_token_alg);
+}
+
+fn is_setting(text: &str) -> bool {
+    text.split_once(" = ")
+        .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+}
+
+#[test]
+fn every_limit_stands_in_the_example() {
+    let main = example("panelgate.toml");
+    for limit in Limits::TABLE {
+        assert!(main.contains(&format!("# {} = {} ", limit.name, limit.default)), "{}", limit.name);
+    }
+}

@@ -1,0 +1,319 @@
+//! Every kind of problem and warning, word for word.
+
+use std::fmt::Write as _;
+
+use crate::site::DIRECTORY;
+use crate::site::MAIN;
+use crate::site::Site;
+
+/// One change to a good configuration, and the name of what it breaks.
+struct Case<'c>(&'c str, &'c str, &'c str);
+
+/// What is said about each change alone.
+fn said(file: &str, cases: &[Case<'_>]) -> String {
+    let mut all = String::new();
+    for Case(name, old, new) in cases {
+        let site = Site::new();
+        site.write("garbage.pem", "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n");
+        site.write("empty", "");
+        let other = lab::pki::self_signed(&["other.example"]).unwrap();
+        site.write("other.pem", other.certificate);
+        site.write("other-key.pem", other.key);
+        site.write_with_mode("open-key.pem", std::fs::read(site.path().join("key.pem")).unwrap(), 0o644);
+        site.write_with_mode("open-secret", "secret", 0o644);
+        site.replace(file, old, new);
+        writeln!(all, "=== {name}\n{}", site.said().trim_end()).unwrap();
+    }
+    all
+}
+
+#[test]
+fn a_good_configuration_says_nothing() {
+    assert_eq!(Site::new().said(), "");
+}
+
+#[test]
+fn about_sections_and_keys() {
+    let said = said(
+        "panelgate.toml",
+        &[
+            Case("misspelt key", "issuer =", "isuer ="),
+            Case("key that resembles no other", "name =", "banana ="),
+            Case("misspelt section", "[listen]", "[lisen]"),
+            Case("key at the top", "directory = \"d", "colour = 1\ndirectory = \"d"),
+            Case("unknown key of an inline table", "key = \"key.pem\" }", "key = \"key.pem\", kee = 1 }"),
+            Case("missing key", "client_id = \"panelgate\"\n", ""),
+            Case("missing key at the top", "directory = \"directory.toml\"\n", ""),
+            Case("missing section", "[state]\ndirectory = \"state\"\n", ""),
+            Case("number for a text", "name = \"Example SSO\"", "name = 5"),
+            Case("text for a number", "connections = 500", "connections = \"500\""),
+            Case("fraction for a number", "connections = 500", "connections = 500.5"),
+            Case("text for a list", "[{ chain = \"chain.pem\", key = \"key.pem\" }]", "\"chain.pem\""),
+            Case("text for a section", "[log]\nfilter = \"info\"\n", "[log.x]\n"),
+            Case("list for a section", "[session]", "[[session]]"),
+            Case("date for a text", "name = \"Example SSO\"", "name = 2026-01-01"),
+            Case("section for a text", "name = \"Example SSO\"", "name = {}"),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_the_network() {
+    let said = said(
+        "panelgate.toml",
+        &[
+            Case("no scheme", "\"https://connect.example.com\"", "\"connect.example.com\""),
+            Case("origin with a path", "\"https://connect.example.com\"", "\"https://connect.example.com/\""),
+            Case("clear text", "\"https://connect.example.com\"", "\"http://connect.example.com\""),
+            Case("origin of an address", "\"https://connect.example.com\"", "\"https://192.0.2.1\""),
+            Case("origin on a panel port", "\"https://connect.example.com\"", "\"https://connect.example.com:2087\""),
+            Case(
+                "long origin",
+                "\"https://connect.example.com\"",
+                "\"https://a23456789.b23456789.c23456789.d23456789.e23456789.f23456789.g23456789.h23456789.\
+                 i23456789.j23456789.k23456789.l23456789.m23456789.n23456789.o23456789.p23456789.q23456789.example\"",
+            ),
+            Case("certificates on localhost", "\"https://connect.example.com\"", "\"http://connect.localhost\""),
+            Case("no certificates", "[tls]\ncertificates = [{ chain = \"chain.pem\", key = \"key.pem\" }]\n", ""),
+            Case("style", "\"ports\"", "\"port\""),
+            Case("console on a panel port", "console_port = 443", "console_port = 2083"),
+            Case("port out of bounds", "console_port = 443", "console_port = 70000"),
+            Case("address", "console_port = 443", "addresses = [\"localhost\"]"),
+            Case("address twice", "console_port = 443", "addresses = [\"::1\", \"::1\"]"),
+            Case("no addresses", "console_port = 443", "addresses = []"),
+            Case("missing certificate", "\"chain.pem\"", "\"none.pem\""),
+            Case("missing key file", "\"key.pem\"", "\"none.pem\""),
+            Case("file without a certificate", "\"chain.pem\"", "\"empty\""),
+            Case("broken certificate", "\"chain.pem\"", "\"garbage.pem\""),
+            Case("certificate for a key", "\"key.pem\"", "\"chain.pem\""),
+            Case("foreign key", "\"key.pem\"", "\"other-key.pem\""),
+            Case(
+                "certificate of other names",
+                "\"chain.pem\", key = \"key.pem\"",
+                "\"other.pem\", key = \"other-key.pem\"",
+            ),
+            Case("key that others can read", "\"key.pem\"", "\"open-key.pem\""),
+            Case("certificate of the other style", "\"ports\"", "\"hosts\""),
+            Case("empty path", "\"key.pem\"", "\"\""),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_the_provider() {
+    let said = said(
+        "panelgate.toml",
+        &[
+            Case("empty name", "\"Example SSO\"", "\" \""),
+            Case("name of two lines", "\"Example SSO\"", "\"Example\\nSSO\""),
+            Case("issuer without scheme", "\"https://idp.example.com\"", "\"idp.example.com\""),
+            Case("issuer in clear text", "\"https://idp.example.com\"", "\"http://idp.example.com\""),
+            Case("issuer with a query", "\"https://idp.example.com\"", "\"https://idp.example.com?a=b\""),
+            Case("issuer with a password", "\"https://idp.example.com\"", "\"https://a:hunter2@idp.example.com\""),
+            Case("issuer with a blank", "\"https://idp.example.com\"", "\"https://idp.example.com \""),
+            Case("secret in clear", "\"file:secret\"", "\"hunter2\""),
+            Case("secret with a scheme of another", "\"file:secret\"", "\"vault:hunter2\""),
+            Case("secret of no variable", "\"file:secret\"", "\"env:hunter-2\""),
+            Case("secret of another type", "\"file:secret\"", "[\"hunter2\"]"),
+            Case("secret under a misspelt key", "client_secret = \"file:secret\"", "client_secrt = \"hunter2\""),
+            Case("missing secret file", "\"file:secret\"", "\"file:none\""),
+            Case("empty secret file", "\"file:secret\"", "\"file:empty\""),
+            Case("missing variable", "\"file:secret\"", "\"env:PANELGATE_TEST_NEVER_SET\""),
+            Case("secret that others can read", "\"file:secret\"", "\"file:open-secret\""),
+            Case("client authentication", "client_id =", "client_auth = \"basics\"\nclient_id ="),
+            Case("algorithm none", "client_id =", "id_token_alg = \"none\"\nclient_id ="),
+            Case("algorithm with a shared secret", "client_id =", "id_token_alg = \"HS256\"\nclient_id ="),
+            Case("scopes without openid", "client_id =", "scopes = [\"profile\"]\nclient_id ="),
+            Case("two scopes in one", "client_id =", "scopes = [\"openid profile\"]\nclient_id ="),
+            Case("pointer", "client_id =", "groups = { from = \"userinfo\", pointer = \"groups\" }\nclient_id ="),
+            Case(
+                "escape of a pointer",
+                "client_id =",
+                "groups = { from = \"id_token\", pointer = \"/~2\" }\nclient_id =",
+            ),
+            Case("groups from elsewhere", "client_id =", "groups = { from = \"ldap\", pointer = \"/a\" }\nclient_id ="),
+            Case("leeway", "client_id =", "leeway_seconds = 301\nclient_id ="),
+            Case("authority", "client_id =", "ca_file = \"key.pem\"\nclient_id ="),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_operation() {
+    let said = said(
+        "panelgate.toml",
+        &[
+            Case("idle for longer than at all", "idle_minutes = 30", "idle_minutes = 90\nabsolute_hours = 1"),
+            Case("lifetime out of bounds", "idle_minutes = 30", "absolute_hours = 0"),
+            Case("negative", "idle_minutes = 30", "idle_minutes = -1"),
+            Case("more than a number holds", "connections = 500", "connections = 99999999999999999999"),
+            Case("limit below its bounds", "connections = 500", "connections = 1"),
+            Case("misspelt limit", "connections = 500", "panel_session = 500"),
+            Case("log filter", "filter = \"info\"", "filter = \"info,=loud=\""),
+            Case("log format", "filter = \"info\"", "format = \"xml\""),
+            Case("directory that is not there", "\"directory.toml\"", "\"folder/directory.toml\""),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_servers() {
+    let pin = "\"sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"";
+    let twice = format!("{{ pins = [{pin}, {pin}] }}");
+    let both = format!("{{ pins = [{pin}], ca_file = \"chain.pem\" }}");
+    let ca = "{ ca_file = \"chain.pem\" }";
+    let said = said(
+        "directory.toml",
+        &[
+            Case("no label", "id = \"sandbox\"", "id = \"Sand_Box\""),
+            Case("reserved label", "id = \"sandbox\"", "id = \"whm\""),
+            Case("server twice", "id = \"sandbox\"", "id = \"web1\""),
+            Case("server without an id", "id = \"sandbox\"\n", ""),
+            Case("host with a port", "\"sandbox.hosting.example\"", "\"sandbox.hosting.example:2087\""),
+            Case("address", "trust = \"public\"", "trust = \"public\"\naddress = \"web1\""),
+            Case("no trust", "trust = \"public\"\n", ""),
+            Case("trust in everything", "\"public\"", "\"any\""),
+            Case("empty trust", ca, "{}"),
+            Case("two kinds of trust", ca, &both),
+            Case("short pin", ca, "{ pins = [\"sha256/47DEQpj8\"] }"),
+            Case("pin of another hash", ca, "{ pins = [\"sha1/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\"] }"),
+            Case("pin twice", ca, &twice),
+            Case("no pins", ca, "{ pins = [] }"),
+            Case("missing authority", "\"chain.pem\"", "\"none.pem\""),
+            Case("account", "\"api\"", "\"api user\""),
+            Case(
+                "token in clear",
+                "api_account = \"api\"\napi_token = \"file:token\"",
+                "api_account = \"api\"\napi_token = \"HUNTER2\"",
+            ),
+            Case("access", "\"unrestricted\"", "\"unrestrict\""),
+            Case("unrestricted without services", "services = [\"cpaneld\"]\n", ""),
+            Case("unrestricted without an account", "account = \"demo\"\n", ""),
+            Case(
+                "services of a restricted server",
+                "access = \"restricted\"",
+                "access = \"restricted\"\nservices = [\"cpaneld\"]",
+            ),
+            Case("unknown service", "[\"cpaneld\"]", "[\"cpanel\"]"),
+            Case("no services", "[\"cpaneld\"]", "[]"),
+            Case("service twice", "[\"cpaneld\"]", "[\"cpaneld\", \"cpaneld\"]"),
+            Case("root for everybody", "account = \"demo\"", "account = \"root\""),
+            Case("server that nobody can open", "servers = [\"web1\"]", "servers = [\"sandbox\"]"),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_role_groups_and_rules() {
+    let said = said(
+        "directory.toml",
+        &[
+            Case(
+                "role group twice",
+                "[[rules]]",
+                "[[role_groups]]\nname = \"Support\"\nidp_groups = [\"x\"]\nconnect = true\n[[rules]]",
+            ),
+            Case("empty group", "[\"whm-support\"]", "[\"\"]"),
+            Case("no groups", "[\"whm-support\"]", "[]"),
+            Case("group twice", "[\"whm-support\"]", "[\"whm-support\", \"whm-support\"]"),
+            Case("group with a blank", "\"whm-support\"", "\"whm-support \""),
+            Case("connect as a text", "connect = true", "connect = \"yes\""),
+            Case("nobody may connect", "connect = true", "connect = false"),
+            Case("unknown role group", "role_group = \"Support\"", "role_group = \"Suport\""),
+            Case("role group that resembles no other", "role_group = \"Support\"", "role_group = \"Sales\""),
+            Case("unknown server", "servers = [\"web1\"]", "servers = [\"web1\", \"web11\"]"),
+            Case("server that resembles no other", "servers = [\"web1\"]", "servers = [\"mail\"]"),
+            Case("rule without servers", "servers = [\"web1\"]", "servers = []"),
+            Case("rule without an account", "account = \"support\"\n", ""),
+            Case("rule for an unrestricted server", "servers = [\"web1\"]", "servers = [\"web1\", \"sandbox\"]"),
+            Case("one section for a list", "[[rules]]", "[rules]"),
+            Case("control characters", "role_group = \"Support\"", "role_group = \"\\u001b[2JSupport\\u202e\""),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_broken_syntax() {
+    let said = said(
+        "panelgate.toml",
+        &[
+            Case("two errors at once", "name = \"Example SSO\"\nissuer =", "name = Example\nissuer \""),
+            Case("key twice", "filter = \"info\"", "filter = \"info\"\nfilter = \"warn\""),
+            Case("section twice", "[limits]", "[log]"),
+            Case("secret without an end", "client_secret = \"file:secret\"", "client_secret = \"hunter2"),
+            Case("secret in broken syntax", "client_secret = \"file:secret\"", "'client_secret' = hunter2"),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_whole_files() {
+    let mut all = String::new();
+    let site = Site::new();
+    site.write("directory.toml", [b"[[servers]]\nid = \"caf".as_slice(), b"\xe9\"\n"].concat());
+    writeln!(all, "=== directory in another encoding\n{}", site.said()).unwrap();
+
+    site.write("directory.toml", vec![b'#'; 50 * 1024 * 1024 + 1]);
+    writeln!(all, "=== directory of more than 50 MiB\n{}", site.said()).unwrap();
+
+    site.write("directory.toml", "");
+    writeln!(all, "=== empty directory\n{}", site.said()).unwrap();
+
+    site.write("panelgate.toml", b"\xff");
+    writeln!(all, "=== main file in another encoding\n{}", site.said()).unwrap();
+
+    site.write("panelgate.toml", "");
+    writeln!(all, "=== empty main file\n{}", site.said()).unwrap();
+
+    std::fs::remove_file(site.main_file()).unwrap();
+    writeln!(all, "=== no main file\n{}", site.said()).unwrap();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn no_message_shows_a_secret() {
+    // Whatever is wrong with the line or near it, what may be a secret is not shown.
+    for (old, new) in [
+        ("\"file:secret\"", "\"hunter2\""),
+        ("\"file:secret\"", "\"\"\"hunter2\"\"\""),
+        ("\"file:secret\"", "'hunter2'"),
+        ("\"file:secret\"", "[\"hunter2\"]"),
+        ("\"file:secret\"", "{ value = \"hunter2\" }"),
+        ("\"file:secret\"", "\"hunter2"),
+        ("\"file:secret\"", "hunter2"),
+        ("client_secret = \"file:secret\"", "client_secrt = \"hunter2\""),
+        ("client_secret = \"file:secret\"", "secret = \"hunter2\"\nbanana = \"hunter2\""),
+        ("client_secret = \"file:secret\"", "client_secret = \"hunter2\"\nclient_secret = \"hunter2\""),
+        ("name = \"Example SSO\"", "name = 1\napi_token = \"hunter2\""),
+        ("client_secret = \"file:secret\"", "client_secrt = \"hunter2"),
+        ("client_secret = \"file:secret\"", "oidc = { client_secret = \"hunter2\" }"),
+        ("client_secret = \"file:secret\"", "oidc.client_secret = \"hunter2\""),
+        ("client_secret = \"file:secret\"", "oidc = [[\"hunter2\"]]"),
+    ] {
+        let site = Site::new();
+        site.replace("panelgate.toml", old, new);
+        let problems = site.load().unwrap_err();
+        assert!(!problems.to_string().contains("hunter2"), "{new}:\n{problems}");
+        assert!(!format!("{problems:?}").contains("hunter2"), "{new}");
+    }
+    assert!(!format!("{:?}", Site::new().load().unwrap()).contains("a client secret"));
+}
+
+#[test]
+fn line_endings_and_a_byte_order_mark_change_nothing() {
+    let site = Site::new();
+    site.write("panelgate.toml", format!("\u{feff}{}", MAIN.replace('\n', "\r\n")));
+    site.write("directory.toml", DIRECTORY.replace('\n', "\r\n"));
+    assert_eq!(site.said(), "");
+    site.replace("panelgate.toml", "issuer =", "isuer =");
+    let problems = site.load().unwrap_err();
+    let found: Vec<_> = problems.list().iter().map(|p| (p.line, p.key.as_str())).collect();
+    assert_eq!(found, [(Some(10), "provider.issuer"), (Some(12), "provider.isuer")]);
+}

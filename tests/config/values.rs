@@ -1,0 +1,129 @@
+//! What a good configuration says, value by value.
+
+use std::time::Duration;
+
+use panelgate::config::ClientAuth;
+use panelgate::config::GroupsFrom;
+use panelgate::config::IdTokenAlg;
+use panelgate::config::Limits;
+use panelgate::config::LogFormat;
+use panelgate::config::PanelStyle;
+use panelgate::model::Access;
+use panelgate::model::SecretRef;
+use panelgate::model::Service;
+use panelgate::model::Trust;
+
+use crate::site::Site;
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let site = Site::new();
+    for gone in [
+        "[panels]\nstyle = \"ports\"\n",
+        "[listen]\nconsole_port = 443\n",
+        "[session]\nidle_minutes = 30\n",
+        "[log]\nfilter = \"info\"\n",
+        "[limits]\nconnections = 500\n",
+    ] {
+        site.replace("panelgate.toml", gone, "");
+    }
+    let config = site.load().unwrap();
+    assert_eq!(config.panels, PanelStyle::Ports);
+    assert_eq!(config.listen.addresses, ["0.0.0.0", "::"].map(|ip| ip.parse::<std::net::IpAddr>().unwrap()));
+    assert_eq!(config.listen.console_port, 443);
+    assert_eq!(config.session.idle, Duration::from_mins(30));
+    assert_eq!(config.session.absolute, Duration::from_hours(10));
+    assert_eq!((config.log.filter.as_str(), config.log.format), ("info", LogFormat::Text));
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.provider.client_auth, ClientAuth::Basic);
+    assert_eq!(config.provider.id_token_alg, IdTokenAlg::Rs256);
+    assert_eq!(config.provider.scopes, ["openid", "profile", "email"]);
+    assert_eq!(config.provider.groups.from, GroupsFrom::IdToken);
+    assert_eq!(config.provider.groups.pointer, "/groups");
+    assert_eq!(config.provider.leeway, Duration::from_mins(1));
+    assert_eq!(config.provider.ca_file, None);
+}
+
+#[test]
+fn what_is_written_counts() {
+    let site = Site::new();
+    for (old, new) in [
+        ("\"ports\"", "\"hosts\""),
+        ("\"https://connect.example.com\"", "\"https://connect.example.com:8443\""),
+        ("console_port = 443", "console_port = 2087\naddresses = [\"127.0.0.1\"]"),
+        (
+            "client_id = \"panelgate\"",
+            "client_id = \"gate\"\nclient_auth = \"post\"\nid_token_alg = \"EdDSA\"\nscopes = [\"openid\", \"groups\"]\n\
+             groups = { from = \"userinfo\", pointer = \"/realm~1access/roles\" }\nleeway_seconds = 0\n\
+             ca_file = \"chain.pem\"",
+        ),
+        ("\"file:secret\"", "\"env:CARGO_MANIFEST_DIR\""),
+        ("idle_minutes = 30", "idle_minutes = 60\nabsolute_hours = 1"),
+        ("filter = \"info\"", "filter = \"warn,panelgate=debug\"\nformat = \"json\""),
+        ("connections = 500", "connections = 0x10\ndrain_seconds = 0"),
+    ] {
+        site.replace("panelgate.toml", old, new);
+    }
+    let config = site.load().unwrap();
+    assert_eq!(config.warnings.list().len(), 1, "the certificate is not for the names of this style");
+    assert_eq!(config.panels, PanelStyle::Hosts);
+    assert_eq!(config.console.to_string(), "https://connect.example.com:8443");
+    assert_eq!(config.listen.console_port, 2087, "the ports of panels are free in the other style");
+    assert_eq!(config.listen.addresses.len(), 1);
+    assert_eq!(config.provider.client_id, "gate");
+    assert_eq!(config.provider.client_auth, ClientAuth::Post);
+    assert_eq!(config.provider.client_secret, SecretRef::Env("CARGO_MANIFEST_DIR".into()));
+    assert_eq!(config.provider.id_token_alg, IdTokenAlg::EdDsa);
+    assert_eq!(config.provider.scopes, ["openid", "groups"]);
+    assert_eq!(config.provider.groups.from, GroupsFrom::UserInfo);
+    assert_eq!(config.provider.groups.pointer, "/realm~1access/roles");
+    assert_eq!(config.provider.leeway, Duration::ZERO);
+    assert_eq!(config.provider.ca_file, Some(site.path().join("chain.pem")));
+    assert_eq!(config.session.idle, config.session.absolute);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!((config.limits.connections, config.limits.drain_seconds), (16, 0));
+}
+
+#[test]
+fn a_trial_on_localhost_needs_no_certificates() {
+    let site = Site::new();
+    site.replace("panelgate.toml", "https://connect.example.com", "http://connect.localhost:8080");
+    site.replace("panelgate.toml", "[tls]\ncertificates = [{ chain = \"chain.pem\", key = \"key.pem\" }]\n", "");
+    site.replace("panelgate.toml", "https://idp.example.com", "http://127.0.0.1:9000/realms/a");
+    site.replace("panelgate.toml", "[listen]\nconsole_port = 443\n", "");
+    let config = site.load().unwrap();
+    assert!(config.certificates.is_empty());
+    assert_eq!(config.listen.console_port, 8080, "the origin's port");
+    assert_eq!(config.provider.issuer, "http://127.0.0.1:9000/realms/a", "as it was written");
+}
+
+#[test]
+fn the_directory_is_read_with_its_lines() {
+    let site = Site::new();
+    let config = site.load().unwrap();
+    let directory = &config.directory;
+    let web1 = &directory.servers[&"web1".parse().unwrap()];
+    assert_eq!((web1.name.as_str(), web1.host.to_string().as_str()), ("web1", "web1.hosting.example"));
+    assert_eq!(web1.api_token, SecretRef::File(site.path().join("token")), "relative to the file it stands in");
+    assert_eq!(web1.access, Access::Restricted);
+    assert_eq!(web1.source.to_string(), "directory.toml:1", "as the main file names it");
+    let sandbox = &directory.servers[&"sandbox".parse().unwrap()];
+    assert_eq!(sandbox.trust, Trust::CaFile(site.path().join("chain.pem")));
+    assert_eq!(
+        sandbox.access,
+        Access::Unrestricted { services: vec![Service::Cpaneld], account: "demo".parse().unwrap() }
+    );
+    assert_eq!(directory.role_groups.len(), 1);
+    assert_eq!(directory.rules[0].source.to_string(), "directory.toml:21");
+}
+
+#[test]
+fn the_version_is_that_of_the_document() {
+    let site = Site::new();
+    let version = |site: &Site| site.load().unwrap().directory.version.to_string();
+    site.write("directory.toml", "");
+    // SHA-256 of nothing (FIPS 180-4).
+    assert_eq!(version(&site), "e3b0c44298fc1c14");
+    site.write("directory.toml", "# one change\n");
+    assert_ne!(version(&site), "e3b0c44298fc1c14");
+}

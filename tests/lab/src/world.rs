@@ -1,0 +1,364 @@
+//! A whole small hosting company: an OpenID Provider, three cPanel servers, and Panelgate's files for them.
+//!
+//! Three people work there: `ada`, a full administrator; `sam`, support, limited by rules; and `nia`, whose
+//! groups give nothing. Each part listens on a loopback address of its own, on the ports it has in life.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::IpAddr;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::cpsrvd::Cpsrvd;
+use crate::cpsrvd::Settings as CpsrvdSettings;
+use crate::loopback::Loopback;
+use crate::pki::Authority;
+use crate::pki::Identity;
+use crate::provider::Client;
+use crate::provider::Misbehaviour;
+use crate::provider::Provider;
+use crate::provider::Settings as ProviderSettings;
+use crate::provider::User;
+
+/// The client secret that gateway and provider share.
+pub const CLIENT_SECRET: &str = "lab-client-secret-0123456789-abcdefgh";
+
+/// The shape of panel origins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Services differ by port.
+    Ports,
+    /// Services differ by name.
+    Hosts,
+}
+
+impl Style {
+    /// The name in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ports => "ports",
+            Self::Hosts => "hosts",
+        }
+    }
+}
+
+/// What a world is made to be.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The shape of panel origins.
+    pub style: Style,
+    /// The console's origin: `https` gets certificates of the world's own authority.
+    pub console: String,
+    /// Where the gateway listens; nothing claims an address of its own.
+    pub gateway: Option<IpAddr>,
+    /// The provider's issuer, with the port it is to have.
+    pub issuer: String,
+    /// Where the provider listens; nothing claims an address of its own.
+    pub provider: Option<IpAddr>,
+    /// Shown on the provider's sign-in page.
+    pub note: Option<String>,
+    /// Lines added to the gateway's main configuration file.
+    pub more: String,
+    /// The directory, instead of the usual one. `{web1}` and so on stand for the servers' own lines
+    /// (everything but the access).
+    pub directory: Option<String>,
+}
+
+impl Plan {
+    /// Real TLS everywhere, under example.com.
+    pub fn tls(style: Style) -> Self {
+        Self {
+            style,
+            console: "https://connect.example.com".into(),
+            gateway: None,
+            issuer: "https://idp.example.com".into(),
+            provider: None,
+            note: None,
+            more: String::new(),
+            directory: None,
+        }
+    }
+
+    /// For a look in a browser: plain HTTP under `localhost`, which browsers trust and resolve themselves.
+    pub fn localhost() -> Self {
+        Self {
+            console: "http://connect.localhost:8080".into(),
+            gateway: Some([127, 0, 0, 1].into()),
+            issuer: "http://idp.localhost:9400".into(),
+            provider: Some([127, 0, 0, 1].into()),
+            note: Some("Try ada / ada, sam / sam or nia / nia.".into()),
+            more: "[log]\nfilter = \"warn\"\n".into(),
+            ..Self::tls(Style::Ports)
+        }
+    }
+}
+
+/// The running parts, and the folder with the gateway's files.
+#[derive(Debug)]
+pub struct World {
+    /// Who vouches for the certificates.
+    pub authority: Authority,
+    /// The provider.
+    pub provider: Provider,
+    /// web1, web2 and web3.
+    pub servers: [Cpsrvd; 3],
+    plan: Plan,
+    gateway: IpAddr,
+    folder: TempDir,
+    _addresses: Vec<Loopback>,
+}
+
+impl World {
+    /// Starts the parts and writes the files.
+    pub async fn start(plan: Plan) -> anyhow::Result<Self> {
+        let mut addresses = Vec::new();
+        let mut place = |fixed: Option<IpAddr>| -> anyhow::Result<IpAddr> {
+            if let Some(ip) = fixed {
+                return Ok(ip);
+            }
+            let claimed = Loopback::claim()?;
+            let ip = claimed.ip();
+            addresses.push(claimed);
+            Ok(ip)
+        };
+        let (gateway, provider) = (place(plan.gateway)?, place(plan.provider)?);
+        let ips = [place(None)?, place(None)?, place(None)?];
+        let authority = Authority::new()?;
+        let provider = Provider::start(provider_settings(&plan, provider, &authority)?).await?;
+        let [one, two, three] = ips;
+        let servers = [
+            Cpsrvd::start(CpsrvdSettings::new("web1.hosting.example", one)).await?,
+            Cpsrvd::start(CpsrvdSettings {
+                identity: Some(authority.issue(&["web2.hosting.example"])?),
+                ..CpsrvdSettings::new("web2.hosting.example", two)
+            })
+            .await?,
+            Cpsrvd::start(CpsrvdSettings::new("web3.hosting.example", three)).await?,
+        ];
+        let folder = tempfile::Builder::new().prefix("panelgate-").tempdir()?;
+        let world = Self { authority, provider, servers, plan, gateway, folder, _addresses: addresses };
+        world.write_files()?;
+        Ok(world)
+    }
+
+    /// The folder with the gateway's files.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The gateway's main configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder().join("panelgate.toml")
+    }
+
+    /// The audit file.
+    pub fn audit_file(&self) -> PathBuf {
+        self.folder().join("audit.jsonl")
+    }
+
+    /// The authority's certificate, as a file.
+    pub fn authority_file(&self) -> PathBuf {
+        self.folder().join("authority.pem")
+    }
+
+    /// The console's origin.
+    pub fn console(&self) -> &str {
+        &self.plan.console
+    }
+
+    /// The issuer.
+    pub fn issuer(&self) -> &str {
+        &self.plan.issuer
+    }
+
+    /// The shape of panel origins.
+    pub fn style(&self) -> Style {
+        self.plan.style
+    }
+
+    /// Where the gateway listens.
+    pub fn gateway(&self) -> IpAddr {
+        self.gateway
+    }
+
+    /// Where every name of this world leads, for a client that asks no DNS: the provider's names to the
+    /// provider, all others to the gateway.
+    pub fn resolve(&self, host: &str) -> IpAddr {
+        if self.plan.issuer.contains(host) { self.provider.address().ip() } else { self.gateway }
+    }
+
+    /// The server of this number, from 1.
+    pub fn server(&self, number: usize) -> &Cpsrvd {
+        match number {
+            1 => &self.servers[0],
+            2 => &self.servers[1],
+            _ => &self.servers[2],
+        }
+    }
+
+    /// Secrets that must never be written anywhere: the client secret and the API tokens.
+    pub fn secrets(&self) -> Vec<String> {
+        let tokens = self.servers.iter().map(|server| server.token_for("root"));
+        std::iter::once(CLIENT_SECRET.to_owned()).chain(tokens).collect()
+    }
+
+    fn write_files(&self) -> anyhow::Result<()> {
+        let write = |name: &str, text: &str, mode: u32| -> anyhow::Result<()> {
+            let path = self.folder().join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+            Ok(())
+        };
+        write("authority.pem", self.authority.pem(), 0o644)?;
+        write("client-secret", CLIENT_SECRET, 0o600)?;
+        for (number, server) in (1..).zip(&self.servers) {
+            write(&format!("web{number}-token"), &server.token_for("root"), 0o600)?;
+        }
+        if self.plan.console.starts_with("https") {
+            let identity = self.authority.issue(&self.names())?;
+            write("gateway.pem", &identity.certificate, 0o644)?;
+            write("gateway.key", &identity.key, 0o600)?;
+        }
+        write("panelgate.toml", &self.main_file(), 0o644)?;
+        write("directory.toml", &self.directory(), 0o644)
+    }
+
+    fn names(&self) -> Vec<&str> {
+        let mut names = vec!["connect.example.com", "*.connect.example.com"];
+        if self.plan.style == Style::Hosts {
+            names.extend(["*.web1.connect.example.com", "*.web2.connect.example.com", "*.web3.connect.example.com"]);
+        }
+        names
+    }
+
+    fn main_file(&self) -> String {
+        let Plan { console, issuer, style, more, .. } = &self.plan;
+        let (style, gateway) = (style.as_str(), self.gateway);
+        let mut text = format!(
+            "directory = \"directory.toml\"\n\
+             [console]\norigin = \"{console}\"\n\
+             [panels]\nstyle = \"{style}\"\n\
+             [listen]\naddresses = [\"{gateway}\"]\n\
+             [provider]\nname = \"Example SSO\"\nissuer = \"{issuer}\"\nclient_id = \"panelgate\"\n\
+             client_secret = \"file:client-secret\"\nscopes = [\"openid\", \"profile\", \"email\", \"groups\"]\n\
+             ca_file = \"authority.pem\"\n\
+             [state]\ndirectory = \"state\"\n\
+             [audit]\nfile = \"audit.jsonl\"\n{more}\n"
+        );
+        if console.starts_with("https") {
+            text.push_str("[tls]\ncertificates = [{ chain = \"gateway.pem\", key = \"gateway.key\" }]\n");
+        }
+        text
+    }
+
+    fn directory(&self) -> String {
+        let mut text = self.plan.directory.clone().unwrap_or_else(|| DIRECTORY.to_owned());
+        for (number, server) in (1..).zip(&self.servers) {
+            let trust = match number {
+                2 => "{ ca_file = \"authority.pem\" }".to_owned(),
+                _ => format!("{{ pins = [\"sha256/{}\"] }}", server.spki_sha256()),
+            };
+            let mut lines = String::new();
+            let (host, address) = (server.hostname(), server.ip());
+            // Writing to a `String` cannot fail.
+            let _: std::fmt::Result = write!(
+                lines,
+                "id = \"web{number}\"\nhost = \"{host}\"\naddress = \"{address}\"\ntrust = {trust}\n\
+                 api_account = \"root\"\napi_token = \"file:web{number}-token\""
+            );
+            text = text.replace(&format!("{{web{number}}}"), &lines);
+        }
+        text
+    }
+}
+
+/// web1 and web2 are shared hosting, web3 is the customers' own. Administrators open everything as root;
+/// support opens web1's WHM as a reseller and one customer's cPanel and Webmail on web2.
+const DIRECTORY: &str = r#"
+[[servers]]
+{web1}
+name = "Shared hosting 1"
+access = "restricted"
+
+[[servers]]
+{web2}
+name = "Shared hosting 2"
+access = "restricted"
+
+[[servers]]
+{web3}
+name = "Customer machine"
+access = "restricted"
+
+[[role_groups]]
+name = "Administrators"
+idp_groups = ["whm-admins"]
+connect = true
+
+[[role_groups]]
+name = "Support"
+idp_groups = ["whm-support"]
+connect = true
+
+[[rules]]
+role_group = "Administrators"
+servers = ["web1", "web2", "web3"]
+services = ["whostmgrd"]
+account = "root"
+
+[[rules]]
+role_group = "Support"
+servers = ["web1"]
+services = ["whostmgrd"]
+account = "support"
+
+[[rules]]
+role_group = "Support"
+servers = ["web2"]
+services = ["cpaneld"]
+account = "bob"
+
+[[rules]]
+role_group = "Support"
+servers = ["web2"]
+services = ["webmaild"]
+account = "sales@bob.example"
+"#;
+
+fn provider_settings(plan: &Plan, ip: IpAddr, authority: &Authority) -> anyhow::Result<ProviderSettings> {
+    let url = url::Url::parse(&plan.issuer).context("the issuer is no URL")?;
+    let host = url.host_str().context("the issuer has no host")?;
+    let port = url.port_or_known_default().context("the issuer has no port")?;
+    let tls: Option<Identity> = (url.scheme() == "https").then(|| authority.issue(&[host])).transpose()?;
+    let user = |login: &str, name: &str, groups: &[&str]| User {
+        login: login.into(),
+        password: login.into(),
+        sub: format!("sub-of-{login}"),
+        name: name.into(),
+        email: format!("{login}@example.com"),
+        groups: groups.iter().map(ToString::to_string).collect(),
+    };
+    Ok(ProviderSettings {
+        issuer: plan.issuer.clone(),
+        listen: SocketAddr::new(ip, port),
+        tls,
+        users: vec![
+            user("ada", "Ada Admin", &["whm-admins", "staff"]),
+            user("sam", "Sam Support", &["whm-support", "staff"]),
+            user("nia", "Nia Newcomer", &["staff", "marketing"]),
+        ],
+        clients: vec![Client {
+            id: "panelgate".into(),
+            secret: CLIENT_SECRET.into(),
+            redirect_uris: vec![format!("{}/callback", plan.console)],
+            post_logout_redirect_uris: vec![format!("{}/signed-out", plan.console)],
+        }],
+        note: plan.note.clone(),
+        misbehaviour: Misbehaviour::default(),
+    })
+}
