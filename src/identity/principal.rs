@@ -102,3 +102,32 @@ fn display_text(claims: &Map<String, Value>, name: &str) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+
+    use super::*;
+    use crate::model::Token256;
+    use crate::store;
+    use crate::store::Purpose;
+    use crate::store::ServerKey;
+
+    #[test]
+    fn a_principal_comes_back_out_of_its_sealed_record() {
+        let (server, token) = (ServerKey::new([1; 32]), Token256::random(&SystemRandom::new()).unwrap());
+        let ann = Principal::for_test("ann", &["staff"]);
+        let sealed = store::seal(&server, &token, Purpose::Session, ann.record()).unwrap();
+        let back = Principal::restore(store::open(&server, &token, Purpose::Session, sealed).unwrap());
+        assert_eq!(back.subject(), ann.subject());
+        assert_eq!(back.groups(), ann.groups());
+    }
+
+    #[test]
+    fn text_to_show_is_clean_and_short() {
+        let claims = |name: &str| serde_json::json!({ "name": name }).as_object().unwrap().clone();
+        assert_eq!(display_text(&claims(" A\u{7}nn\n"), "name").as_deref(), Some("Ann"));
+        assert_eq!(display_text(&claims(" \t"), "name"), None);
+        assert_eq!(display_text(&claims(&"é".repeat(300)), "name").unwrap().chars().count(), 200);
+    }
+}

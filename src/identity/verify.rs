@@ -65,10 +65,10 @@ pub(super) fn verify(
         _ => return Err(InvalidToken::Malformed),
     };
     check_header(&header, expected)?;
-    if let Err(reason) = verify_signature(token, keys, expected) {
-        // The library reads claims into types of its own and cannot say which one it missed.
-        let missed = (reason == InvalidToken::Malformed).then(|| claims_check::check(&payload, expected).err());
-        return Err(missed.flatten().unwrap_or(reason));
+    if let Err(reason) = verify_by_library(token, keys, expected) {
+        // About claims, ours is the clearer word: the library reads them into types of its own.
+        let clearer = (reason == InvalidToken::Malformed).then(|| claims_check::check(&payload, expected).err());
+        return Err(clearer.flatten().unwrap_or(reason));
     }
     claims_check::check(&payload, expected)?;
     let sub = payload.get("sub").and_then(Value::as_str).ok_or(InvalidToken::Claim("sub"))?;
@@ -99,7 +99,7 @@ fn check_header(header: &Map<String, Value>, expected: &Expected<'_>) -> Result<
     Ok(())
 }
 
-fn verify_signature(token: &str, keys: &CoreJsonWebKeySet, expected: &Expected<'_>) -> Result<(), InvalidToken> {
+fn verify_by_library(token: &str, keys: &CoreJsonWebKeySet, expected: &Expected<'_>) -> Result<(), InvalidToken> {
     let issuer = IssuerUrl::new(expected.issuer.to_owned()).map_err(|_| InvalidToken::Issuer)?;
     let client_id = ClientId::new(expected.client_id.to_owned());
     // The library forgives no clock difference, so it is given a clock that is late by the leeway.
@@ -113,22 +113,17 @@ fn verify_signature(token: &str, keys: &CoreJsonWebKeySet, expected: &Expected<'
     parsed.claims(&verifier, &nonce).map(|_| ()).map_err(|error| reason(&error))
 }
 
+/// The reasons that are about keys and signatures; all others are about the claims.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the library's enum may grow, and every arm refuses")]
 fn reason(error: &ClaimsVerificationError) -> InvalidToken {
-    use SignatureVerificationError as S;
+    let ClaimsVerificationError::SignatureVerification(error) = error else { return InvalidToken::Malformed };
     match error {
-        ClaimsVerificationError::Expired(_) => InvalidToken::Expired,
-        ClaimsVerificationError::InvalidAudience(_) => InvalidToken::Audience,
-        ClaimsVerificationError::InvalidIssuer(_) => InvalidToken::Issuer,
-        ClaimsVerificationError::InvalidNonce(_) => InvalidToken::Nonce,
-        ClaimsVerificationError::InvalidSubject(_) => InvalidToken::Subject,
-        ClaimsVerificationError::SignatureVerification(S::NoMatchingKey) => InvalidToken::UnknownKey,
-        ClaimsVerificationError::SignatureVerification(S::AmbiguousKeyId(_)) => InvalidToken::AmbiguousKey,
-        ClaimsVerificationError::SignatureVerification(S::DisallowedAlg(_) | S::UnsupportedAlg(_) | S::NoSignature) => {
-            InvalidToken::Algorithm
-        }
-        ClaimsVerificationError::SignatureVerification(_) => InvalidToken::Signature,
-        // The library's remaining reasons, and any that it may get, are about form.
-        _ => InvalidToken::Malformed,
+        SignatureVerificationError::NoMatchingKey => InvalidToken::UnknownKey,
+        SignatureVerificationError::AmbiguousKeyId(_) => InvalidToken::AmbiguousKey,
+        SignatureVerificationError::DisallowedAlg(_)
+        | SignatureVerificationError::UnsupportedAlg(_)
+        | SignatureVerificationError::NoSignature => InvalidToken::Algorithm,
+        // `CryptoError`, `InvalidKey`, `Other`, and whatever the library may add.
+        _ => InvalidToken::Signature,
     }
 }
