@@ -1,7 +1,7 @@
-//! Our own check of an ID token's claims (OpenID Connect Core 1.0, section 3.1.3.7).
+//! The check of an ID token's claims (OpenID Connect Core 1.0, section 3.1.3.7).
 //!
-//! It reads the payload itself and shares nothing with the library that verified the signature, so a
-//! gap in one is closed by the other.
+//! It reads the payload as it was signed, and every claim that has a rule; it trusts nothing that the
+//! library, which verified the signature, might have assumed.
 
 use std::time::Duration;
 
