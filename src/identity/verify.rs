@@ -3,7 +3,7 @@
 //! The signature is verified by openidconnect, with one key and one algorithm that we name. Its own ID
 //! token verifier is not used: that reads every claim into types of its own, and so refuses a good token
 //! for an odd claim that nobody uses (`amr` as a string, an `address` in one line). The claims that count
-//! are checked over the payload as it was signed, by [`claims_check`](super::claims_check).
+//! are checked over the payload as it was signed, by [`claims_check`].
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
