@@ -71,7 +71,7 @@ use crate::vault;
 use crate::vault::VaultError;
 
 /// How often expired sessions are cleared away.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// Why the gateway does not start although its configuration is well-formed.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +144,7 @@ impl Ready {
         let panels = panels(config, &random)?;
         let (store, key) = state(&config.state_directory, &*random).await?;
         let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
-        let pending_lifetime = Duration::from_secs(limits.pending_login_minutes * 60);
+        let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = Lifetimes { idle: config.session.idle, absolute: config.session.absolute };
         let origins = origins(config);
         let site = site(config, &origins);
@@ -195,6 +195,7 @@ impl Ready {
         let Self { gateway, listener, sockets, drain } = self;
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
+        let provider = tokio::spawn(ask_provider(Arc::clone(&gateway)));
         let sweeper = tokio::spawn(sweep(Arc::clone(&gateway)));
         let accepting = sockets.into_iter().map(|socket| {
             let gateway = Arc::clone(&gateway);
@@ -206,6 +207,7 @@ impl Ready {
         }
         tracing::info!("stopping");
         listener.drain(drain).await;
+        provider.abort();
         sweeper.abort();
         record(&gateway, Kind::GatewayStopped).await
     }
@@ -214,6 +216,13 @@ impl Ready {
 async fn record(gateway: &Gateway, kind: Kind) -> Result<(), StartError> {
     let event = Event::new(kind, Outcome::Succeeded, ReferenceId::from_bits(0), gateway.clock.now());
     gateway.audit.record(&event).await.map_err(StartError::Audit)
+}
+
+/// Learns about the provider before the first person comes. It may be away: each sign-in asks again.
+async fn ask_provider(gateway: Arc<Gateway>) {
+    if let Err(error) = gateway.provider.ready().await {
+        tracing::warn!(cause = %Chain(&error), "the provider cannot be used yet");
+    }
 }
 
 async fn sweep(gateway: Arc<Gateway>) {

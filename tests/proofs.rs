@@ -3,6 +3,8 @@
 //! Each file in `tests/proofs` names the error that it must end with in its first line. `control.rs` uses
 //! the same types as it should and must compile, so that the others do not fail for a reason of their own.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
@@ -51,7 +53,7 @@ fn library() -> PathBuf {
     let executable = std::env::current_exe().unwrap();
     let named = |path: &PathBuf| {
         let name = path.file_name().unwrap().to_str().unwrap();
-        name.starts_with("libpanelgate-") && name.ends_with(".rlib")
+        name.starts_with("libpanelgate-") && path.extension().is_some_and(|extension| extension == "rlib")
     };
     let beside = fs::read_dir(executable.parent().unwrap()).unwrap().map(|entry| entry.unwrap().path());
     let newest = beside.filter(named).max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap());

@@ -9,6 +9,9 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use url::Url;
 
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
 use crate::console::LeavePage;
 use crate::console::assets;
 use crate::edge::Arrival;
@@ -60,7 +63,20 @@ impl Gateway {
         if request.arrival == Arrival::Elsewhere {
             return Ok(self.to_console(origin));
         }
-        self.pass(request, origin, entry).await
+        let (reference, client) = (request.reference, request.client);
+        let session = Arc::clone(&entry.session);
+        match self.pass(request, origin, entry).await {
+            Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
+                let event = Event::new(Kind::PanelRequest, Outcome::Failed, reference, self.clock.now())
+                    .client(client)
+                    .session(&session)
+                    .place(&origin.server, origin.service)
+                    .reason(failure.code());
+                self.audit.record(&event).await.map_err(Failure::Audit)?;
+                Err(failure)
+            }
+            other => other,
+        }
     }
 
     /// Our own addresses on a panel origin.
