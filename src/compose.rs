@@ -14,6 +14,7 @@ use aws_lc_rs::rand::SystemRandom;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::audit::AuditError;
@@ -168,6 +169,9 @@ impl Ready {
             policy: Policy::new(Arc::clone(&config.directory)),
             directory: Arc::clone(&config.directory),
             body_idle: Duration::from_secs(limits.body_idle_seconds),
+            websocket_idle: Duration::from_mins(limits.websocket_idle_minutes),
+            tunnels: TaskTracker::new(),
+            draining: CancellationToken::new(),
             origins,
             provider,
             panels,
@@ -206,7 +210,10 @@ impl Ready {
             _ = join_all(accepting) => {}
         }
         tracing::info!("stopping");
+        gateway.draining.cancel();
+        gateway.tunnels.close();
         listener.drain(drain).await;
+        gateway.tunnels.wait().await;
         provider.abort();
         sweeper.abort();
         record(&gateway, Kind::GatewayStopped).await

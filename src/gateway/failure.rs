@@ -95,7 +95,9 @@ impl Failure {
             Self::Open(error) => open_status(error),
             Self::Proxy(error) => match error {
                 ProxyError::Send(SendError::TimedOut(_)) => StatusCode::GATEWAY_TIMEOUT,
-                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) => StatusCode::BAD_GATEWAY,
+                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) | ProxyError::Handshake => {
+                    StatusCode::BAD_GATEWAY
+                }
                 ProxyError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
                 ProxyError::Ended => StatusCode::UNAUTHORIZED,
             },
@@ -140,6 +142,7 @@ impl Failure {
             Self::Proxy(error) => match error {
                 ProxyError::Send(error) => send_code(error),
                 ProxyError::Crowded => "server_crowded",
+                ProxyError::Handshake => "server_broke_off",
                 ProxyError::Ended => "signed_out",
             },
             Self::Rewrite(_) => "answer_withheld",
