@@ -237,7 +237,7 @@ async fn sweep(gateway: Arc<Gateway>) {
     loop {
         ticks.tick().await;
         match gateway.sessions.sweep().await {
-            Ok(_) => gateway.panels.retain(|session| gateway.sessions.is_known(session)),
+            Ok(_) => gateway.panels.sweep(|session| gateway.sessions.is_known(session)),
             Err(error) => tracing::error!(cause = %Chain(&error), "expired sessions could not be cleared away"),
         }
     }

@@ -36,6 +36,10 @@ use crate::store::Unsealed;
 /// How long a hand-off code lives: the time of two redirects, with a slow network in mind.
 const HANDOFF: Duration = Duration::from_secs(30);
 
+/// Entries, and hand-offs under way, that one session may have. Each opening of a panel takes one; a
+/// person who opens one a minute for a whole working day stays below.
+const PER_SESSION: u32 = 1000;
+
 /// How long sessions live.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetimes {
@@ -149,7 +153,7 @@ impl Sessions {
         let record = HandoffRecord { entry: EntryRecord::new(entry), landing: landing.to_string(), challenge };
         let until = self.clock.now().plus(HANDOFF);
         let record = self.sealed(&code, Purpose::Handoff, Some(entry.session.id()), until, &record)?;
-        self.store.put(&record).await.map_err(SessionError::Store)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
         Ok(code)
     }
 
@@ -180,7 +184,7 @@ impl Sessions {
         let until = entry.session.created_at().plus(self.lifetimes.absolute);
         let record = EntryRecord::new(&entry);
         let record = self.sealed(&token, Purpose::PanelEntry, Some(entry.session.id()), until, &record)?;
-        self.store.put(&record).await.map_err(SessionError::Store)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
         self.entries.insert(record.key, entry);
         Ok(token)
     }
