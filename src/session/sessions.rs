@@ -20,6 +20,7 @@ use crate::session::entry::EntryPlace;
 use crate::session::entry::EntryRecord;
 use crate::session::handoff::Handoff;
 use crate::session::handoff::HandoffRecord;
+use crate::session::person::Lifetimes;
 use crate::session::person::Session;
 use crate::session::person::SessionId;
 use crate::session::person::SessionRecord;
@@ -39,15 +40,6 @@ const HANDOFF: Duration = Duration::from_secs(30);
 /// Entries, and hand-offs under way, that one session may have. Each opening of a panel takes one; a
 /// person who opens one a minute for a whole working day stays below.
 const PER_SESSION: u32 = 1000;
-
-/// How long sessions live.
-#[derive(Clone, Copy, Debug)]
-pub struct Lifetimes {
-    /// Without a request.
-    pub idle: Duration,
-    /// Whatever happens.
-    pub absolute: Duration,
-}
 
 /// Why a session could not be made, found or ended.
 #[derive(Debug, thiserror::Error)]
