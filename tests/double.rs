@@ -12,6 +12,8 @@
 mod browser;
 #[path = "double/checks.rs"]
 mod checks;
+#[path = "double/clients.rs"]
+mod clients;
 #[path = "double/cookies.rs"]
 mod cookies;
 #[path = "double/failure.rs"]
