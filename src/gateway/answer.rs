@@ -91,6 +91,12 @@ pub(super) fn failure(
         Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
         Destination::Frame => {
             let mut framed = ProblemPage::framed(problem);
+            if matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost)
+                && let Some(first) = framed.actions.first_mut()
+            {
+                // Nothing failed: there is nothing to try again.
+                first.label = "Open again".into();
+            }
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
             }

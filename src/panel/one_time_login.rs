@@ -70,7 +70,7 @@ pub async fn sign_in(client: &Client, login: OneTimeLogin) -> Result<SignedIn, L
             .header(HOST, client.authority())
             .body(empty())
             .map_err(|_| LoginError::Astray)?;
-        if let Some(cookies) = jar.header() {
+        if let Some(cookies) = jar.header(&[]) {
             request.headers_mut().insert(COOKIE, cookies);
         }
         let response = client.send(request).await.map_err(LoginError::Send)?;
