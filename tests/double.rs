@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "double/behaviours_page.rs"]
+mod behaviours_page;
 #[path = "double/browser.rs"]
 mod browser;
 #[path = "double/checks.rs"]

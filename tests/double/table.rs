@@ -6,6 +6,9 @@ use std::io;
 use std::io::Write as _;
 
 use futures_util::future::BoxFuture;
+use lab::cpsrvd::CookieIpValidation;
+use lab::cpsrvd::Switches;
+use lab::cpsrvd::WebSocketOrigin;
 use lab::world::Style;
 
 use super::checks;
@@ -121,6 +124,33 @@ async fn a_plain_gateway_fails_and_ours_does_not() {
     table.print(&routes);
     assert!(table.surprises.is_empty(), "not as expected:\n{}", table.surprises.join("\n"));
 }
+
+/// The checks bite because of the behaviour that they are named after: without it, a plain gateway passes.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_check_fails_for_its_own_reason() {
+    let route = Route::plain("nginx, host", Shape::Host, HostHeader::Servers).await;
+    for (soften, check) in SOFT {
+        route.reset();
+        let before = check(&route).await;
+        route.switch(soften);
+        let after = check(&route).await;
+        assert!(before.is_err() && after.is_ok(), "{before:?}, then {after:?}");
+    }
+}
+
+type Soften = fn(&mut Switches);
+
+/// How the server would have to be for a plain gateway to do.
+const SOFT: [(Soften, Check); 5] = [
+    (|switches| switches.require_security_token = false, check!(b26_the_same_panel_twice)),
+    (|switches| switches.cookie_ip_validation = CookieIpValidation::Disabled, check!(b32_two_addresses)),
+    (
+        |switches| (switches.phpmyadmin_frame_busting, switches.x_frame) = (false, false),
+        check!(b47_a_tool_that_resists_framing),
+    ),
+    (|switches| switches.roundcube_referer_check = false, check!(b48_a_tool_with_cookies)),
+    (|switches| switches.websocket_origin = WebSocketOrigin::Any, check!(b53_terminal)),
+];
 
 /// The table itself leaves no way for a plain gateway: each behaviour stops each shape of it.
 #[test]
