@@ -14,6 +14,7 @@ use aws_lc_rs::rand::SystemRandom;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::audit::AuditError;
@@ -71,7 +72,7 @@ use crate::vault;
 use crate::vault::VaultError;
 
 /// How often expired sessions are cleared away.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// Why the gateway does not start although its configuration is well-formed.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +145,7 @@ impl Ready {
         let panels = panels(config, &random)?;
         let (store, key) = state(&config.state_directory, &*random).await?;
         let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
-        let pending_lifetime = Duration::from_secs(limits.pending_login_minutes * 60);
+        let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = Lifetimes { idle: config.session.idle, absolute: config.session.absolute };
         let origins = origins(config);
         let site = site(config, &origins);
@@ -168,6 +169,9 @@ impl Ready {
             policy: Policy::new(Arc::clone(&config.directory)),
             directory: Arc::clone(&config.directory),
             body_idle: Duration::from_secs(limits.body_idle_seconds),
+            websocket_idle: Duration::from_mins(limits.websocket_idle_minutes),
+            tunnels: TaskTracker::new(),
+            draining: CancellationToken::new(),
             origins,
             provider,
             panels,
@@ -195,6 +199,7 @@ impl Ready {
         let Self { gateway, listener, sockets, drain } = self;
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
+        let provider = tokio::spawn(ask_provider(Arc::clone(&gateway)));
         let sweeper = tokio::spawn(sweep(Arc::clone(&gateway)));
         let accepting = sockets.into_iter().map(|socket| {
             let gateway = Arc::clone(&gateway);
@@ -205,7 +210,11 @@ impl Ready {
             _ = join_all(accepting) => {}
         }
         tracing::info!("stopping");
+        gateway.draining.cancel();
+        gateway.tunnels.close();
         listener.drain(drain).await;
+        gateway.tunnels.wait().await;
+        provider.abort();
         sweeper.abort();
         record(&gateway, Kind::GatewayStopped).await
     }
@@ -214,6 +223,13 @@ impl Ready {
 async fn record(gateway: &Gateway, kind: Kind) -> Result<(), StartError> {
     let event = Event::new(kind, Outcome::Succeeded, ReferenceId::from_bits(0), gateway.clock.now());
     gateway.audit.record(&event).await.map_err(StartError::Audit)
+}
+
+/// Learns about the provider before the first person comes. It may be away: each sign-in asks again.
+async fn ask_provider(gateway: Arc<Gateway>) {
+    if let Err(error) = gateway.provider.ready().await {
+        tracing::warn!(cause = %Chain(&error), "the provider cannot be used yet");
+    }
 }
 
 async fn sweep(gateway: Arc<Gateway>) {

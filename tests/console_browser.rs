@@ -1,5 +1,6 @@
 //! The console in a real browser: its pages are served with their policies, beside a stand-in for the
 //! gateway's answers and for a panel, and walked through with Chromium (`tests/browser/console`).
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a wrong fixture should fail the test at once")]
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -100,7 +101,7 @@ impl Console {
     }
 
     fn page(&self, selected: Option<Entry>) -> Response<Full<Bytes>> {
-        html(ConsolePage { person: person(), entries: self.entries.clone(), selected }.render(&self.site))
+        html(&ConsolePage { person: person(), entries: self.entries.clone(), selected }.render(&self.site))
     }
 
     /// The stand-in's answers are chosen by the name of the server.
@@ -116,7 +117,10 @@ impl Console {
                 json(StatusCode::UNAUTHORIZED, &failed)
             }
             server => {
-                let (page, service) = (if server == "broken" { "problem" } else { "panel" }, request.service.title());
+                let (page, service) = (
+                    if server == "mail1" || server.starts_with("web") { "panel" } else { server },
+                    request.service.title(),
+                );
                 json(StatusCode::OK, &Opened::new(&entry, format!("{}/{page}?{server}+{service}", self.panel)))
             }
         }
@@ -129,7 +133,7 @@ impl Answers for Console {
             return respond(StatusCode::OK, asset.content_type, asset.body);
         }
         if let Some(name) = path.strip_prefix("/pages/") {
-            return page_named(name, &self.site).map_or_else(not_found, html);
+            return page_named(name, &self.site).as_ref().map_or_else(not_found, html);
         }
         if let Some(("", key)) = path.split_once("/s/") {
             let mut parts = key.split('/');
@@ -143,7 +147,7 @@ impl Answers for Console {
             (&Method::GET, paths::SESSION) => respond(StatusCode::NO_CONTENT, "text/plain", b""),
             (&Method::POST, paths::OPEN) => self.open(body),
             (&Method::POST, paths::SIGN_OUT) => {
-                page_named("signed-out-everywhere", &self.site).map_or_else(not_found, html)
+                page_named("signed-out-everywhere", &self.site).as_ref().map_or_else(not_found, html)
             }
             _ => not_found(),
         }
@@ -161,8 +165,9 @@ impl Answers for Panel {
             return respond(StatusCode::OK, asset.content_type, asset.body);
         }
         match path {
-            "/problem" => html(
-                ProblemPage::framed(problem("upstream_timeout", "web1 took too long to answer")).render(&self.site),
+            "/expired" => page_named("problem-framed", &self.site).as_ref().map_or_else(not_found, html),
+            "/broken" => html(
+                &ProblemPage::framed(problem("upstream_timeout", "web1 took too long to answer")).render(&self.site),
             ),
             "/panel" => respond(StatusCode::OK, "text/html; charset=utf-8", PANEL.as_bytes()),
             _ => not_found(),
@@ -303,7 +308,7 @@ fn failed(code: &'static str, title: &str, sign_in: Option<&str>) -> Failed {
     Failed { problem: problem(code, title), sign_in: sign_in.map(Into::into) }
 }
 
-fn html(page: Rendered) -> Response<Full<Bytes>> {
+fn html(page: &Rendered) -> Response<Full<Bytes>> {
     let mut response = respond(StatusCode::OK, "text/html; charset=utf-8", page.html.as_bytes());
     let policy = page.content_security_policy.parse().unwrap();
     response.headers_mut().insert(http::header::CONTENT_SECURITY_POLICY, policy);

@@ -6,6 +6,8 @@ use crate::identity::Principal;
 use crate::model::ClientAddr;
 use crate::model::IdpGroup;
 use crate::model::ReferenceId;
+use crate::model::ServerId;
+use crate::model::Service;
 use crate::model::Timestamp;
 use crate::policy::Denial;
 use crate::policy::Grant;
@@ -38,6 +40,9 @@ pub enum Kind {
     /// A browser is let into a panel origin.
     #[serde(rename = "panel.enter")]
     PanelEnter,
+    /// A request to a panel that could not be carried out, or that is not for people.
+    #[serde(rename = "panel.request")]
+    PanelRequest,
     /// Policy said no.
     #[serde(rename = "access.denied")]
     AccessDenied,
@@ -151,6 +156,14 @@ impl Event {
         self.account = Some(grant.account().to_string());
         self.rule = Some(grant.source().to_string());
         self.directory = Some(grant.version().to_string());
+        self
+    }
+
+    /// Which panel, where there is no grant to say it.
+    #[must_use]
+    pub fn place(mut self, server: &ServerId, service: Service) -> Self {
+        self.server = Some(server.to_string());
+        self.service = Some(service.as_str());
         self
     }
 

@@ -31,8 +31,10 @@ enum ServeError {
 /// Serves with a checked configuration until SIGTERM or SIGINT.
 pub fn serve(config: &Config, streams: &mut Streams<'_>) -> Exit {
     let Err(error) = run(config) else { return Exit::Done };
-    // Nothing is left to do about a message that cannot be written: the exit code says it too.
-    let _: io::Result<()> = writeln!(streams.err, "error: {}", Chain(&error));
+    if writeln!(streams.err, "error: {}", Chain(&error)).is_err() {
+        // Nothing is left to do about a message that cannot be written: the exit code says it too.
+        return Exit::Software;
+    }
     match error {
         ServeError::Log(LogError::Filter(_)) => Exit::Config,
         ServeError::Log(LogError::Started(_)) | ServeError::Runtime(_) | ServeError::Start(_) => Exit::Software,

@@ -75,6 +75,7 @@ limits! {
     upstream_connect_seconds = 5, 1..=60 "seconds": "Time to connect to a server, TLS handshake included";
     upstream_response_seconds = 300, 1..=3600 "seconds": "Time for a server to begin its answer";
     body_idle_seconds = 300, 1..=3600 "seconds": "Time without a byte within a body, in either direction";
+    websocket_idle_minutes = 15, 1..=1440 "minutes": "Time without a byte on a WebSocket, in both directions";
     open_seconds = 30, 1..=300 "seconds": "Time to open a panel session on a server";
     pending_logins = 10_000, 10..=1_000_000 "sign-ins": "Sign-ins that wait for their return from the provider";
     pending_login_minutes = 10, 1..=60 "minutes": "Time for a sign-in at the provider";

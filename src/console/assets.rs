@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn scripts_import_each_other_by_names_that_exist() {
         let mut imports = 0;
-        for asset in ASSETS.iter().filter(|asset| asset.path.ends_with(".js")) {
+        for asset in ASSETS.iter().filter(|asset| asset.content_type == content_type("js")) {
             let text = str::from_utf8(asset.body).unwrap();
             for line in text.lines().filter(|line| line.starts_with("import ") || line.starts_with("} from ")) {
                 let name = line.split("\"./").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or(line);

@@ -3,7 +3,10 @@
 //! Panel origins and the console are of one site, so a cookie's `SameSite` does not tell them apart. Who
 //! caused a request does, and it is asked before anything else.
 
+use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
+use http::header::ORIGIN;
 
 use crate::edge::fetch::Destination;
 use crate::edge::fetch::FetchContext;
@@ -81,6 +84,17 @@ pub(super) fn admit(
         }
     };
     arrival.ok_or(EdgeError::ForeignOrigin)
+}
+
+/// Lets a WebSocket handshake through: on a panel, from a page of that very panel. Handshakes are not bound
+/// by the same-origin policy, so `Origin` must be there and exact (RFC 6455 section 10.2).
+pub(super) fn admit_websocket(place: &Place, headers: &HeaderMap) -> Result<(), EdgeError> {
+    let Place::Panel(panel) = place else { return Err(EdgeError::Upgrade) };
+    let mut origins = headers.get_all(ORIGIN).iter();
+    match (origins.next().map(HeaderValue::as_bytes), origins.next()) {
+        (Some(origin), None) if origin == panel.origin.to_string().as_bytes() => Ok(()),
+        _ => Err(EdgeError::ForeignOrigin),
+    }
 }
 
 /// Navigations from elsewhere that change nothing by themselves.

@@ -7,7 +7,6 @@ use http::header::CONTENT_LENGTH;
 use http::header::EXPECT;
 use http::header::HOST;
 use http::header::TRANSFER_ENCODING;
-use http::header::UPGRADE;
 use http::uri::Uri;
 
 use crate::edge::gate::EdgeError;
@@ -76,13 +75,10 @@ pub(super) fn framing(version: Version, method: &Method, headers: &HeaderMap) ->
     Ok(if bodiless { Framing::None } else { framing })
 }
 
-/// Refuses what asks for more than an ordinary exchange.
+/// Refuses an expectation that nobody defined (RFC 9110 section 10.1.1).
 pub(super) fn expectations(headers: &HeaderMap) -> Result<(), EdgeError> {
     if headers.get_all(EXPECT).iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"100-continue")) {
         return Err(EdgeError::Expectation);
-    }
-    if headers.contains_key(UPGRADE) {
-        return Err(EdgeError::Upgrade);
     }
     Ok(())
 }

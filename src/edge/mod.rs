@@ -10,6 +10,7 @@ mod gate;
 mod headers;
 mod place;
 mod request;
+mod websocket;
 
 pub use cookies::Cookies;
 pub use fetch::Destination;
@@ -25,3 +26,5 @@ pub use place::PanelStyle;
 pub use place::Place;
 pub use request::EdgeRequest;
 pub use request::check;
+pub use websocket::Handshake;
+pub use websocket::accept;

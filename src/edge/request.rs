@@ -14,6 +14,8 @@ use crate::edge::headers;
 use crate::edge::headers::Framing;
 use crate::edge::place::Origins;
 use crate::edge::place::Place;
+use crate::edge::websocket;
+use crate::edge::websocket::Handshake;
 use crate::listener::Accepted;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
@@ -43,6 +45,8 @@ pub struct EdgeRequest<B> {
     pub headers: HeaderMap,
     /// How the end of the body is found.
     pub framing: Framing,
+    /// Set if it asks for a WebSocket, which its own panel may have.
+    pub websocket: Option<Handshake>,
     /// The body, unread.
     pub body: B,
 }
@@ -53,12 +57,13 @@ pub struct EdgeRequest<B> {
 /// [`EdgeError`] with the first thing that is wrong, in this order: host, method, target, framing,
 /// expectations, who caused it.
 pub fn check<B>(
-    request: Request<B>,
+    mut request: Request<B>,
     accepted: &Accepted,
     reference: ReferenceId,
     origins: &Origins,
 ) -> Result<EdgeRequest<B>, EdgeError> {
-    let (Parts { method, uri, version, headers, .. }, body) = request.into_parts();
+    let (method, websocket) = websocket::take(&mut request)?;
+    let (Parts { uri, version, headers, .. }, body) = request.into_parts();
     let authority = headers::authority(version, &uri, &headers)?;
     // HTTP/2 lets a browser reuse a connection for another name that the certificate covers (RFC 9113
     // section 9.1.1). Origins are kept apart: 421 makes it open one of its own.
@@ -80,6 +85,9 @@ pub fn check<B>(
     };
     let fetch = FetchContext::read(&headers, own);
     let arrival = gate::admit(&place, &method, &target, fetch)?;
+    if websocket.is_some() {
+        gate::admit_websocket(&place, &headers)?;
+    }
     let cookies = Cookies::read(&headers);
     Ok(EdgeRequest {
         reference,
@@ -92,6 +100,7 @@ pub fn check<B>(
         cookies,
         headers,
         framing,
+        websocket,
         body,
     })
 }

@@ -111,9 +111,10 @@ pub(super) fn failure(
 fn way_on(failure: &Failure, site: &Site) -> Vec<Action> {
     let link =
         |label: &str, path: &str| Action { label: label.into(), step: Step::Link(format!("{}{path}", site.console)) };
-    match failure {
-        Failure::Login(_) | Failure::SignedOut => vec![link("Sign in again", paths::SIGN_IN)],
-        _ => vec![link("Go to the console", paths::HOME)],
+    if matches!(failure, Failure::Login(_) | Failure::SignedOut) {
+        vec![link("Sign in again", paths::SIGN_IN)]
+    } else {
+        vec![link("Go to the console", paths::HOME)]
     }
 }
 

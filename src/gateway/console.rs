@@ -142,10 +142,10 @@ impl Gateway {
     async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
         let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
-        match self.sessions.lives(token).await.map_err(Failure::Session)? {
-            true => Ok(answer::status(StatusCode::NO_CONTENT)),
-            false => Err(Failure::SignedOut),
+        if !self.sessions.lives(token).await.map_err(Failure::Session)? {
+            return Err(Failure::SignedOut);
         }
+        Ok(answer::status(StatusCode::NO_CONTENT))
     }
 
     /// `POST /api/open`: opens the panel session and says where the frame goes.

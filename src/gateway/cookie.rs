@@ -83,7 +83,7 @@ mod tests {
         let line = text(Cookie::Panel(Service::Whostmgrd).set(Scheme::Https, &token, None));
         assert!(line.starts_with("__Host-panelgate-whm="), "{line}");
         assert!(line.ends_with("; Path=/; Secure; HttpOnly; SameSite=Strict"), "{line}");
-        let line = text(Cookie::Login.set(Scheme::Http, &token, Some(Duration::from_secs(600))));
+        let line = text(Cookie::Login.set(Scheme::Http, &token, Some(Duration::from_mins(10))));
         assert!(line.starts_with("panelgate-login="), "{line}");
         assert!(line.ends_with("; Path=/; HttpOnly; SameSite=Lax; Max-Age=600"), "{line}");
         assert!(text(Cookie::Session.clear(Scheme::Https)).contains("session=; "), "cleared");

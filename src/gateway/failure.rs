@@ -86,43 +86,29 @@ impl Failure {
     /// The status of the answer.
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::Edge(error) => match error {
-                EdgeError::Host | EdgeError::Target(_) | EdgeError::Framing | EdgeError::Upgrade => {
-                    StatusCode::BAD_REQUEST
-                }
-                EdgeError::UnknownHost | EdgeError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-                EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
-                EdgeError::Expectation => StatusCode::EXPECTATION_FAILED,
-                EdgeError::ForeignOrigin | EdgeError::ServiceWorker => StatusCode::FORBIDDEN,
-            },
-            Self::NotFound => StatusCode::NOT_FOUND,
-            Self::BadBody => StatusCode::BAD_REQUEST,
-            Self::SignedOut | Self::NotEntered => StatusCode::UNAUTHORIZED,
-            Self::HandoffLost => StatusCode::BAD_REQUEST,
+            Self::Edge(error) => edge_status(error),
             Self::Login(error) => match error.fault() {
                 Fault::Client => StatusCode::BAD_REQUEST,
                 Fault::Provider => StatusCode::BAD_GATEWAY,
                 Fault::Gateway => StatusCode::INTERNAL_SERVER_ERROR,
             },
-            Self::Denied(_) | Self::Withheld => StatusCode::FORBIDDEN,
-            Self::Audit(_) | Self::Session(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Open(error) => match error {
-                OpenError::TimedOut(_)
-                | OpenError::Api(ApiError::Send(SendError::TimedOut(_)))
-                | OpenError::Login(PanelLoginError::Send(SendError::TimedOut(_))) => StatusCode::GATEWAY_TIMEOUT,
-                OpenError::UnknownServer | OpenError::Api(_) | OpenError::Login(_) => StatusCode::BAD_GATEWAY,
-                OpenError::Vault(_) | OpenError::Full(_) | OpenError::Random => StatusCode::SERVICE_UNAVAILABLE,
-            },
-            Self::Renewed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Open(error) => open_status(error),
             Self::Proxy(error) => match error {
                 ProxyError::Send(SendError::TimedOut(_)) => StatusCode::GATEWAY_TIMEOUT,
-                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) => StatusCode::BAD_GATEWAY,
+                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) | ProxyError::Handshake => {
+                    StatusCode::BAD_GATEWAY
+                }
                 ProxyError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
                 ProxyError::Ended => StatusCode::UNAUTHORIZED,
             },
-            Self::Rewrite(_) => StatusCode::BAD_GATEWAY,
             Self::PanelLeft => StatusCode::OK,
+            Self::BadBody | Self::HandoffLost => StatusCode::BAD_REQUEST,
+            Self::SignedOut | Self::NotEntered => StatusCode::UNAUTHORIZED,
+            Self::Denied(_) | Self::Withheld => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
             Self::Sign(_) | Self::Random | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Rewrite(_) => StatusCode::BAD_GATEWAY,
+            Self::Audit(_) | Self::Session(_) | Self::Renewed => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -156,6 +142,7 @@ impl Failure {
             Self::Proxy(error) => match error {
                 ProxyError::Send(error) => send_code(error),
                 ProxyError::Crowded => "server_crowded",
+                ProxyError::Handshake => "server_broke_off",
                 ProxyError::Ended => "signed_out",
             },
             Self::Rewrite(_) => "answer_withheld",
@@ -181,6 +168,26 @@ impl Failure {
             Self::Open(_) | Self::Proxy(_) | Self::Rewrite(_) => tracing::Level::WARN,
             Self::Audit(_) | Self::Session(_) | Self::Sign(_) | Self::Random | Self::Panicked => tracing::Level::ERROR,
         }
+    }
+}
+
+fn edge_status(error: &EdgeError) -> StatusCode {
+    match error {
+        EdgeError::Host | EdgeError::Target(_) | EdgeError::Framing | EdgeError::Upgrade => StatusCode::BAD_REQUEST,
+        EdgeError::UnknownHost | EdgeError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+        EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
+        EdgeError::Expectation => StatusCode::EXPECTATION_FAILED,
+        EdgeError::ForeignOrigin | EdgeError::ServiceWorker => StatusCode::FORBIDDEN,
+    }
+}
+
+fn open_status(error: &OpenError) -> StatusCode {
+    match error {
+        OpenError::TimedOut(_)
+        | OpenError::Api(ApiError::Send(SendError::TimedOut(_)))
+        | OpenError::Login(PanelLoginError::Send(SendError::TimedOut(_))) => StatusCode::GATEWAY_TIMEOUT,
+        OpenError::UnknownServer | OpenError::Api(_) | OpenError::Login(_) => StatusCode::BAD_GATEWAY,
+        OpenError::Vault(_) | OpenError::Full(_) | OpenError::Random => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -35,7 +35,7 @@ use crate::session::EntryPlace;
 use crate::upstream::Body;
 
 /// How long the verifier cookie lives: longer than the code.
-const VERIFIER: Duration = Duration::from_secs(60);
+const VERIFIER: Duration = Duration::from_mins(1);
 
 impl Gateway {
     /// `/.panelgate/enter` on a panel origin: without a code the way out to the console, with one the way in.
@@ -101,7 +101,15 @@ impl Gateway {
         let verifier = request.cookies.token(&name).ok_or(Failure::HandoffLost)?;
         let here = |place: &EntryPlace| (&place.server, place.service) == (&origin.server, origin.service);
         let redeemed = self.sessions.redeem(&code, verifier, here).await.map_err(Failure::Session)?;
-        let handoff = redeemed.ok_or(Failure::HandoffLost)?;
+        let Some(handoff) = redeemed else {
+            // A code that somebody else holds, or that was used before: worth knowing about.
+            let event = Event::new(Kind::PanelEnter, Outcome::Denied, request.reference, self.clock.now())
+                .client(request.client)
+                .place(&origin.server, origin.service)
+                .reason(Failure::HandoffLost.code());
+            self.audit.record(&event).await.map_err(Failure::Audit)?;
+            return Err(Failure::HandoffLost);
+        };
         let entry = handoff.entry;
         let asked =
             Asked { reference: request.reference, client: request.client, session: &entry.session, before: None };

@@ -24,6 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::AuditLog;
 use crate::console::Site;
@@ -64,6 +66,12 @@ pub struct Gateway {
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// Time without a byte within a body.
     pub body_idle: Duration,
+    /// Time without a byte on a WebSocket, in either direction.
+    pub websocket_idle: Duration,
+    /// Open WebSockets.
+    pub tunnels: TaskTracker,
+    /// Cancelled when the gateway stops: WebSockets do not end by themselves.
+    pub draining: CancellationToken,
 }
 
 impl fmt::Debug for Gateway {

@@ -2,6 +2,10 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Response;
 use http::StatusCode;
@@ -9,12 +13,17 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use url::Url;
 
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
 use crate::console::LeavePage;
 use crate::console::assets;
+use crate::edge;
 use crate::edge::Arrival;
 use crate::edge::Destination;
 use crate::edge::EdgeRequest;
 use crate::edge::Framing;
+use crate::edge::Handshake;
 use crate::edge::PanelOrigin;
 use crate::edge::RESERVED;
 use crate::gateway::Gateway;
@@ -29,13 +38,12 @@ use crate::panel_session;
 use crate::panel_session::PanelSession;
 use crate::panel_session::SignedRequest;
 use crate::policy::AccessRequest;
-use crate::policy::Grant;
 use crate::proxy;
 use crate::proxy::Answer;
+use crate::proxy::Connected;
 use crate::rewrite;
 use crate::rewrite::PanelAddresses;
 use crate::session::Entry;
-use crate::session::Session;
 use crate::upstream::Body;
 use crate::upstream::empty;
 
@@ -60,7 +68,20 @@ impl Gateway {
         if request.arrival == Arrival::Elsewhere {
             return Ok(self.to_console(origin));
         }
-        self.pass(request, origin, entry).await
+        let (reference, client) = (request.reference, request.client);
+        let session = Arc::clone(&entry.session);
+        match self.pass(request, origin, entry).await {
+            Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
+                let event = Event::new(Kind::PanelRequest, Outcome::Failed, reference, self.clock.now())
+                    .client(client)
+                    .session(&session)
+                    .place(&origin.server, origin.service)
+                    .reason(failure.code());
+                self.audit.record(&event).await.map_err(Failure::Audit)?;
+                Err(failure)
+            }
+            other => other,
+        }
     }
 
     /// Our own addresses on a panel origin.
@@ -101,7 +122,7 @@ impl Gateway {
         origin: &PanelOrigin,
         entry: Entry,
     ) -> Result<Response<Body>, Failure> {
-        let EdgeRequest { reference, client, method, target, headers, framing, body, .. } = request;
+        let EdgeRequest { reference, client, method, target, headers, framing, websocket, body, .. } = request;
         let session = &entry.session;
         let asked = Asked { reference, client, session, before: Some(&entry.security_token) };
         let access = || AccessRequest {
@@ -124,7 +145,17 @@ impl Gateway {
             Framing::Length(_) | Framing::Streamed => body.map_err(Into::into).boxed_unsync(),
         };
         let part = |body| panel_session::Incoming { method: method.clone(), target: &target, headers: &headers, body };
-        let mut answer = self.forward(grant, session, &panel, &addresses, part(body)).await?;
+        let sign = |grant, panel: &Arc<PanelSession>, body| {
+            SignedRequest::sign(grant, session, Arc::clone(panel), &addresses, part(body)).map_err(Failure::Sign)
+        };
+        let first = sign(grant, &panel, body)?;
+        let mut answer = match websocket {
+            None => proxy::forward(first, self.body_idle).await.map_err(Failure::Proxy)?,
+            Some(handshake) => match self.shake_hands(first, &headers, handshake).await? {
+                Shaken::Open(response) => return Ok(response),
+                Shaken::Answered(answer) => answer,
+            },
+        };
         if let Some(lost) = answer.lost {
             tracing::info!(%reference, ?lost, "the server has dropped the panel session");
             let grant = self.authorize(access(), &asked).await?;
@@ -133,21 +164,38 @@ impl Gateway {
             if framing != Framing::None {
                 return Err(Failure::Renewed);
             }
-            answer = self.forward(grant, session, &fresh, &addresses, part(empty())).await?;
+            let again = sign(grant, &fresh, empty())?;
+            answer = proxy::forward(again, self.body_idle).await.map_err(Failure::Proxy)?;
         }
         respond(answer, &target, &addresses)
     }
 
-    async fn forward(
+    /// Passes a WebSocket handshake on; the socket then lives in a task of its own, under the session.
+    async fn shake_hands(
         &self,
-        grant: Grant,
-        session: &Session,
-        panel: &Arc<PanelSession>,
-        addresses: &PanelAddresses,
-        incoming: panel_session::Incoming<'_>,
-    ) -> Result<Answer, Failure> {
-        let signed = SignedRequest::sign(grant, session, Arc::clone(panel), addresses, incoming);
-        proxy::forward(signed.map_err(Failure::Sign)?, self.body_idle).await.map_err(Failure::Proxy)
+        signed: SignedRequest,
+        offered: &HeaderMap,
+        handshake: Handshake,
+    ) -> Result<Shaken, Failure> {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes).map_err(|_| Failure::Random)?;
+        let key = STANDARD.encode(bytes);
+        let value = HeaderValue::from_str(&key).map_err(|_| Failure::Random)?;
+        let signed = signed.with_handshake(offered, value);
+        let connected = proxy::connect(signed, &edge::accept(&key), self.body_idle).await.map_err(Failure::Proxy)?;
+        let tunnel = match connected {
+            Connected::Answered(answer) => return Ok(Shaken::Answered(answer)),
+            Connected::Open(tunnel) => tunnel,
+        };
+        let Handshake { accept, socket } = handshake;
+        // Over HTTP/2 there is nothing to switch: the stream itself becomes the socket (RFC 8441 section 5).
+        let status = if accept.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK };
+        let headers = rewrite::handshake_answer(&tunnel.headers, offered, accept).map_err(Failure::Rewrite)?;
+        self.tunnels.spawn(tunnel.run(socket, self.websocket_idle, self.draining.clone()));
+        let mut response = Response::new(empty());
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(Shaken::Open(response))
     }
 
     fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {
@@ -158,6 +206,14 @@ impl Gateway {
             .collect();
         Some(PanelAddresses { host, service: origin.service, origins, console: self.origins.console().clone() })
     }
+}
+
+/// What came of a WebSocket handshake.
+enum Shaken {
+    /// The answer that opens it.
+    Open(Response<Body>),
+    /// The server answered with something else.
+    Answered(Answer),
 }
 
 fn respond(answer: Answer, target: &Target, addresses: &PanelAddresses) -> Result<Response<Body>, Failure> {

@@ -102,6 +102,17 @@ mod tests {
 
     const STATE: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
+    proptest::proptest! {
+        #[test]
+        fn anything_at_all_is_read_or_refused(query in "\\PC{0,80}", tail in "[a-z=&%+0-9]{0,60}") {
+            for text in [query.clone(), format!("state={STATE}&{tail}"), format!("state={STATE}&code={query}")] {
+                if let Ok(callback) = Callback::read(&text) {
+                    proptest::prop_assert!(callback.state.same_as(&Token256::parse(STATE).unwrap()));
+                }
+            }
+        }
+    }
+
     #[track_caller]
     fn wrong(query: &str, expected: MalformedCallback) {
         assert_eq!(Callback::read(&query.replace("STATE", STATE)).err(), Some(expected), "{query}");

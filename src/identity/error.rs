@@ -76,9 +76,11 @@ impl LoginError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Expired | Self::UnknownLogin | Self::Callback(_) | Self::WrongIssuer => Fault::Client,
+            Self::Expired | Self::UnknownLogin | Self::Callback(_) => Fault::Client,
             Self::Refused(refusal) | Self::CodeRefused(refusal) => refusal.fault(),
-            Self::Unavailable { .. } | Self::Nonsense { .. } | Self::Token(_) | Self::Groups(_) => Fault::Provider,
+            Self::WrongIssuer | Self::Unavailable { .. } | Self::Nonsense { .. } | Self::Token(_) | Self::Groups(_) => {
+                Fault::Provider
+            }
             Self::Random(_) => Fault::Gateway,
         }
     }

@@ -52,7 +52,7 @@ pub(super) struct Tokens {
 
 /// The library's client for a provider.
 ///
-/// It is given no keys: ID tokens are verified by [`verify`](super::verify) alone.
+/// It is given no keys: ID tokens are verified by [`verify`](crate::identity::verify) alone.
 pub(super) fn client(settings: &ProviderSettings, metadata: &Metadata) -> Result<Client, LoginError> {
     let nonsense = |name| LoginError::Nonsense { endpoint: Endpoint::Discovery, source: Nonsense::Member(name) };
     let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| nonsense("issuer"))?;

@@ -14,8 +14,8 @@ use crate::identity::error::Nonsense;
 const MAX_KEYS: usize = 100;
 /// RFC 7518 section 3.3: RSA keys have at least 2048 bits.
 const MIN_RSA_BYTES: usize = 256;
-/// The longest RSA modulus, 8192 bits: beyond it a verification costs more than a sign-in should.
-const MAX_RSA_BYTES: usize = 1024;
+/// The longest RSA modulus that the library verifies with, 4096 bits.
+const MAX_RSA_BYTES: usize = 512;
 
 /// Reads a JWK set, keeping the keys that fit the one algorithm.
 pub(super) fn read(set: &Map<String, Value>, algorithm: IdTokenAlgorithm) -> Result<CoreJsonWebKeySet, Nonsense> {
@@ -75,7 +75,7 @@ mod tests {
         assert_eq!(kept(&json!([rsa("a", 256), rsa("b", 512), with("use", "sig"), with("alg", "RS256")])), Ok(4));
         for useless in [
             rsa("weak", 128),
-            rsa("huge", 2048),
+            rsa("huge", 513),
             with("use", "enc"),
             with("alg", "RS512"),
             with("alg", "RSA-OAEP"),

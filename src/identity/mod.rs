@@ -3,9 +3,10 @@
 //! A sign-in is one trip of a browser: `start` draws the secrets and says where to go, the person signs
 //! in at the provider, `finish` takes the callback and gives a [`Principal`]. In between lies a
 //! [`PendingLogin`], which the caller keeps sealed. Everything the provider says is fetched by one
-//! client with bounds (`transport`), read by one strict reader (`strict_json`), and an ID token is
-//! checked twice, by the library (`verify`) and by us (`claims_check`). What is known of the provider is
-//! fetched when it is first needed (`known`), so a provider that is away keeps nothing from starting.
+//! client with bounds (`transport`) and read by one strict reader (`strict_json`); an ID token's
+//! signature is verified with one key and one algorithm (`verify`), then each of its claims
+//! (`claims_check`). What is known of the provider is fetched when it is first needed (`known`), so a
+//! provider that is away keeps nothing from starting.
 //!
 //! This room knows nothing of policy or of cPanel: groups leave it exactly as the provider sent them.
 

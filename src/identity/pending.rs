@@ -102,3 +102,33 @@ mod target_text {
         Target::parse(&String::deserialize(from)?).map_err(D::Error::custom)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+
+    use super::*;
+    use crate::model::Token256;
+
+    #[test]
+    fn a_sign_in_ends_on_the_second_it_expires() {
+        let state = Token256::random(&SystemRandom::new()).unwrap();
+        let started_at = Timestamp::from_secs(1_800_000_000);
+        let pending = PendingLogin {
+            state: state.expose(),
+            nonce: "n".into(),
+            verifier: "v".into(),
+            issuer: "https://idp".into(),
+            return_to: Target::parse("/").unwrap(),
+            started_at,
+        };
+        let callback = Callback::parse(&format!("code=c&state={}", state.expose().expose_secret())).unwrap();
+        let at = |seconds| {
+            let now = started_at.plus(Duration::from_secs(seconds));
+            pending.check(&callback, "https://idp", now)
+        };
+        assert!(at(599).is_ok());
+        assert!(matches!(at(600), Err(LoginError::Expired)));
+        assert!(matches!(pending.check(&callback, "https://other", started_at), Err(LoginError::UnknownLogin)));
+    }
+}

@@ -96,9 +96,46 @@ impl Principal {
     }
 }
 
-/// A claim as text to show: without control characters, cut at 200 characters; nothing if none is left.
+/// A claim as text to show: without characters that steer the display, cut at 200 characters; nothing
+/// if none is left.
 fn display_text(claims: &Map<String, Value>, name: &str) -> Option<String> {
-    let text: String = claims.get(name)?.as_str()?.chars().filter(|c| !c.is_control()).take(MAX_DISPLAY).collect();
+    let text: String = claims.get(name)?.as_str()?.chars().filter(|c| !steers_display(*c)).take(MAX_DISPLAY).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Control characters, and those that turn the direction of writing (Unicode UAX #9, section 2), with
+/// which one name can be made to look like another.
+fn steers_display(c: char) -> bool {
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::rand::SystemRandom;
+
+    use super::*;
+    use crate::model::Token256;
+    use crate::store;
+    use crate::store::Purpose;
+    use crate::store::ServerKey;
+
+    #[test]
+    fn a_principal_comes_back_out_of_its_sealed_record() {
+        let (server, token) = (ServerKey::new([1; 32]), Token256::random(&SystemRandom::new()).unwrap());
+        let ann = Principal::for_test("ann", &["staff"]);
+        let sealed = store::seal(&server, &token, Purpose::Session, ann.record()).unwrap();
+        let back = Principal::restore(store::open(&server, &token, Purpose::Session, sealed).unwrap());
+        assert_eq!(back.subject(), ann.subject());
+        assert_eq!(back.groups(), ann.groups());
+    }
+
+    #[test]
+    fn text_to_show_is_clean_and_short() {
+        let claims = |name: &str| serde_json::json!({ "name": name }).as_object().unwrap().clone();
+        assert_eq!(display_text(&claims(" A\u{7}\u{202e}nn\n"), "name").as_deref(), Some("Ann"));
+        assert_eq!(display_text(&claims(" \t"), "name"), None);
+        assert_eq!(display_text(&claims(&"é".repeat(300)), "name").unwrap().chars().count(), 200);
+    }
 }

@@ -87,7 +87,6 @@ pub struct LoginStart {
 
 /// A sign-in that has succeeded.
 #[derive(Debug)]
-#[must_use]
 pub struct SignedIn {
     /// Who it is.
     pub principal: Principal,

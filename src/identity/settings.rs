@@ -104,6 +104,8 @@ impl ProviderSettings {
     pub fn problems(&self) -> Vec<SettingsProblem> {
         use SettingsProblem as P;
         let issuer = Url::parse(&self.issuer).ok();
+        // In one spelling: the scheme is looked at as text later on.
+        let spelled = ["https://", "http://"].iter().any(|scheme| self.issuer.starts_with(scheme));
         let issuer_form = issuer.as_ref().is_none_or(|url| {
             url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
         });
@@ -112,7 +114,7 @@ impl ProviderSettings {
             reqwest::Certificate::from_pem_bundle(pem.as_bytes()).is_ok_and(|certificates| !certificates.is_empty())
         };
         let checks = [
-            (P::IssuerScheme, issuer.as_ref().is_some_and(is_safe)),
+            (P::IssuerScheme, spelled && issuer.as_ref().is_some_and(is_safe)),
             (P::IssuerForm, issuer_form),
             (P::ClientId, !self.client_id.is_empty()),
             (P::ClientSecret, !self.client_secret.expose_secret().is_empty()),
@@ -170,6 +172,9 @@ mod tests {
     fn everything_wrong_is_said_at_once() {
         use SettingsProblem as P;
         assert_eq!(settings().problems(), []);
+        let mut shouted = settings();
+        shouted.issuer = "HTTPS://idp.example.com".into();
+        assert_eq!(shouted.problems(), [P::IssuerScheme]);
         let mut wrong = settings();
         wrong.issuer = "http://idp.example.com/?x".into();
         wrong.client_id = String::new();

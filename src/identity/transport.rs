@@ -1,7 +1,6 @@
 //! Our one way to ask the provider: no redirects, no proxy, bounded in time and size.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::HeaderMap;
 use http::StatusCode;
@@ -53,8 +52,9 @@ impl Transport {
             .dns_resolver(LocalhostIsHere)
             .timeout(settings.timeout)
             .connect_timeout(settings.timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .pool_max_idle_per_host(8)
+            // A code can be spent once: a request that is lost because the provider was just closing an
+            // idle connection could not be repeated.
+            .pool_max_idle_per_host(0)
             .user_agent(concat!("panelgate/", env!("CARGO_PKG_VERSION")))
             .tls_certs_merge(roots)
             .build()
@@ -121,8 +121,10 @@ fn cause(error: reqwest::Error) -> Unavailable {
     }
 }
 
-/// Whether the content type is `application/json`, whatever its parameters (RFC 8259 section 11).
+/// Whether the content type says JSON, whatever its parameters: `application/json`, or a type built on
+/// it (RFC 6839 section 3.1), as `application/jwk-set+json` for keys.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }

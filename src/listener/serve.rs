@@ -57,7 +57,8 @@ pub(super) async fn http1<I, S, F>(
         .header_read_timeout(limits.request_head)
         .max_headers(limits.request_headers)
         .max_buf_size(limits.request_head_bytes.max(8192))
-        .serve_connection(TokioIo::new(io), answer);
+        .serve_connection(TokioIo::new(io), answer)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
@@ -96,6 +97,8 @@ pub(super) async fn http2<I, S, F>(
     });
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
+        // WebSockets over HTTP/2 (RFC 8441): browsers use it when the page itself came that way.
+        .enable_connect_protocol()
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .max_concurrent_streams(limits.http2_streams)

@@ -100,9 +100,8 @@ impl Certificate {
 fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
     let Ok(Some(alternatives)) = parsed.subject_alternative_name() else { return Vec::new() };
-    let name = |general: &GeneralName<'_>| match general {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        _ => None,
+    let name = |general: &GeneralName<'_>| {
+        if let GeneralName::DNSName(name) = general { Some((*name).to_owned()) } else { None }
     };
     alternatives.value.general_names.iter().filter_map(name).collect()
 }

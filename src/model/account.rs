@@ -49,6 +49,10 @@ impl FromStr for Account {
         if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-+@".contains(&b)) {
             return Err(InvalidAccount::Character);
         }
+        // Names stand in addresses, where these two mean something else.
+        if matches!(name, "." | "..") {
+            return Err(InvalidAccount::Character);
+        }
         Ok(Self(name.into()))
     }
 }
@@ -69,6 +73,7 @@ mod tests {
         assert!("ann+list@example.com".parse::<Account>().is_ok());
         assert_eq!("".parse::<Account>(), Err(InvalidAccount::Empty));
         assert_eq!("a b".parse::<Account>(), Err(InvalidAccount::Character));
+        assert_eq!("..".parse::<Account>(), Err(InvalidAccount::Character));
         assert_eq!("root:x".parse::<Account>(), Err(InvalidAccount::Character));
         assert_eq!("a".repeat(255).parse::<Account>(), Err(InvalidAccount::TooLong));
     }

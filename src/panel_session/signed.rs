@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::HeaderMap;
+use http::HeaderValue;
 use http::Method;
 use http::Request;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +82,12 @@ impl SignedRequest {
             .map_err(|_| Mismatch)?;
         *request.headers_mut() = headers;
         Ok(Self { session: panel, request, ended: session.ended().clone() })
+    }
+
+    /// The same request as a WebSocket handshake, under this key, with what the browser offered.
+    pub fn with_handshake(mut self, offered: &HeaderMap, key: HeaderValue) -> Self {
+        rewrite::handshake_headers(self.request.headers_mut(), offered, key);
+        self
     }
 
     /// The panel session.

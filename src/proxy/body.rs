@@ -107,7 +107,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_body_is_cut() {
-        let idle = Duration::from_secs(300);
+        let idle = Duration::from_mins(5);
         let mut body = Guarded::new(Silent.boxed_unsync(), idle, CancellationToken::new(), ());
         let error = body.frame().await.unwrap().unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Cut::Idle(idle)));
@@ -116,9 +116,9 @@ mod tests {
     #[tokio::test]
     async fn a_body_ends_with_its_session() {
         let ended = CancellationToken::new();
-        let mut body = Guarded::new(full("x"), Duration::from_secs(300), ended.clone(), ());
+        let mut body = Guarded::new(full("x"), Duration::from_mins(5), ended.clone(), ());
         assert!(body.frame().await.unwrap().is_ok());
-        let mut body = Guarded::new(Silent.boxed_unsync(), Duration::from_secs(300), ended.clone(), ());
+        let mut body = Guarded::new(Silent.boxed_unsync(), Duration::from_mins(5), ended.clone(), ());
         ended.cancel();
         assert_eq!(body.frame().await.unwrap().unwrap_err().downcast_ref(), Some(&Cut::Ended));
     }

@@ -1,12 +1,16 @@
 //! Sending a signed request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use crate::panel;
 use crate::panel::Lost;
@@ -24,6 +28,9 @@ pub enum ProxyError {
     /// All of the session's places at the server were taken for too long.
     #[error("the session's requests at the server did not come to an end")]
     Crowded,
+    /// The server's answer to a WebSocket handshake does not belong to it (RFC 6455 section 4.1).
+    #[error("the server answered the WebSocket handshake wrongly")]
+    Handshake,
     /// The session ended while the request was under way.
     #[error("the session ended")]
     Ended,
@@ -42,13 +49,24 @@ pub struct Answer {
     pub lost: Option<Lost>,
 }
 
+/// A request that was sent, with the head of its answer and what is held while it lasts.
+pub(super) struct Sent {
+    pub(super) response: Response<Incoming>,
+    pub(super) ended: CancellationToken,
+    pub(super) place: OwnedSemaphorePermit,
+}
+
 /// Sends the request and gives the head of the answer; both bodies stream, each cut after `idle` without
 /// a byte, and when the session ends.
 ///
 /// The answer's cookies stay on our side, in the panel session's jar.
 pub async fn forward(signed: SignedRequest, idle: Duration) -> Result<Answer, ProxyError> {
+    Ok(send(signed, idle).await?.into_answer(idle))
+}
+
+pub(super) async fn send(signed: SignedRequest, idle: Duration) -> Result<Sent, ProxyError> {
     let (panel, request, ended) = signed.into_parts();
-    let places = std::sync::Arc::clone(panel.at_once());
+    let places = Arc::clone(panel.at_once());
     let place = tokio::select! {
         () = ended.cancelled() => return Err(ProxyError::Ended),
         place = tokio::time::timeout(idle, places.acquire_owned()) => {
@@ -61,9 +79,16 @@ pub async fn forward(signed: SignedRequest, idle: Duration) -> Result<Answer, Pr
         response = panel.client().send(request) => response.map_err(ProxyError::Send)?,
     };
     panel.absorb(response.headers());
-    let (parts, body) = Response::into_parts(response);
-    let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
-    let lost = panel::is_lost(parts.status, reason, &parts.headers);
-    let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, place).boxed_unsync();
-    Ok(Answer { status: parts.status, headers: parts.headers, body, lost })
+    Ok(Sent { response, ended, place })
+}
+
+impl Sent {
+    pub(super) fn into_answer(self, idle: Duration) -> Answer {
+        let Self { response, ended, place } = self;
+        let (parts, body) = response.into_parts();
+        let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
+        let lost = panel::is_lost(parts.status, reason, &parts.headers);
+        let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, place).boxed_unsync();
+        Answer { status: parts.status, headers: parts.headers, body, lost }
+    }
 }

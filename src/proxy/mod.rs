@@ -2,8 +2,12 @@
 
 mod body;
 mod forward;
+mod tunnel;
 
 pub use body::Guarded;
 pub use forward::Answer;
 pub use forward::ProxyError;
 pub use forward::forward;
+pub use tunnel::Connected;
+pub use tunnel::Tunnel;
+pub use tunnel::connect;

@@ -11,8 +11,10 @@ mod security;
 
 pub use address::Leads;
 pub use address::PanelAddresses;
+pub use request::handshake_headers;
 pub use request::request_headers;
 pub use response::Unsafe;
+pub use response::handshake_answer;
 pub use response::response_headers;
 pub use security::own_headers;
 pub use security::panel_headers;

@@ -63,6 +63,23 @@ pub fn request_headers(
     to
 }
 
+/// The lines of a WebSocket handshake for the server, added to [`request_headers`]: what the browser offers,
+/// under a key of our own.
+pub fn handshake_headers(to: &mut HeaderMap, from: &HeaderMap, key: HeaderValue) {
+    for name in OFFERS {
+        for value in from.get_all(&name) {
+            to.append(name.clone(), value.clone());
+        }
+    }
+    to.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    to.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    to.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    to.insert(header::SEC_WEBSOCKET_KEY, key);
+}
+
+/// What browser and server agree on between themselves: we pass bytes and look into none.
+pub(super) const OFFERS: [HeaderName; 2] = [header::SEC_WEBSOCKET_PROTOCOL, header::SEC_WEBSOCKET_EXTENSIONS];
+
 /// The path and query of a `Referer` on our own panel origin.
 fn referer_path<'h>(from: &'h HeaderMap, addresses: &PanelAddresses) -> Option<&'h str> {
     let referer = from.get(header::REFERER)?.to_str().ok()?;

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use crate::rewrite::address::Leads;
 use crate::rewrite::address::PanelAddresses;
+use crate::rewrite::request::OFFERS;
 use crate::rewrite::security;
 
 /// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
@@ -45,6 +46,9 @@ pub enum Unsafe {
     /// It switches protocols without having been asked, or its status is none.
     #[error("the answer's status has no place here")]
     Status,
+    /// A WebSocket handshake was answered with something that was not offered.
+    #[error("the WebSocket handshake was answered wrongly")]
+    Handshake,
     /// A header that decides the body's meaning comes twice.
     #[error("the answer gives {0} twice")]
     Twice(&'static str),
@@ -94,6 +98,34 @@ pub fn response_headers(
         }
     }
     security::panel_headers(&mut to, &addresses.console);
+    Ok(to)
+}
+
+/// The head that answers a WebSocket handshake: over HTTP/1.1 with the browser's own `accept`.
+///
+/// # Errors
+/// [`Unsafe::Handshake`] when the server chose what the browser did not offer (RFC 6455 section 4.1).
+pub fn handshake_answer(
+    from: &HeaderMap,
+    offered: &HeaderMap,
+    accept: Option<HeaderValue>,
+) -> Result<HeaderMap, Unsafe> {
+    let mut to = HeaderMap::new();
+    for name in OFFERS {
+        let mut values = from.get_all(&name).iter();
+        let (chosen, more) = (values.next(), values.next());
+        if more.is_some() || chosen.is_some() && !offered.contains_key(&name) {
+            return Err(Unsafe::Handshake);
+        }
+        if let Some(chosen) = chosen {
+            to.insert(name, chosen.clone());
+        }
+    }
+    if let Some(accept) = accept {
+        to.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        to.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        to.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
     Ok(to)
 }
 

@@ -126,7 +126,7 @@ test("when the session has ended, the panel and what was typed in it stay", () =
     await page.getByRole("dialog", { name: "Your session ended" }).waitFor();
     const link = page.getByRole("link", { name: "Continue" });
     assert.equal(await link.getAttribute("href"), "/sign-in?return_to=%2Fs%2Fended%2Fwhostmgrd%2Froot");
-    await page.getByRole("button", { name: "Let me copy something first" }).click();
+    await page.getByRole("button", { name: "Copy something first" }).click();
     assert.equal(await (await panelOf(page)).getByLabel("Notes").inputValue(), "half a sentence");
     assert.equal(await page.title(), "web1 WHM as root – Panelgate");
   }));
@@ -262,6 +262,21 @@ test("a page of ours in the frame asks the console around it", () =>
     assert.deepEqual((await again).postDataJSON(), { server: "broken", service: "whostmgrd", account: "root" });
     await (await panelOf(page)).getByRole("button", { name: "Choose another server" }).click();
     await page.locator("dialog#menu[open]").waitFor();
+  }));
+
+test("a page of ours in the frame can say that the session has ended, and is not just believed", () =>
+  onPage(async (page) => {
+    const asked = page.waitForResponse("**/api/session");
+    await page.goto(`${small}/s/expired/whostmgrd/root`);
+    assert.equal((await asked).status(), 204);
+    await (await panelOf(page)).getByRole("heading", { name: "Your session ended" }).waitFor();
+    assert.equal(await page.locator("dialog#ended[open]").count(), 0, "the gateway knows better");
+    const problem = { code: "signed_out", title: "Your session ended", what: "", todo: "", reference: "" };
+    await page.route("**/api/session", (route) => route.fulfill({ status: 401, json: { problem } }));
+    await page.reload();
+    await page.getByRole("dialog", { name: "Your session ended" }).waitFor();
+    const href = await page.getByRole("link", { name: "Continue" }).getAttribute("href");
+    assert.equal(href, "/sign-in?return_to=%2Fs%2Fexpired%2Fwhostmgrd%2Froot");
   }));
 
 test("500 servers are searched, and the one before is one Enter away", () =>

@@ -3,7 +3,6 @@
 //! Three people work there: `ada`, a full administrator; `sam`, support, limited by rules; and `nia`, whose
 //! groups give nothing. Each part listens on a loopback address of its own, on the ports it has in life.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -263,11 +262,8 @@ impl World {
                 2 => "{ ca_file = \"authority.pem\" }".to_owned(),
                 _ => format!("{{ pins = [\"sha256/{}\"] }}", server.spki_sha256()),
             };
-            let mut lines = String::new();
             let (host, address) = (server.hostname(), server.ip());
-            // Writing to a `String` cannot fail.
-            let _: std::fmt::Result = write!(
-                lines,
+            let lines = format!(
                 "id = \"web{number}\"\nhost = \"{host}\"\naddress = \"{address}\"\ntrust = {trust}\n\
                  api_account = \"root\"\napi_token = \"file:web{number}-token\""
             );

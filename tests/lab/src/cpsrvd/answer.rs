@@ -33,11 +33,12 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Body {
     Full(Vec<u8>),
-    /// `count` lines, one every `every`.
+    /// `count` lines, one every `every`, the last one with `end` after it.
     Lines {
         line: fn(u32) -> String,
         count: u32,
         every: Duration,
+        end: &'static str,
     },
     /// This many bytes of a repeating pattern.
     Generated(u64),

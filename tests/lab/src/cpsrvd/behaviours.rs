@@ -49,7 +49,7 @@ use Evidence::SeenAndInferred as SI;
 pub const ALL: &[Behaviour] = &[
     row(1, "HTTP/1.1 only; ALPN offers no h2", SI, "alpn"),
     row(2, "TLS 1.2 and up, self-signed by default; expired, wrong name, rotating", DI, "certificate, tls_versions, rotate_identity"),
-    row(3, "Connection: close on logins, redirects, 401, 403; else keep-alive or close", S, "keep_alive"),
+    row(3, "Connection: close on logins, redirects, 401, 403; else keep-alive or close", S, "keep_alive, keep_alive_idle"),
     row(4, "Body framing rotates by path", D, "framing"),
     row(5, "Mixed header-name case, quoted charset, own reason phrases", S, "captured_spelling"),
     row(6, "No Server header", S, "server_header"),

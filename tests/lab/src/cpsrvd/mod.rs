@@ -7,6 +7,26 @@
 //! A request's way: `transport` (bytes to a [head](transport::Request)), `faults`, `route` (the order of
 //! all that follows), then either `api`, or `session` (cookie, security token, address, referrer) and
 //! `pages`, `hops` or `streams`. `observe` keeps what was seen.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use lab::cpsrvd::Cpsrvd;
+//! use lab::cpsrvd::Fault;
+//! use lab::cpsrvd::Settings;
+//!
+//! # async fn example() -> anyhow::Result<()> {
+//! let address = lab::loopback::Loopback::claim()?;
+//! let double = Cpsrvd::start(Settings::new("web1.example.com", address.ip())).await?;
+//! let token = double.token_for("root");
+//! double.switch(|switches| switches.referrer_safety = true);
+//! double.faults().inject("/json-api/create_user_session", 2, Fault::Stall(Duration::from_secs(3)));
+//! // … let a gateway use `token`, then look at what reached the server:
+//! let login = double.wait_for_request(|request| request.path() == "/login/").await?;
+//! assert!(login.forwarding_headers().is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 mod accounts;
 mod answer;

@@ -20,6 +20,8 @@ mod misbehaviour;
 mod pages;
 mod server;
 mod state;
+#[cfg(test)]
+mod tests;
 mod tokens;
 
 pub use misbehaviour::EndpointFault;

@@ -1,5 +1,6 @@
 //! UAPI at `/execute/MODULE/FUNCTION`, and the API 2 bridge.
 
+use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
 
@@ -9,6 +10,7 @@ use crate::cpsrvd::accounts::Account;
 use crate::cpsrvd::accounts::Kind;
 use crate::cpsrvd::hops;
 use crate::cpsrvd::random;
+use crate::cpsrvd::service::Service;
 
 /// Runs a UAPI function.
 pub(super) fn execute(call: &Call<'_>, function: &str) -> Value {
@@ -26,7 +28,9 @@ pub(super) fn execute(call: &Call<'_>, function: &str) -> Value {
         }
         ("Session", "create_webmail_session_for_self") => webmail_session(call, user),
         ("Email", "list_pops") => Ok(json!(
-            mailboxes(call).map(|account| json!({"email": account.user, "login": account.user})).collect::<Vec<_>>()
+            mailboxes(call, user)
+                .map(|account| json!({"email": account.user, "login": account.user}))
+                .collect::<Vec<_>>()
         )),
         ("Variables", "get_user_information") => Ok(json!({"user": user, "theme": "jupiter"})),
         _ => Err(format!("Could not find function '{name}' in module '{module}'")),
@@ -34,23 +38,47 @@ pub(super) fn execute(call: &Call<'_>, function: &str) -> Value {
     done.map_or_else(|error| envelope::uapi_failure(&error), |data| envelope::uapi_success(&data))
 }
 
-/// API 2: unknown but for one function, in its own envelope.
+/// API 2: unknown but for one function, in its own envelope. WHM's callers name the account that they
+/// act for in `cpanel_jsonapi_user`.
 pub(super) fn bridge(call: &Call<'_>) -> Value {
     let field = |names: [&str; 2]| names.iter().find_map(|name| call.fields.get(name)).unwrap_or_default();
     let module = field(["cpanel_jsonapi_module", "cpanel_xmlapi_module"]);
     let function = field(["cpanel_jsonapi_func", "cpanel_xmlapi_func"]);
-    if (module, function) == ("Email", "listpops") {
-        let data: Vec<_> = mailboxes(call).map(|account| json!({"email": account.user})).collect();
-        let event = json!({"result": 1});
-        return json!({"cpanelresult": {"apiversion": 2, "module": module, "func": function, "data": data, "event": event}});
-    }
-    let error = format!("Could not find function '{function}' in module '{module}'");
-    json!({"cpanelresult": {"apiversion": 2, "module": module, "func": function, "error": error, "event": {"result": 0}}})
+    let user = match call.exchange.service() {
+        Service::Whostmgrd => field(["cpanel_jsonapi_user", "cpanel_xmlapi_user"]),
+        Service::Cpaneld | Service::Webmaild => &*call.caller.user,
+    };
+    let done = if let Err(reason) = may_act_for(call, user) {
+        Err(reason)
+    } else if (module, function) == ("Email", "listpops") {
+        Ok(mailboxes(call, user).map(|account| json!({"email": account.user})).collect::<Vec<_>>())
+    } else {
+        Err(format!("Could not find function '{function}' in module '{module}'"))
+    };
+    let common = json!({"apiversion": 2, "module": module, "func": function});
+    let rest = match done {
+        Ok(data) => json!({"data": data, "event": {"result": 1}}),
+        Err(error) => json!({"error": error, "event": {"result": 0}}),
+    };
+    let fields: Map<String, Value> =
+        [common, rest].iter().filter_map(Value::as_object).flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+    json!({"cpanelresult": fields})
 }
 
-fn mailboxes<'a>(call: &'a Call<'_>) -> impl Iterator<Item = &'a Account> {
+/// Whether a caller may act for an account: their own, or for WHM's callers one that they see there.
+fn may_act_for(call: &Call<'_>, user: &str) -> Result<(), String> {
+    let accounts = &call.exchange.shared.accounts;
+    let visible = accounts.visible_to(&call.caller.user).any(|account| account.user == user);
+    if user == call.caller.user || visible {
+        Ok(())
+    } else {
+        Err(format!("You do not have access to an account named \"{user}\"."))
+    }
+}
+
+fn mailboxes<'a>(call: &'a Call<'_>, user: &'a str) -> impl Iterator<Item = &'a Account> {
     let accounts = call.exchange.shared.accounts.iter();
-    accounts.filter(|account| account.kind == Kind::Mailbox && account.owner == call.caller.user)
+    accounts.filter(move |account| account.kind == Kind::Mailbox && account.owner == user)
 }
 
 /// phpMyAdmin's account: only a browser session can have one.

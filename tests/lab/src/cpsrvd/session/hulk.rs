@@ -7,6 +7,9 @@ use std::sync::Mutex;
 use crate::cpsrvd::switches::Switches;
 use crate::cpsrvd::sync::lock;
 
+/// Addresses, and accounts, beyond this number are not counted.
+const KEPT: usize = 10_000;
+
 /// The counters.
 #[derive(Debug, Default)]
 pub(crate) struct Hulk(Mutex<Failures>);
@@ -30,8 +33,10 @@ impl Hulk {
     /// Counts a failure.
     pub(crate) fn count(&self, address: IpAddr, user: &str) {
         let mut failures = lock(&self.0);
-        *failures.addresses.entry(address).or_default() += 1;
-        *failures.accounts.entry(user.to_owned()).or_default() += 1;
+        if failures.addresses.len().max(failures.accounts.len()) < KEPT {
+            *failures.addresses.entry(address).or_default() += 1;
+            *failures.accounts.entry(user.to_owned()).or_default() += 1;
+        }
     }
 
     /// Forgets all failures, as an administrator does.

@@ -6,27 +6,28 @@ use crate::cpsrvd::answer::NO_STORE;
 use crate::cpsrvd::switches::Framing;
 use crate::cpsrvd::switches::Switches;
 
-/// A page whose lines come one by one. The last line has the id `upgrade-end`.
+const UPGRADE_START: &str = "<!doctype html>\n<title>Upgrade</title>\n\
+    <link rel=\"stylesheet\" href=\"/cPanel_magic_revision_1700000000/lab/style.css\">\n\
+    <pre id=\"upgrade-log\"><span id=\"line-0\">Starting</span>\n";
+
+/// A page whose lines come one by one. The last thing in it has the id `upgrade-end`.
 pub(crate) fn upgrade(switches: &Switches) -> Answer {
     fn line(n: u32) -> String {
         match n {
-            0 => {
-                "<!doctype html>\n<title>Upgrade</title>\n<pre id=\"upgrade-log\"><span id=\"line-0\">Starting</span>\n"
-                    .to_owned()
-            }
+            0 => UPGRADE_START.to_owned(),
             n => format!("<span id=\"line-{n}\">Step {n} is done</span>\n"),
         }
     }
-    streaming(Answer::page(200, "OK", ""), switches, line)
+    streaming(Answer::page(200, "OK", ""), switches, line, "<span id=\"upgrade-end\">Complete</span>\n</pre>\n")
 }
 
-/// Server-sent events, one per interval, then an `end` event.
+/// Server-sent events, one per interval, the last one followed by an `end` event.
 pub(crate) fn events(switches: &Switches) -> Answer {
     fn line(n: u32) -> String {
         format!("id: {n}\ndata: event {n}\n\n")
     }
     let answer = Answer::new(200, "OK", "text/event-stream", "").header("Cache-Control", NO_STORE);
-    streaming(answer, switches, line)
+    streaming(answer, switches, line, "event: end\ndata: end\n\n")
 }
 
 /// A generated file, with its length or until the connection ends.
@@ -40,7 +41,7 @@ pub(crate) fn download(switches: &Switches, name: &str) -> Answer {
     Answer { body: Body::Generated(switches.download_bytes), ..answer.framed(framing) }
 }
 
-fn streaming(answer: Answer, switches: &Switches, line: fn(u32) -> String) -> Answer {
-    let body = Body::Lines { line, count: switches.trickle_lines, every: switches.trickle_interval };
+fn streaming(answer: Answer, switches: &Switches, line: fn(u32) -> String, end: &'static str) -> Answer {
+    let body = Body::Lines { line, count: switches.trickle_lines, every: switches.trickle_interval, end };
     Answer { body, ..answer.framed(Framing::Chunked) }
 }

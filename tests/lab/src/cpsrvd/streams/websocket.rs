@@ -17,6 +17,7 @@ use super::Takeover;
 use crate::cpsrvd::answer::Answer;
 use crate::cpsrvd::exchange::Exchange;
 use crate::cpsrvd::pages;
+use crate::cpsrvd::service::Service;
 use crate::cpsrvd::session::Session;
 use crate::cpsrvd::switches::DumpEnd;
 use crate::cpsrvd::switches::WebSocketOrigin;
@@ -35,6 +36,11 @@ pub(crate) fn shell(exchange: &Exchange<'_>, session: &Session) -> Answer {
     let origin = exchange.request.header("Origin").map(str::to_owned);
     if exchange.switches.websocket_origin == WebSocketOrigin::Own && origin != own {
         return refused(403, "Forbidden", "The terminal was opened by another site.");
+    }
+    // "Terminal in WHM": it needs the privilege "all".
+    let account = exchange.shared.accounts.find(&session.user);
+    if exchange.service() == Service::Whostmgrd && !account.is_some_and(|account| account.may("all")) {
+        return refused(403, "Forbidden", "The terminal needs all privileges.");
     }
     match accept(exchange) {
         Some(accept) => {

@@ -15,6 +15,9 @@ use super::io::Io;
 /// The longest head that is read. Longer ones are cut off with 400.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// How long a client may be silent within a body: what proxies on the same machine are told to wait.
+const MAX_SILENCE: Duration = Duration::from_mins(5);
+
 /// What came instead of, or as, the next head.
 pub(super) enum Next {
     /// The bytes of a head, its empty line included.
@@ -56,7 +59,7 @@ impl Connection {
 
     /// Reads some bytes, at least one.
     pub(super) async fn more(&mut self) -> Result<(), Error> {
-        match self.io.read_buf(&mut self.ahead).await? {
+        match tokio::time::timeout(MAX_SILENCE, self.io.read_buf(&mut self.ahead)).await?? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             _ => Ok(()),
         }

@@ -189,6 +189,31 @@ mod tests {
     }
 
     #[test]
+    fn no_bytes_make_it_panic() {
+        let valid = b"POST /cpsess1/a?b HTTP/1.1\r\nHost: a:2087\r\nContent-Length: 4\r\nCookie: a=b; c=d\r\n\r\n";
+        let mut state = 0x2545_f491_u32;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 17;
+            state ^= state << 5;
+            usize::try_from(state).unwrap()
+        };
+        for _ in 0..20_000 {
+            let mut bytes = valid.to_vec();
+            for _ in 0..=next() % 4 {
+                let at = next() % bytes.len();
+                bytes[at] = u8::try_from(next() % 256).unwrap();
+            }
+            bytes.truncate(next() % (valid.len() + 1));
+            for strict in [true, false] {
+                if let Ok(request) = Request::parse(&bytes, strict) {
+                    assert!(request.target.starts_with('/'));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_careless_server_repairs_it() {
         let request = Request::parse(b"GET / HTTP/1.1\nHost: a\n b\n\n", false).unwrap();
         assert_eq!(request.header("host"), Some("a b"));

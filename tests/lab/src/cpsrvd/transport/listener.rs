@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
@@ -77,7 +78,8 @@ async fn listen(shared: Arc<Shared>, endpoint: Endpoint, socket: TcpListener, st
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept");
-                tokio::task::yield_now().await;
+                // Out of file descriptors, most likely: trying again at once would only burn time.
+                tokio::time::sleep(Duration::from_millis(10)).await;
             }
         }
     }
@@ -103,7 +105,8 @@ async fn meet(shared: Arc<Shared>, endpoint: Endpoint, tcp: TcpStream, address: 
     let peer =
         |ip: IpAddr, sni| Peer { address: SocketAddr::new(ip, address.port()), endpoint, connection: number, sni };
     if endpoint.tls {
-        let tls = shared.tls.acceptor(&switches)?.accept(tcp).await?;
+        let handshake = shared.tls.acceptor(&switches)?.accept(tcp);
+        let tls = tokio::time::timeout(switches.keep_alive_idle, handshake).await??;
         let sni = tls.get_ref().1.server_name().map(str::to_owned);
         serve::serve(shared, Io::Tls(Box::new(tls)), peer(address.ip(), sni)).await?;
     } else {

@@ -1,5 +1,6 @@
 //! The certificate that is shown and the TLS that is spoken.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -66,8 +67,8 @@ impl Tls {
     fn config(&self, identity: &Identity, (certificate, alpn, versions): Choice) -> anyhow::Result<ServerConfig> {
         let pem = match certificate {
             Certificate::Own => identity.certificate.clone(),
-            Certificate::Expired => self_signed(&identity.key, &self.hostname, 2001..2002)?,
-            Certificate::WrongName => self_signed(&identity.key, "wrong.invalid", 2001..2100)?,
+            Certificate::Expired => self.self_signed(&identity.key, &self.hostname, 2001..2002)?,
+            Certificate::WrongName => self.self_signed(&identity.key, "wrong.invalid", 2001..2100)?,
         };
         let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>()?;
         let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
@@ -87,13 +88,14 @@ impl Tls {
         }
         Ok(config)
     }
-}
 
-/// A certificate for an existing key, valid from the start of one year to the start of another.
-fn self_signed(key: &str, name: &str, years: std::ops::Range<i32>) -> anyhow::Result<String> {
-    let mut params = CertificateParams::new(vec![name.to_owned()])?;
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = rcgen::date_time_ymd(years.start, 1, 1);
-    params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
-    Ok(params.self_signed(&KeyPair::from_pem(key)?)?.pem())
+    /// A certificate for an existing key, valid from the start of one year to the start of another. The
+    /// subject is the host name's in any case: only the alternative name counts (RFC 9525 section 6.3).
+    fn self_signed(&self, key: &str, name: &str, years: Range<i32>) -> anyhow::Result<String> {
+        let mut params = CertificateParams::new(vec![name.to_owned()])?;
+        params.distinguished_name.push(DnType::CommonName, &*self.hostname);
+        params.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        params.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        Ok(params.self_signed(&KeyPair::from_pem(key)?)?.pem())
+    }
 }

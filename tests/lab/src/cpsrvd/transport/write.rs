@@ -45,6 +45,7 @@ pub(super) async fn send(
     let open = switches.keep_alive
         && !close
         && !answer.close
+        && !matches!(answer.status, 300..=399 | 401 | 403)
         && framing != Framing::UntilClose
         && request.is_some_and(Request::keeps_alive);
     connection.write(head(answer, switches, framing, open, is_old(request)).as_bytes()).await?;
@@ -60,13 +61,12 @@ pub(super) async fn send(
         }
         (Body::Full(bytes), Delivery::Slow(pace)) => out.trickle(bytes, pace).await?,
         (Body::Full(bytes), Delivery::Whole | Delivery::Late(_)) => out.write(bytes).await?,
-        (Body::Lines { line, count, every }, _) => {
-            for n in 0..*count {
-                out.write(line(n).as_bytes()).await?;
-                if n + 1 < *count {
-                    tokio::time::sleep(*every).await;
-                }
+        (Body::Lines { line, count, every, end }, _) => {
+            for n in 1..*count {
+                out.write(line(n - 1).as_bytes()).await?;
+                tokio::time::sleep(*every).await;
             }
+            out.write((line(count.saturating_sub(1)) + end).as_bytes()).await?;
         }
         (Body::Generated(length), delivery) => {
             let cut = matches!(delivery, Delivery::Half);

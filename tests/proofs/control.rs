@@ -1,0 +1,18 @@
+//! What the other files use, used as it should be.
+
+use panelgate::identity::Principal;
+use panelgate::policy::AccessRequest;
+use panelgate::policy::Denial;
+use panelgate::policy::Grant;
+use panelgate::policy::Policy;
+use panelgate::proxy::Answer;
+use panelgate::proxy::ProxyError;
+use panelgate::panel_session::SignedRequest;
+
+pub fn judged(policy: &Policy, principal: &Principal, request: AccessRequest) -> Result<Grant, Denial> {
+    policy.authorize(principal, request)
+}
+
+pub async fn sent(signed: SignedRequest) -> Result<Answer, ProxyError> {
+    panelgate::proxy::forward(signed, std::time::Duration::from_secs(1)).await
+}
