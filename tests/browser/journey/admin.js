@@ -98,10 +98,9 @@ export async function noticesNoRestart(journey, page) {
 }
 
 /**
- * @param {Journey} journey
  * @param {Page} page
  */
-export async function staysInItsFrame(journey, page) {
+export async function staysInItsFrame(page) {
   const panel = await opened(page, WEB1);
   const address = page.url();
   for (const frame of [panel, await mainOf(panel)]) {

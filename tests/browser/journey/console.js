@@ -62,10 +62,11 @@ export async function openByKeyboard(page, search, key) {
  * Waits until an entry is what the console shows, and gives the panel's outermost page.
  * @param {Page} page
  * @param {string} key
+ * @param {string} [path] how its address ends, if that is shorter
  */
-export async function opened(page, key) {
+export async function opened(page, key, path = key) {
   await until(`${key} to be open`, async () => {
-    const isHere = new URL(page.url()).pathname === `/s/${key}`;
+    const isHere = new URL(page.url()).pathname === `/s/${path}`;
     const current = await page.evaluate(() => {
       const busy = [...document.querySelectorAll("#opening, #problem, #start")].some((part) => part.checkVisibility());
       return busy ? "" : document.title;

@@ -34,7 +34,7 @@ export async function eachIsSaidAndMended(journey, page) {
     await journey.let(3, cure);
     await click(page, "#retry");
     await mainOf(await opened(page, WEB3));
-    await leave(journey, page);
+    await leave(page);
   }
 }
 
@@ -97,10 +97,9 @@ export async function theSessionEndsElsewhere(journey, page) {
 
 /**
  * Signs out of the panel only.
- * @param {Journey} journey
  * @param {Page} page
  */
-export async function leave(journey, page) {
+async function leave(page) {
   const panel = await frameIn(page, PANEL);
   // The link is meant for the whole window, which a framed page may not take; the frame itself it may.
   await panel.evaluate(() => {
@@ -118,7 +117,7 @@ export async function leave(journey, page) {
  * @param {Page} page
  */
 export async function leavesAPanelAndComesBack(journey, page) {
-  await leave(journey, page);
+  await leave(page);
   await journey.picture(page, "left");
   await click(await frameIn(page, PANEL), "[data-ask=reopen]");
   await mainOf(await opened(page, WEB1));
@@ -133,7 +132,7 @@ export async function leavesAPanelAndComesBack(journey, page) {
 async function expectProblem(journey, page, title, code) {
   await visible(page, "#problem");
   assert.equal(await words(page, "#problem-title"), title);
-  assert.equal(await page.$eval("#problem", (problem) => problem.dataset.code), code);
+  assert.equal(await page.$eval("#problem", (problem) => problem.getAttribute("data-code")), code);
   assert.notEqual(await words(page, "#problem-what"), "");
   assert.notEqual(await words(page, "#problem-todo"), "");
   await expectLogged(journey, await words(page, "#problem-reference"));
