@@ -90,7 +90,10 @@ pub(super) fn failure(
     let mut response = match destination {
         Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
         Destination::Frame => {
-            let mut framed = ProblemPage::framed(problem);
+            let mut framed = match failure {
+                Failure::PanelLeft => ProblemPage::left(problem),
+                _ => ProblemPage::framed(problem),
+            };
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
             }

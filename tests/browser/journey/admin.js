@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { PANEL, active, expectPathRules, mainOf, openByKeyboard, opened, signIn } from "./console.js";
-import { click, frameIn, until, visible, words } from "./journey.js";
+import { click, frameIn, until, visible, visit, words } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("puppeteer-core").Frame} Frame */
@@ -19,13 +19,12 @@ export const WEB2 = "web2/whostmgrd/root";
 export async function thirdPartyCookiesAreBlocked(journey) {
   const page = await journey.tab();
   const { control } = journey.told;
-  await page.goto(`http://third.example:${control}/inner`);
+  await visit(page, `http://third.example:${control}/inner`);
   assert.match(await words(page, "#cookies"), /from-script/, "as the first party a site can keep cookies");
-  await page.goto(`http://first.example:${control}/outer`);
+  await visit(page, `http://first.example:${control}/outer`);
   const inner = await frameIn(page, "#frame");
   assert.equal(await until("the framed page", async () => (await words(inner, "#cookies")).match(/^\[.*\]$/)?.[0]), "[]");
-  await page.deleteCookie(...(await page.cookies(`http://third.example:${control}`, `http://first.example:${control}`)));
-  await journey.close(page);
+  await journey.restart({});
 }
 
 /**
@@ -33,7 +32,7 @@ export async function thirdPartyCookiesAreBlocked(journey) {
  * @param {Page} page
  */
 export async function signsIn(journey, page) {
-  await page.goto(journey.told.console);
+  await visit(page, journey.told.console);
   assert(page.url().startsWith(journey.told.issuer), `nobody is signed in yet, so the provider asks: ${page.url()}`);
   await journey.picture(page, "provider");
   await signIn(page, "ada");
@@ -55,6 +54,8 @@ export async function opensWithTheKeyboard(journey, page) {
   assert.equal(await words(panel, "#signed-in-user"), "root");
   await visible(main, "#load[data-state=ok]");
   assert.equal(await words(await frameIn(main, "#frame-inner"), "#inner-text"), "The innermost frame is here.");
+  // The pointer still lies on the button that opened the list.
+  await page.mouse.move(700, 700);
   await journey.picture(page, "whm");
 }
 
@@ -144,11 +145,11 @@ export async function movesBetweenServers(journey, page) {
  */
 export async function usesAddressesAndHistory(journey) {
   const page = await journey.tab();
-  await page.goto(`${journey.told.console}/s/${WEB1}`);
+  await visit(page, `${journey.told.console}/s/${WEB1}`);
   await mainOf(await opened(page, WEB1));
-  await page.reload();
+  await visit(page);
   await mainOf(await opened(page, WEB1));
-  await page.goto(journey.told.console);
+  await visit(page, journey.told.console);
   await openByKeyboard(page, "web1 root", WEB1);
   await mainOf(await opened(page, WEB1));
   await click(page, "#menu-button");

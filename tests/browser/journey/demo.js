@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 
 import { mainOf, opened, signIn, signOut } from "./console.js";
-import { Journey, click, visible, words } from "./journey.js";
+import { Journey, click, visible, visit, words } from "./journey.js";
 
 await new Journey().run(async (journey) => {
   const page = await journey.tab();
   await journey.step("ada opens a server", async () => {
-    await page.goto(journey.told.console);
+    await visit(page, journey.told.console);
     await journey.picture(page, "provider");
     await signIn(page, "ada");
     await click(page, "#entries [role=option]");
@@ -17,7 +17,7 @@ await new Journey().run(async (journey) => {
     await signOut(page);
   });
   await journey.step("sam opens a cPanel", async () => {
-    await page.goto(journey.told.console);
+    await visit(page, journey.told.console);
     await signIn(page, "sam");
     await click(page, "#entries [role=option][data-service=cpaneld]");
     await visible(await opened(page, "web2/cpaneld/bob"), "#link-path");
@@ -25,7 +25,7 @@ await new Journey().run(async (journey) => {
     await signOut(page);
   });
   await journey.step("nia may open nothing", async () => {
-    await page.goto(journey.told.console);
+    await visit(page, journey.told.console);
     await signIn(page, "nia");
     assert.equal(await words(page, "h1"), "Nothing is open to you yet");
     await journey.picture(page, "nothing-open");

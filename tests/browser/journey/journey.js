@@ -23,6 +23,12 @@ import { start } from "./browsers.js";
  * @property {string[]} secrets
  */
 
+// Firefox's driver asks about elements without waiting for the answer; if their page is gone by then, nobody
+// is left to hear that they are gone too. Everything else that nobody waits for is a mistake.
+process.on("unhandledRejection", (cause) => {
+  if (!/no such (node|frame|handle)/.test(String(cause))) throw cause;
+});
+
 /** Longest that anything may take to happen on a busy machine. */
 const PATIENCE_MS = 30_000;
 const LOOK_AGAIN_MS = 50;
@@ -210,6 +216,27 @@ export async function until(what, look) {
     if (Date.now() > end) throw new Error(`waited too long for ${what}`, { cause: last });
     await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
   }
+}
+
+/**
+ * Goes to an address, or loads the page anew. What the driver offers for that waits for frames too, and in
+ * Firefox even for those that were replaced long ago; so it is for new tabs only.
+ * @param {Page} page
+ * @param {string} [address]
+ */
+export async function visit(page, address) {
+  if (address && page.url() === "about:blank") {
+    await page.goto(address);
+    return;
+  }
+  await page.evaluate((to) => {
+    document.documentElement.dataset.journeyLeft = "";
+    if (to === null) location.reload();
+    else location.assign(to);
+  }, address ?? null);
+  await until(`${address ?? "the page"} to load`, () =>
+    page.evaluate(() => document.readyState === "complete" && !("journeyLeft" in document.documentElement.dataset)),
+  );
 }
 
 /**

@@ -1,7 +1,7 @@
 // The pages at twice the size, and with the system set to dark.
 
 import { mainOf, openByKeyboard, opened, signIn } from "./console.js";
-import { WINDOW, click, visible } from "./journey.js";
+import { WINDOW, click, visible, visit } from "./journey.js";
 import { WEB1 } from "./admin.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
@@ -25,7 +25,7 @@ export async function largeAndDark(journey, light) {
  * @param {string} name
  */
 async function walk(journey, page, name) {
-  await page.goto(journey.told.console);
+  await visit(page, journey.told.console);
   await visible(page, "input[name=login]");
   await journey.picture(page, `${name}-provider`);
   await signIn(page, "ada");
@@ -36,7 +36,7 @@ async function walk(journey, page, name) {
   await journey.picture(page, `${name}-whm`);
   await click(page, "#menu-button");
   await journey.picture(page, `${name}-menu`);
-  await page.goto(`${journey.told.console}/s/web1/cpaneld/bob`);
+  await visit(page, `${journey.told.console}/s/web1/cpaneld/bob`);
   await visible(page, "#problem");
   await journey.picture(page, `${name}-problem`);
 }

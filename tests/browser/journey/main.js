@@ -2,7 +2,7 @@
 
 import * as admin from "./admin.js";
 import { signOut } from "./console.js";
-import { Journey } from "./journey.js";
+import { Journey, visit } from "./journey.js";
 import * as looks from "./looks.js";
 import * as others from "./others.js";
 import * as troubles from "./troubles.js";
@@ -24,7 +24,7 @@ await new Journey().run(async (journey) => {
   await journey.step("the session ends elsewhere", () => troubles.theSessionEndsElsewhere(journey, page));
   await journey.step("ada leaves a panel and comes back", () => troubles.leavesAPanelAndComesBack(journey, page));
   await journey.step("ada signs out", async () => {
-    await page.goto(journey.told.console);
+    await visit(page, journey.told.console);
     await signOut(page);
   });
   await journey.step("nia sees why there is nothing", () => others.niaSeesWhy(journey, page));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { expectPathRules, mainOf, opened, signIn, signOut } from "./console.js";
-import { click, until, visible, words } from "./journey.js";
+import { click, until, visible, visit, words } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("./journey.js").Journey} Journey */
@@ -13,7 +13,7 @@ import { click, until, visible, words } from "./journey.js";
  * @param {Page} page
  */
 export async function niaSeesWhy(journey, page) {
-  await page.goto(journey.told.console);
+  await visit(page, journey.told.console);
   await signIn(page, "nia");
   assert.equal(await words(page, "h1"), "Nothing is open to you yet");
   assert.equal(await words(page, ".groups"), "staff marketing");
@@ -28,7 +28,7 @@ export async function niaSeesWhy(journey, page) {
  * @param {Page} page
  */
 export async function samSeesOnlyHisOwn(journey, page) {
-  await page.goto(journey.told.console);
+  await visit(page, journey.told.console);
   await signIn(page, "sam");
   await visible(page, "#search");
   const keys = await page.$$eval("#entries .server [role=option]", (lines) =>
@@ -37,7 +37,7 @@ export async function samSeesOnlyHisOwn(journey, page) {
   assert.deepEqual(keys.sort(), ["web1/whostmgrd/support", "web2/cpaneld/bob", "web2/webmaild/sales@bob.example"]);
   await journey.picture(page, "support");
 
-  await page.goto(`${journey.told.console}/s/web1/whostmgrd`);
+  await visit(page, `${journey.told.console}/s/web1/whostmgrd`);
   const whm = await opened(page, "web1/whostmgrd/support", "web1/whostmgrd");
   assert.equal(await words(whm, "#signed-in-user"), "support");
   await click(whm, "#link-path");
@@ -45,7 +45,7 @@ export async function samSeesOnlyHisOwn(journey, page) {
 
   for (const [key, app] of [["web2/cpaneld/bob", "cpanel"], ["web2/webmaild/sales@bob.example", "webmail"]]) {
     assert(key && app);
-    await page.goto(`${journey.told.console}/s/${key}`);
+    await visit(page, `${journey.told.console}/s/${key}`);
     const panel = await opened(page, key);
     await visible(panel, "#link-path");
     await journey.picture(page, app);
@@ -59,7 +59,7 @@ export async function samSeesOnlyHisOwn(journey, page) {
  * @param {Page} page
  */
 export async function nothingPrivateIsLeft(journey, page) {
-  await page.goto(journey.told.console);
+  await visit(page, journey.told.console);
   await visible(page, "#search");
   await signOut(page);
   await journey.picture(page, "signed-out");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 
 import { PANEL, mainOf, opened, signIn, signOut } from "./console.js";
 import { WEB1 } from "./admin.js";
-import { click, frameIn, until, visible, words } from "./journey.js";
+import { click, frameIn, until, visible, visit, words } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("puppeteer-core").Frame} Frame */
@@ -28,7 +28,7 @@ export async function eachIsSaidAndMended(journey, page) {
   await journey.let(3, "close-connections");
   for (const [harm, cure, title, code] of /** @type {[string, string, string, string][]} */ (MENDABLE)) {
     await journey.let(3, harm);
-    await page.goto(`${journey.told.console}/s/${WEB3}`);
+    await visit(page, `${journey.told.console}/s/${WEB3}`);
     await expectProblem(journey, page, title, code);
     await journey.picture(page, code.replaceAll("_", "-"));
     await journey.let(3, cure);
@@ -43,12 +43,12 @@ export async function eachIsSaidAndMended(journey, page) {
  * @param {Page} page
  */
 export async function whatIsNotPermittedIsSaid(journey, page) {
-  await page.goto(`${journey.told.console}/s/web1/cpaneld/bob`);
+  await visit(page, `${journey.told.console}/s/web1/cpaneld/bob`);
   await expectProblem(journey, page, "Not permitted", "account_not_in_rule");
   assert.equal(await words(page, "#problem-what"), "You have access to this service, but not as this account.");
   assert.match(await journey.behind("audit"), new RegExp(`${await words(page, "#problem-reference")}.*"account_not_in_rule"`));
   await journey.picture(page, "not-permitted");
-  await page.goto(`${journey.told.console}/s/web3/whostmgrd/ghost`);
+  await visit(page, `${journey.told.console}/s/web3/whostmgrd/ghost`);
   await expectProblem(journey, page, "The account does not exist on the server", "account_missing");
   await journey.picture(page, "account-missing");
 }
@@ -59,7 +59,7 @@ export async function whatIsNotPermittedIsSaid(journey, page) {
  * @param {Page} page
  */
 export async function aServerGoesAwayMeanwhile(journey, page) {
-  await page.goto(`${journey.told.console}/s/${WEB3}`);
+  await visit(page, `${journey.told.console}/s/${WEB3}`);
   const panel = await opened(page, WEB3);
   await mainOf(panel);
   await journey.let(3, "go-down");
@@ -78,11 +78,11 @@ export async function aServerGoesAwayMeanwhile(journey, page) {
  * @param {Page} page
  */
 export async function theSessionEndsElsewhere(journey, page) {
-  await page.goto(`${journey.told.console}/s/${WEB1}`);
+  await visit(page, `${journey.told.console}/s/${WEB1}`);
   const panel = await opened(page, WEB1);
   await mainOf(panel);
   const other = await journey.tab();
-  await other.goto(journey.told.console);
+  await visit(other, journey.told.console);
   await signOut(other);
   await journey.close(other);
   await page.bringToFront();
@@ -119,7 +119,9 @@ async function leave(page) {
 export async function leavesAPanelAndComesBack(journey, page) {
   await leave(page);
   await journey.picture(page, "left");
-  await click(await frameIn(page, PANEL), "[data-ask=reopen]");
+  const left = await frameIn(page, PANEL);
+  assert.equal(await words(left, "[data-ask=reopen]"), "Open it again");
+  await click(left, "[data-ask=reopen]");
   await mainOf(await opened(page, WEB1));
 }
 
