@@ -67,10 +67,10 @@ macro_rules! limits {
 limits! {
     connections = 10_000, 10..=1_000_000 "connections": "Connections from browsers open at once";
     tls_handshake_seconds = 10, 1..=60 "seconds": "Time for a TLS handshake with a browser";
-    request_head_seconds = 30, 1..=120 "seconds": "Time for a request's head to arrive";
+    request_head_seconds = 30, 1..=120 "seconds": "Time for a request's head to arrive; an idle HTTP/1.1 connection is kept as long";
     request_head_kib = 64, 8..=1024 "KiB": "Size of a request's head";
     request_headers = 100, 20..=1000 "headers": "Header fields in a request";
-    keep_alive_seconds = 75, 1..=3600 "seconds": "Time that a connection may wait for its next request";
+    keep_alive_seconds = 75, 1..=3600 "seconds": "Time that an idle HTTP/2 connection is kept";
     http2_streams = 100, 1..=1000 "streams": "Requests at once on an HTTP/2 connection";
     upstream_connect_seconds = 5, 1..=60 "seconds": "Time to connect to a server, TLS handshake included";
     upstream_response_seconds = 300, 1..=3600 "seconds": "Time for a server to begin its answer";

@@ -18,7 +18,9 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::console::EnteringPage;
 use crate::console::paths;
+use crate::edge::EdgeError;
 use crate::edge::EdgeRequest;
+use crate::edge::Initiator;
 use crate::edge::PanelOrigin;
 use crate::gateway::Gateway;
 use crate::gateway::answer;
@@ -67,6 +69,10 @@ impl Gateway {
 
     /// `/handoff` on the console.
     pub(super) async fn hand_off(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        // It opens panels, so a link on some other site must not lead here.
+        if request.fetch.initiator == Initiator::CrossSite {
+            return Err(Failure::Edge(EdgeError::ForeignOrigin));
+        }
         let session = self.person(request).await?;
         let text = |name| parameter(&request.target, name);
         let access = AccessRequest {

@@ -20,7 +20,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::listener::accept::ListenerLimits;
+use crate::listener::limits::ListenerLimits;
 use crate::model::ClientAddr;
 use crate::upstream::Body;
 

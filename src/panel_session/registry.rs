@@ -54,6 +54,10 @@ impl Opened {
     }
 }
 
+/// How long a panel session is kept unused. cpsrvd drops them after 15 minutes (cPanel API docs), we let
+/// the ones go that are surely dropped.
+const UNUSED: Duration = Duration::from_hours(1);
+
 type Key = (SessionId, ServerId, Service, Account);
 type Slot = Arc<Mutex<Option<Arc<PanelSession>>>>;
 
@@ -107,9 +111,8 @@ impl PanelSessions {
         if let Some(found) = &*guard {
             return Ok(Opened::Found(Arc::clone(found)));
         }
-        let fresh = self.fresh(grant, before).await?;
-        *guard = Some(Arc::clone(&fresh));
-        Ok(Opened::Fresh(fresh))
+        let opened = self.fresh(grant, before).await;
+        self.keep(grant, session, &slot, &mut guard, opened)
     }
 
     /// Opens a new one in the place of `stale`, under the same security token. Of many requests that found
@@ -126,9 +129,8 @@ impl PanelSessions {
             return Ok(Opened::Found(Arc::clone(found)));
         }
         *guard = None;
-        let fresh = self.fresh(grant, Some(&stale.digits())).await?;
-        *guard = Some(Arc::clone(&fresh));
-        Ok(Opened::Fresh(fresh))
+        let opened = self.fresh(grant, Some(&stale.digits())).await;
+        self.keep(grant, session, &slot, &mut guard, opened)
     }
 
     /// Lets go of one panel session.
@@ -143,9 +145,38 @@ impl PanelSessions {
         self.slots.retain(|(owner, ..), _| *owner != session);
     }
 
-    /// Lets go of the panel sessions of sessions that have ended.
-    pub fn retain(&self, live: impl Fn(SessionId) -> bool) {
-        self.slots.retain(|(owner, ..), _| live(*owner));
+    /// Lets go of the panel sessions of sessions that have ended, and of those that nobody has used for
+    /// [`UNUSED`]: they are opened again under the same security token when somebody comes back.
+    pub fn sweep(&self, live: impl Fn(SessionId) -> bool) {
+        let used = |slot: &Slot| match slot.try_lock() {
+            Ok(held) => held.as_ref().is_some_and(|panel| panel.unused() < UNUSED),
+            // Locked: it is being opened or asked for right now.
+            Err(_) => true,
+        };
+        self.slots.retain(|(owner, ..), slot| live(*owner) && used(slot));
+    }
+
+    /// Puts what was opened into its slot; a slot in which nothing was opened makes room for others.
+    fn keep(
+        &self,
+        grant: &Grant,
+        session: &Session,
+        slot: &Slot,
+        place: &mut Option<Arc<PanelSession>>,
+        opened: Result<Arc<PanelSession>, OpenError>,
+    ) -> Result<Opened, OpenError> {
+        match opened {
+            Ok(fresh) => {
+                *place = Some(Arc::clone(&fresh));
+                Ok(Opened::Fresh(fresh))
+            }
+            Err(error) => {
+                // Two hold it, the map and this request, if nobody else waits to try.
+                self.slots
+                    .remove_if(&key(grant, session), |_, held| Arc::ptr_eq(held, slot) && Arc::strong_count(held) <= 2);
+                Err(error)
+            }
+        }
     }
 
     fn slot(&self, grant: &Grant, session: &Session) -> Result<Slot, OpenError> {
