@@ -23,14 +23,14 @@ pub(crate) struct Demo {
 impl Demo {
     /// Starts it and waits until it takes connections.
     pub(crate) async fn start() -> anyhow::Result<Self> {
-        // Cargo builds the examples together with the tests: `target/<profile>/examples`, beside `deps`.
-        let deps = std::env::current_exe()?;
-        let program = deps.ancestors().nth(2).context("the test is in no folder")?.join("examples/demo");
-        let mut child = Command::new(&program)
+        // Cargo builds it if need be, and then becomes it, so the signal below goes to the right process.
+        let mut child = Command::new(env!("CARGO"))
+            .arg("demo")
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start {}", program.display()))?;
+            .context("cannot start cargo")?;
         tokio::select! {
             ended = child.wait() => anyhow::bail!("the demonstration ended at once with {}", ended?),
             listens = listens(("127.0.0.1", 8080)) => listens?,

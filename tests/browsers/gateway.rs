@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::process::Command;
 
-/// Longest that it may take to start. Generous: the machine is busy with browsers.
-const START: Duration = Duration::from_secs(60);
+/// Longest that a program may take to start. Generous: the machine may be busy building it.
+const START: Duration = Duration::from_mins(3);
 
 /// A running gateway. It is killed when this is dropped.
 pub(crate) struct Gateway {

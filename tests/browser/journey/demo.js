@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 
-import { mainOf, opened, signIn, signOut } from "./console.js";
+import { WEB1 } from "./admin.js";
+import { mainOf, openByKeyboard, opened, signIn, signOut } from "./console.js";
 import { Journey, click, visible, visit, words } from "./journey.js";
 
 await new Journey().run(async (journey) => {
@@ -11,8 +12,8 @@ await new Journey().run(async (journey) => {
     await visit(page, journey.told.console);
     await journey.picture(page, "provider");
     await signIn(page, "ada");
-    await click(page, "#entries [role=option]");
-    await mainOf(await opened(page, "web1/whostmgrd/root"));
+    await openByKeyboard(page, "web1", WEB1);
+    await visible(await mainOf(await opened(page, WEB1)), "#load[data-state=ok]");
     await journey.picture(page, "whm");
     await signOut(page);
   });
