@@ -6,6 +6,7 @@ use http::header::ORIGIN;
 use http::header::REFERER;
 
 use crate::model::Origin;
+use crate::model::Scheme;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -56,6 +57,8 @@ impl FetchContext {
             Some("same-origin") => Initiator::SameOrigin,
             Some("same-site") => Initiator::SameSite,
             Some("none") => Initiator::Person,
+            // Over plain HTTP, which only localhost may have, Firefox calls every redirect cross-site.
+            Some("cross-site") if own.scheme == Scheme::Http => Initiator::SameSite,
             Some(_) => Initiator::CrossSite,
             None => without_metadata(headers, own),
         };
@@ -110,6 +113,18 @@ mod tests {
         }
         let context = FetchContext::read(&headers, &"https://web1.connect.example.com:2087".parse().unwrap());
         assert_eq!((context.initiator, context.destination), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn sites_cannot_be_told_apart_without_tls() {
+        for (own, expected) in [
+            ("http://connect.localhost:8080", Initiator::SameSite),
+            ("https://connect.localhost:8080", Initiator::CrossSite),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(SITE, HeaderValue::from_static("cross-site"));
+            assert_eq!(FetchContext::read(&headers, &own.parse().unwrap()).initiator, expected, "{own}");
+        }
     }
 
     #[test]
