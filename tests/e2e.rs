@@ -2,10 +2,11 @@
 //! client that behaves as a browser does. One world for each test.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "e2e/stage.rs"]
-mod stage;
-
+#[path = "e2e/failure.rs"]
+mod failure;
 #[path = "e2e/open.rs"]
 mod open;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
+#[path = "e2e/stage.rs"]
+mod stage;
