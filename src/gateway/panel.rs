@@ -25,7 +25,9 @@ use crate::gateway::handoff::parameter;
 use crate::gateway::open::Asked;
 use crate::model::Service;
 use crate::model::Target;
+use crate::panel::LoginError;
 use crate::panel_session;
+use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::SignedRequest;
 use crate::policy::AccessRequest;
@@ -134,6 +136,10 @@ impl Gateway {
                 return Err(Failure::Renewed);
             }
             answer = self.forward(grant, session, &fresh, &addresses, part(empty())).await?;
+            // The server lets nobody in. Its sign-in page is nothing to show: there is no password to type.
+            if answer.lost.is_some() {
+                return Err(Failure::Open(OpenError::Login(LoginError::Denied)));
+            }
         }
         respond(answer, &target, &addresses)
     }
