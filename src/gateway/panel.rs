@@ -35,8 +35,10 @@ use crate::gateway::open::Asked;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
+use crate::panel::LoginError;
 use crate::panel::page_cookies_for_browser;
 use crate::panel_session;
+use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::SignedRequest;
 use crate::policy::AccessRequest;
@@ -168,6 +170,10 @@ impl Gateway {
             }
             let again = sign(grant, &fresh, empty())?;
             answer = proxy::forward(again, self.body_idle).await.map_err(Failure::Proxy)?;
+            // The server lets nobody in. Its sign-in page is nothing to show: there is no password to type.
+            if answer.lost.is_some() {
+                return Err(Failure::Open(OpenError::Login(LoginError::Denied)));
+            }
         }
         respond(answer, &target, &addresses)
     }

@@ -64,7 +64,9 @@ impl Control {
                     async move { behind.answer(request.method(), request.uri().path()).await }
                 });
                 // A connection that breaks is seen by the journey, which asked for something.
-                tokio::spawn(async move { http1::Builder::new().serve_connection(TokioIo::new(socket), service).await });
+                tokio::spawn(
+                    async move { http1::Builder::new().serve_connection(TokioIo::new(socket), service).await },
+                );
             }
         });
         Ok(Self { port })
