@@ -63,7 +63,7 @@ pub(super) enum Failure {
     #[error("the request could not be signed")]
     Sign(#[source] Mismatch),
     /// The server gave no answer.
-    #[error("the server gave no answer")]
+    #[error("the request could not be passed on")]
     Proxy(#[source] ProxyError),
     /// The server's answer cannot be shown.
     #[error("the server's answer is withheld")]

@@ -55,7 +55,12 @@ impl Stage {
 
     /// With more lines in the gateway's main file.
     pub(crate) async fn with(style: Style, more: &str) -> Self {
-        let world = World::start(Plan { more: more.into(), ..Plan::tls(style) }).await.unwrap();
+        Self::planned(Plan { more: more.into(), ..Plan::tls(style) }).await
+    }
+
+    /// A world of another plan.
+    pub(crate) async fn planned(plan: Plan) -> Self {
+        let world = World::start(plan).await.unwrap();
         let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
         Self { world, gateway }
     }
