@@ -8,10 +8,14 @@ mod edge;
 mod failure;
 #[path = "e2e/hand_off.rs"]
 mod hand_off;
+#[path = "e2e/life.rs"]
+mod life;
 #[path = "e2e/open.rs"]
 mod open;
 #[path = "e2e/panel.rs"]
 mod panel;
+#[path = "e2e/records.rs"]
+mod records;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
 #[path = "e2e/stage.rs"]

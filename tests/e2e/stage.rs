@@ -10,6 +10,7 @@ use lab::world::Plan;
 use lab::world::Style;
 use lab::world::World;
 use serde_json::Value;
+use tokio::process::Command;
 use tokio::time::Instant;
 
 /// The program.
@@ -112,11 +113,19 @@ impl Stage {
     }
 }
 
+/// The command that serves a world.
+pub(crate) fn serve(world: &World) -> Command {
+    let mut command = Command::new(BINARY);
+    command.arg("serve").arg("--config").arg(world.config());
+    command
+}
+
 /// The events of an audit file.
 pub(crate) fn events_in(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn: {text}");
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    let lines = text.lines().filter(|line| !line.starts_with("{\"padding\""));
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
 /// `outcome`, or `outcome reason`.
