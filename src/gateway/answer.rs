@@ -90,10 +90,8 @@ pub(super) fn failure(
     let mut response = match destination {
         Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
         Destination::Frame => {
-            let mut framed = match failure {
-                Failure::PanelLeft => ProblemPage::left(problem),
-                _ => ProblemPage::framed(problem),
-            };
+            let left = matches!(failure, Failure::PanelLeft);
+            let mut framed = if left { ProblemPage::left(problem) } else { ProblemPage::framed(problem) };
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
             }
