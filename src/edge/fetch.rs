@@ -40,6 +40,24 @@ pub enum Destination {
     Part,
 }
 
+impl Destination {
+    /// Reads the headers of a request, which may be one that is refused for something else.
+    pub fn read(headers: &HeaderMap) -> Self {
+        if headers.contains_key("service-worker") {
+            return Self::ServiceWorker;
+        }
+        let navigates = text(headers, MODE).is_none_or(|mode| mode == "navigate");
+        match text(headers, DEST) {
+            Some("document") if navigates => Self::Page,
+            Some("iframe" | "frame" | "embed" | "object" | "fencedframe") if navigates => Self::Frame,
+            Some("serviceworker") => Self::ServiceWorker,
+            // A browser without Fetch Metadata: what asks for HTML is taken for a page.
+            None if wants_html(headers) => Self::Page,
+            _ => Self::Part,
+        }
+    }
+}
+
 /// Both together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchContext {
@@ -52,8 +70,7 @@ pub struct FetchContext {
 impl FetchContext {
     /// Reads the headers of a request to `own`.
     pub(super) fn read(headers: &HeaderMap, own: &Origin) -> Self {
-        let text = |name| headers.get(&name).map(|value| value.to_str().unwrap_or("?"));
-        let initiator = match text(SITE) {
+        let initiator = match text(headers, SITE) {
             Some("same-origin") => Initiator::SameOrigin,
             Some("same-site") => Initiator::SameSite,
             Some("none") => Initiator::Person,
@@ -62,17 +79,7 @@ impl FetchContext {
             Some(_) => Initiator::CrossSite,
             None => without_metadata(headers, own),
         };
-        let navigates = text(MODE).is_none_or(|mode| mode == "navigate");
-        let destination = match text(DEST) {
-            Some("document") if navigates => Destination::Page,
-            Some("iframe" | "frame" | "embed" | "object" | "fencedframe") if navigates => Destination::Frame,
-            Some("serviceworker") => Destination::ServiceWorker,
-            // A browser without Fetch Metadata: what asks for HTML is taken for a page.
-            None if wants_html(headers) => Destination::Page,
-            _ => Destination::Part,
-        };
-        let worker = headers.contains_key("service-worker");
-        Self { initiator, destination: if worker { Destination::ServiceWorker } else { destination } }
+        Self { initiator, destination: Destination::read(headers) }
     }
 
     /// Whether the answer will be shown as a page, in a tab or a frame.
@@ -92,6 +99,11 @@ fn without_metadata(headers: &HeaderMap, own: &Origin) -> Initiator {
     let rest = referer.to_str().ok().and_then(|referer| referer.strip_prefix(&own));
     let same = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     if same { Initiator::SameOrigin } else { Initiator::CrossSite }
+}
+
+/// A header as text. One that is none counts as there, with a value that means nothing.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
 fn wants_html(headers: &HeaderMap) -> bool {

@@ -131,10 +131,10 @@ impl PanelSession {
         self.used_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
-    /// The cookies to send; it counts as used.
-    pub(super) fn cookies(&self) -> Option<HeaderValue> {
+    /// The cookies to send, with those of the page's own script; it counts as used.
+    pub(super) fn cookies(&self, page: &[(&str, &str)]) -> Option<HeaderValue> {
         *self.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        self.jar.lock().unwrap_or_else(PoisonError::into_inner).header()
+        self.jar.lock().unwrap_or_else(PoisonError::into_inner).header(page)
     }
 
     /// Takes in the cookies of an answer.

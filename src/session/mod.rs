@@ -10,6 +10,8 @@ mod handoff;
 mod pending;
 mod person;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use entry::Entry;
 pub use entry::EntryPlace;

@@ -117,8 +117,7 @@ impl Sessions {
         if let Some(session) = self.cached(&key) {
             return Ok(session.is_live(now, self.lifetimes));
         }
-        let found = self.store.get(Purpose::Session, &key, now).await.map_err(SessionError::Store)?;
-        Ok(found.is_some())
+        Ok(self.opened::<SessionRecord>(token, Purpose::Session, now).await?.is_some())
     }
 
     /// Whether a session with this id is in use here.

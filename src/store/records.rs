@@ -3,6 +3,8 @@
 //! It knows keys, owners, expiry and sealed bytes, and not what they mean. Every write is on disk before
 //! the call returns (`synchronous = FULL`), so what was acknowledged survives a crash.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,10 +93,13 @@ pub struct Store {
 
 impl Store {
     /// Opens the file, creating it and bringing its layout up to date where needed.
+    ///
+    /// A new one is readable by its owner only; SQLite gives its companions the same permissions.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        drop(file.map_err(|source| StoreError::Open { path: path.to_owned(), source: source.into() })?);
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);

@@ -169,12 +169,12 @@ fn write_servers(
 
 /// One process, so that it ends with the test whatever becomes of it.
 fn spawn(folder: &Path) -> Child {
-    Command::new("nginx")
+    Command::new("/usr/sbin/nginx")
         .arg("-p")
         .arg(folder)
         .args(["-e", "error.log", "-c", "nginx.conf"])
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()
-        .expect("nginx is installed")
+        .expect("nginx starts: scripts/setup installs it")
 }

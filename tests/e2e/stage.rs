@@ -10,6 +10,7 @@ use lab::world::Plan;
 use lab::world::Style;
 use lab::world::World;
 use serde_json::Value;
+use tokio::process::Command;
 use tokio::time::Instant;
 
 /// The program.
@@ -55,7 +56,12 @@ impl Stage {
 
     /// With more lines in the gateway's main file.
     pub(crate) async fn with(style: Style, more: &str) -> Self {
-        let world = World::start(Plan { more: more.into(), ..Plan::tls(style) }).await.unwrap();
+        Self::planned(Plan { more: more.into(), ..Plan::tls(style) }).await
+    }
+
+    /// A world of another plan.
+    pub(crate) async fn planned(plan: Plan) -> Self {
+        let world = World::start(plan).await.unwrap();
         let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
         Self { world, gateway }
     }
@@ -107,11 +113,19 @@ impl Stage {
     }
 }
 
+/// The command that serves a world.
+pub(crate) fn serve(world: &World) -> Command {
+    let mut command = Command::new(BINARY);
+    command.arg("serve").arg("--config").arg(world.config());
+    command
+}
+
 /// The events of an audit file.
 pub(crate) fn events_in(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     assert!(text.is_empty() || text.ends_with('\n'), "the last line is torn: {text}");
-    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    let lines = text.lines().filter(|line| !line.starts_with("{\"padding\""));
+    lines.map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
 /// `outcome`, or `outcome reason`.

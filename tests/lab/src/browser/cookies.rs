@@ -91,6 +91,13 @@ impl Jar {
 }
 
 impl Cookie {
+    /// The same cookie, planted on another host.
+    #[must_use]
+    pub fn on(mut self, host: &str) -> Self {
+        host.clone_into(&mut self.domain);
+        self
+    }
+
     fn is_for(&self, url: &Url) -> bool {
         let host = url.host_str().unwrap_or_default();
         let host_fits = if self.host_only { host == self.domain } else { belongs(host, &self.domain) };
