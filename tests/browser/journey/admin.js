@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 
 import { PANEL, active, expectPathRules, mainOf, openByKeyboard, opened, signIn } from "./console.js";
-import { click, frameIn, until, visible, visit, words } from "./journey.js";
+import { click, frameIn, says, until, visible, visit, words } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("puppeteer-core").Frame} Frame */
@@ -36,7 +36,7 @@ export async function signsIn(journey, page) {
   assert(page.url().startsWith(journey.told.issuer), `nobody is signed in yet, so the provider asks: ${page.url()}`);
   await journey.picture(page, "provider");
   await signIn(page, "ada");
-  assert.equal(await words(page, "#start-title"), "Open a server");
+  await says(page, "#start-title", "Open a server");
   await journey.picture(page, "console");
 }
 
@@ -52,9 +52,9 @@ export async function opensWithTheKeyboard(journey, page) {
   await openByKeyboard(page, "web1", WEB1);
   const panel = await opened(page, WEB1);
   const main = await mainOf(panel);
-  assert.equal(await words(panel, "#signed-in-user"), "root");
+  await says(panel, "#signed-in-user", "root");
   await visible(main, "#load[data-state=ok]");
-  assert.equal(await words(await frameIn(main, "#frame-inner"), "#inner-text"), "The innermost frame is here.");
+  await says(await frameIn(main, "#frame-inner"), "#inner-text", "The innermost frame is here.");
   // The pointer still lies on the button that opened the list.
   await page.mouse.move(700, 700);
   await journey.picture(page, "whm");
@@ -77,7 +77,7 @@ export async function worksInThePanel(journey, page) {
   await contact.click({ count: 3 });
   await page.keyboard.type("ops@example.com");
   await click(main, "#tweak-form button");
-  assert.equal(await words(await mainOf(panel), "#saved-contact"), "ops@example.com");
+  await says(await mainOf(panel), "#saved-contact", "ops@example.com");
 
   await click(panel, "#link-path");
   main = await mainOf(panel);
@@ -161,7 +161,7 @@ export async function usesAddressesAndHistory(journey) {
   await go(-1);
   await mainOf(await opened(page, WEB1));
   await go(-1);
-  assert.equal(await words(page, "#start-title"), "Open a server");
+  await says(page, "#start-title", "Open a server");
   await go(1);
   await mainOf(await opened(page, WEB1));
   await go(1);

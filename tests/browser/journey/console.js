@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { click, frameIn, until, visible, words } from "./journey.js";
+import { click, frameIn, says, until, visible } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("puppeteer-core").Frame} Frame */
@@ -27,7 +27,7 @@ export async function signIn(page, login) {
 export async function signOut(page) {
   await click(page, ".person-button");
   await click(page, "#person-menu button[type=submit]");
-  await until("the signed-out page", async () => (await words(page, "h1")) === "You are signed out");
+  await says(page, "h1", "You are signed out");
 }
 
 /**

@@ -1,10 +1,8 @@
 // The demonstration, seen as whoever tries it sees it: no flag, no certificate, only its address.
 
-import assert from "node:assert/strict";
-
 import { WEB1 } from "./admin.js";
 import { mainOf, openByKeyboard, opened, signIn, signOut } from "./console.js";
-import { Journey, click, visible, visit, words } from "./journey.js";
+import { Journey, click, says, visible, visit } from "./journey.js";
 
 await new Journey().run(async (journey) => {
   const page = await journey.tab();
@@ -28,7 +26,7 @@ await new Journey().run(async (journey) => {
   await journey.step("nia may open nothing", async () => {
     await visit(page, journey.told.console);
     await signIn(page, "nia");
-    assert.equal(await words(page, "h1"), "Nothing is open to you yet");
+    await says(page, "h1", "Nothing is open to you yet");
     await journey.picture(page, "nothing-open");
   });
 });

@@ -252,13 +252,30 @@ export function visible(where, selector) {
 }
 
 /**
- * The words in an element that can be seen.
+ * The words in an element, once there are any to be seen.
  * @param {Page | Frame} where
  * @param {string} selector
  */
-export async function words(where, selector) {
-  const element = await visible(where, selector);
-  return element.evaluate((found) => (found.textContent ?? "").replace(/\s+/g, " ").trim());
+export function words(where, selector) {
+  return until(`words in ${selector}`, async () => {
+    const element = await where.$(selector);
+    return (await element?.isVisible()) && element?.evaluate((found) => (found.textContent ?? "").replace(/\s+/g, " ").trim());
+  });
+}
+
+/**
+ * Waits until an element that can be seen says just this.
+ * @param {Page | Frame} where
+ * @param {string} selector
+ * @param {string} expected
+ */
+export async function says(where, selector, expected) {
+  let last = "";
+  try {
+    await until(selector, async () => (last = await words(where, selector)) === expected);
+  } catch (cause) {
+    throw new Error(`${selector} says "${last}", not "${expected}"`, { cause });
+  }
 }
 
 /**
