@@ -8,14 +8,13 @@
 mod control;
 #[path = "browsers/demo.rs"]
 mod demo;
-#[path = "browsers/gateway.rs"]
-mod gateway;
 #[path = "browsers/journey.rs"]
 mod journey;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use lab::gateway::Gateway;
 use lab::loopback::Loopback;
 use lab::world::Plan;
 use lab::world::Style;
@@ -24,7 +23,6 @@ use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 
 use crate::control::Control;
-use crate::gateway::Gateway;
 use crate::journey::Browser;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -49,11 +47,11 @@ async fn firefox_with_a_name_per_service() -> anyhow::Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_runs_in_both_browsers() -> anyhow::Result<()> {
-    let mut demo = demo::Demo::start().await?;
+    let demo = demo::start().await?;
     for browser in [Browser::Chromium, Browser::Firefox] {
         journey::run("demo.js", browser, "demo", &serde_json::json!({ "console": demo::CONSOLE })).await?;
     }
-    demo.interrupt().await
+    demo::interrupt(demo).await
 }
 
 async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
@@ -82,8 +80,8 @@ async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
             });
         }
     });
-    let gateway = Gateway::start(&world).await?;
-    let control = Control::start(Arc::clone(&world), gateway.log_file()).await?;
+    let gateway = Gateway::spawn(env!("CARGO_BIN_EXE_panelgate"), &world).await?;
+    let control = Control::start(Arc::clone(&world), gateway).await?;
     let description = serde_json::json!({
         "style": style.as_str(),
         "console": world.console(),

@@ -10,26 +10,18 @@
 
 #[path = "double/behaviours_page.rs"]
 mod behaviours_page;
-#[path = "double/browser.rs"]
-mod browser;
 #[path = "double/checks.rs"]
 mod checks;
 #[path = "double/clients.rs"]
 mod clients;
-#[path = "double/cookies.rs"]
-mod cookies;
-#[path = "double/failure.rs"]
-mod failure;
-#[path = "double/framing.rs"]
-mod framing;
 #[path = "double/identity.rs"]
 mod identity;
+#[path = "double/look.rs"]
+mod look;
 #[path = "double/nginx.rs"]
 mod nginx;
 #[path = "double/ours.rs"]
 mod ours;
-#[path = "double/page.rs"]
-mod page;
 #[path = "double/ready.rs"]
 mod ready;
 #[path = "double/route.rs"]

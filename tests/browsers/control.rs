@@ -6,7 +6,6 @@
 //! - `GET /outer`, `GET /inner`: two pages, one framing the other from another site, to see what the browser
 //!   does with third-party cookies.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use lab::cpsrvd::ApiToken;
 use lab::cpsrvd::Cpsrvd;
 use lab::cpsrvd::Fault;
+use lab::gateway::Gateway;
 use lab::pki;
 use lab::pki::Identity;
 use lab::world::World;
@@ -43,38 +43,40 @@ pub(crate) struct Control {
 /// What the endpoint reaches, and what it gives back after it was taken away.
 struct Behind {
     world: Arc<World>,
-    log: PathBuf,
-    identities: [Identity; 3],
-    tokens: [ApiToken; 3],
+    gateway: Gateway,
+    /// What each server has from the start.
+    first: [(ApiToken, Identity); 3],
 }
 
 impl Control {
     /// Starts it on the gateway's address, where the browsers find every name.
-    pub(crate) async fn start(world: Arc<World>, log: PathBuf) -> anyhow::Result<Self> {
+    pub(crate) async fn start(world: Arc<World>, gateway: Gateway) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((world.gateway(), 0)).await?;
         let port = listener.local_addr()?.port();
-        let identities = [1, 2, 3].map(|number| world.server(number).identity());
-        let tokens = [1, 2, 3].map(|number| world.server(number).tokens_of("root").remove(0));
-        let behind = Arc::new(Behind { world, log, identities, tokens });
-        tokio::spawn(async move {
-            while let Ok((socket, _)) = listener.accept().await {
-                let behind = Arc::clone(&behind);
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let behind = Arc::clone(&behind);
-                    async move { behind.answer(request.method(), request.uri().path()).await }
-                });
-                // A connection that breaks is seen by the journey, which asked for something.
-                tokio::spawn(
-                    async move { http1::Builder::new().serve_connection(TokioIo::new(socket), service).await },
-                );
-            }
+        let first = [1, 2, 3].map(|number| {
+            let server = world.server(number);
+            (server.tokens_of("root").remove(0), server.identity())
         });
+        let behind = Arc::new(Behind { world, gateway, first });
+        tokio::spawn(serve(listener, behind));
         Ok(Self { port })
     }
 
     /// Its port.
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+}
+
+async fn serve(listener: TcpListener, behind: Arc<Behind>) {
+    while let Ok((socket, _)) = listener.accept().await {
+        let behind = Arc::clone(&behind);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let behind = Arc::clone(&behind);
+            async move { behind.answer(request.method(), request.uri().path()).await }
+        });
+        // A connection that breaks is seen by the journey, which asked for something.
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), service));
     }
 }
 
@@ -87,7 +89,7 @@ impl Behind {
             ("POST", "do") => self.act(number, act).await.map(|()| String::new()),
             ("GET", "seen") => serde_json::to_string(&self.world.server(number).requests()).map_err(Into::into),
             ("GET", "sessions") => Ok(self.world.server(number).sessions().len().to_string()),
-            ("GET", "log") => std::fs::read_to_string(&self.log).map_err(Into::into),
+            ("GET", "log") => Ok(self.gateway.output()),
             ("GET", "audit") => std::fs::read_to_string(self.world.audit_file()).map_err(Into::into),
             ("GET", "outer") => return page(OUTER),
             ("GET", "inner") => return page(INNER),
@@ -102,9 +104,9 @@ impl Behind {
 
     /// Lets something happen to a server, or ends it.
     async fn act(&self, number: usize, act: &str) -> anyhow::Result<()> {
+        let first = number.checked_sub(1).and_then(|index| self.first.get(index));
+        let (token, identity) = first.context("servers are counted from 1")?;
         let server: &Cpsrvd = self.world.server(number);
-        let index = number.checked_sub(1).context("servers are counted from 1")?;
-        let (token, identity) = (&self.tokens[index], &self.identities[index]);
         match act {
             "revoke-token" => anyhow::ensure!(server.revoke_token("root", &token.name), "no token was there"),
             "restore-token" => anyhow::ensure!(server.add_token(token.clone()), "a token was there"),
@@ -118,6 +120,7 @@ impl Behind {
                 switches.referrer_safety = true;
                 switches.referrer_blank_safety = true;
             }),
+            "forbid-framing" => server.switch(|switches| switches.x_frame = true),
             "close-connections" => server.switch(|switches| switches.keep_alive = false),
             "expire-sessions" => anyhow::ensure!(server.expire_sessions() > 0, "there was no session"),
             _ => anyhow::bail!("there is no act {act}"),

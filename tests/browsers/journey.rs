@@ -38,14 +38,14 @@ pub(crate) async fn run(script: &str, browser: Browser, name: &str, description:
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = root.join("tests/browser");
     anyhow::ensure!(folder.join("node_modules/puppeteer-core").exists(), "run `npm ci` in tests/browser first");
-    let mut told = description.clone();
-    told["browser"] = browser.name().into();
     let pictures = root.join("tests/output/screenshots").join(format!("{}-{name}", browser.name()));
-    told["screenshots"] = pictures.to_string_lossy().into();
+    let mut told = description.as_object().context("the description is an object")?.clone();
+    told.insert("browser".into(), browser.name().into());
+    told.insert("screenshots".into(), pictures.to_string_lossy().into());
     let mut node = Command::new("node")
         .arg(Path::new("journey").join(script))
         .current_dir(&folder)
-        .env("PANELGATE_JOURNEY", told.to_string())
+        .env("PANELGATE_JOURNEY", Value::from(told).to_string())
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .spawn()

@@ -1,8 +1,11 @@
 //! The ways to a panel: straight to the server, through a plain gateway, through ours.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
+use lab::browser::Browser;
+use lab::browser::Http;
+use lab::browser::Names;
+use lab::browser::Page;
 use lab::cpsrvd::Cpsrvd;
 use lab::cpsrvd::Service;
 use lab::cpsrvd::Settings;
@@ -13,14 +16,10 @@ use reqwest::Certificate;
 use serde_json::Value;
 use url::Url;
 
-use super::browser::Browser;
-use super::browser::Names;
-use super::failure::Failure;
 use super::nginx::HostHeader;
 use super::nginx::Nginx;
 use super::nginx::Shape;
 use super::ours::Ours;
-use super::page::Page;
 
 const HOSTNAME: &str = "web1.hosting.example";
 
@@ -103,19 +102,19 @@ impl Route {
     }
 
     /// Opens a panel in a fresh browser.
-    pub(crate) async fn open(&self, service: Service) -> Result<Visit<'_>, Failure> {
+    pub(crate) async fn open(&self, service: Service) -> anyhow::Result<Visit<'_>> {
         self.open_by(service, Egress::One).await
     }
 
     /// Opens a panel in a fresh browser, through a gateway with so many addresses.
-    pub(crate) async fn open_by(&self, service: Service, egress: Egress) -> Result<Visit<'_>, Failure> {
-        let mut browser = self.browser(egress);
-        let (token, landing) = self.enter(&mut browser, service).await?;
+    pub(crate) async fn open_by(&self, service: Service, egress: Egress) -> anyhow::Result<Visit<'_>> {
+        let browser = self.browser(egress);
+        let (token, landing) = self.enter(&browser, service).await?;
         Ok(Visit { route: self, service, browser, token, landing })
     }
 
     /// Enters a panel. Gives the security token, and what the person sees then.
-    async fn enter(&self, browser: &mut Browser, service: Service) -> Result<(String, Result<Page, Failure>), Failure> {
+    async fn enter(&self, browser: &Browser, service: Service) -> anyhow::Result<(String, anyhow::Result<Page>)> {
         let account = account(service);
         if let Means::Ours(ours) = &self.means {
             let page = ours.open(browser, service, account).await?;
@@ -127,20 +126,21 @@ impl Route {
         let path_and_query = url[url::Position::BeforePath..].trim_start_matches('/');
         let token = path_and_query.split('/').next().unwrap_or_default().to_owned();
         let address = self.base(service).join(path_and_query).unwrap();
-        Ok((token, browser.visit(address).await))
+        Ok((token, browser.visit(address.as_str()).await))
     }
 
     fn browser(&self, egress: Egress) -> Browser {
         let server = self.server();
-        let (names, gateway, trust): (Vec<String>, IpAddr, &str) = match &self.means {
-            Means::Straight { .. } => (vec![HOSTNAME.to_owned()], server.ip(), &server.identity().certificate),
+        let to = |names: Vec<String>, ip: IpAddr| names.into_iter().map(|name| (name, ip)).collect::<Vec<_>>();
+        let own = server.identity().certificate;
+        let (names, trust) = match &self.means {
+            Means::Straight { .. } => (to(vec![HOSTNAME.to_owned()], server.ip()), &*own),
             Means::Plain { nginx, .. } => {
-                (Nginx::names().collect(), nginx.address(egress == Egress::Pool), nginx.authority.pem())
+                (to(Nginx::names().collect(), nginx.address(egress == Egress::Pool)), nginx.authority.pem())
             }
-            Means::Ours(ours) => (Ours::names().collect(), ours.world.gateway(), ours.world.authority.pem()),
+            Means::Ours(ours) => (ours.names(), ours.world.authority.pem()),
         };
-        let names = names.into_iter().map(|name| (name, gateway)).collect();
-        Browser::new(Names(Arc::new(names)), vec![trust.to_owned()])
+        Browser::elsewhere(Names::only(names), trust, Http::Two, console().as_str()).unwrap()
     }
 }
 
@@ -192,7 +192,7 @@ pub(crate) struct Visit<'r> {
     /// `cpsess##########`.
     pub(crate) token: String,
     /// What was shown after opening.
-    pub(crate) landing: Result<Page, Failure>,
+    pub(crate) landing: anyhow::Result<Page>,
 }
 
 impl Visit<'_> {
@@ -202,14 +202,14 @@ impl Visit<'_> {
     }
 
     /// Goes to a path below the security token by its address, whatever the links say.
-    pub(crate) async fn go(&mut self, path: &str) -> Result<Page, Failure> {
+    pub(crate) async fn go(&self, path: &str) -> anyhow::Result<Page> {
         let address = self.address(path);
-        self.browser.visit(address).await
+        self.browser.visit(address.as_str()).await
     }
 
     /// Opens the same panel once more in the same browser.
-    pub(crate) async fn open_again(&mut self) -> Result<Page, Failure> {
-        self.route.enter(&mut self.browser, self.service).await?.1
+    pub(crate) async fn open_again(&self) -> anyhow::Result<Page> {
+        self.route.enter(&self.browser, self.service).await?.1
     }
 
     /// The person's computer changes networks.

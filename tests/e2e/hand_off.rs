@@ -57,7 +57,7 @@ in_both_styles! {
         assert_eq!(redeem(&browser, &console, url.as_str()).await, 200);
         browser.put_cookie(verifier);
         assert_eq!(redeem(&browser, &console, url.as_str()).await, 400);
-        assert_eq!(stage.outcomes("panel.enter"), ["succeeded"]);
+        assert_eq!(stage.outcomes("panel.enter"), ["succeeded", "denied handoff_lost"]);
     }
 
     /// Without the verifier a code is worth nothing, and it is spent by trying.
@@ -70,7 +70,7 @@ in_both_styles! {
         assert_eq!(redeem(&other, &other_console, url.as_str()).await, 400, "another verifier");
         assert_eq!(redeem(&stage.browser(), &console, url.as_str()).await, 400, "no verifier");
         assert_eq!(redeem(&browser, &console, url.as_str()).await, 400, "spent");
-        assert!(stage.outcomes("panel.enter").is_empty());
+        assert_eq!(stage.outcomes("panel.enter"), ["denied handoff_lost"; 3]);
     }
 
     /// A code for web1 opens nothing on web2.
@@ -85,7 +85,7 @@ in_both_styles! {
         planted.put_cookie(verifier.on(theirs.host_str().unwrap()));
         let moved = format!("{}?{}", stage.panel("web2", "whostmgrd", url.path()), url.query().unwrap());
         assert_eq!(redeem(&planted, &console, &moved).await, 400);
-        assert!(stage.outcomes("panel.enter").is_empty());
+        assert_eq!(stage.outcomes("panel.enter"), ["denied handoff_lost"]);
     }
 
     /// A panel's cookie is for that panel, and the console's for the console.
@@ -149,7 +149,7 @@ async fn a_hand_off_of_somebody_who_has_signed_out_is_lost() {
     let url = code_for(&browser, &console, "web1").await;
     browser.submit(&console, "/sign-out", &[]).await.unwrap();
     assert_eq!(redeem(&browser, &console, url.as_str()).await, 400);
-    assert!(stage.outcomes("panel.enter").is_empty());
+    assert_eq!(stage.outcomes("panel.enter"), ["denied handoff_lost"]);
 }
 
 in_both_styles! {

@@ -258,7 +258,7 @@ async fn an_answer_in_another_providers_name_is_refused() {
     stage.world.provider.set(|wrong| wrong.authorization_response = change);
     let form = browser.visit(&stage.console("/")).await.unwrap();
     let page = browser.sign_in_at(&form, "ada").await.unwrap();
-    assert_eq!(page.status, 400);
+    assert_eq!(page.status, 502);
     assert_eq!(stage.outcomes("sign_in"), ["failed sign_in_wrong_issuer"]);
 }
 

@@ -45,6 +45,7 @@ export async function signsIn(journey, page) {
  * @param {Page} page
  */
 export async function opensWithTheKeyboard(journey, page) {
+  await journey.let(1, "forbid-framing");
   await openByKeyboard(page, "web1 whm", "web1/whostmgrd/resell1");
   await mainOf(await opened(page, "web1/whostmgrd/resell1"));
   await click(page, "#menu-button");

@@ -85,6 +85,10 @@ export async function cookiesAreOnlyOurs(journey) {
     assert(strict === (domain !== new URL(journey.told.console).hostname), `${cookie.name} is on ${domain}`);
     seen.add(cookie.name);
   }
+  for (const server of [1, 2]) {
+    const requests = await journey.behind(`seen/${server}`);
+    assert(requests.includes("cpsession=") && !requests.includes("panelgate-"), "cookies of ours stay with us");
+  }
   assert(seen.has("__Host-panelgate-session") && seen.has("__Host-panelgate-whm"), [...seen].join(", "));
 }
 

@@ -69,8 +69,8 @@ export async function aServerGoesAwayMeanwhile(journey, page) {
   await expectLogged(journey, await words(news, ".reference code"));
   await journey.picture(page, "down-inside");
   await journey.let(3, "come-up");
-  await click(panel, "#link-accounts");
-  await visible(await mainOf(panel), "#account-table");
+  await click(news, "[data-ask=reopen]");
+  await visible(await mainOf(await opened(page, WEB3)), "#load[data-state=ok]");
 }
 
 /**

@@ -147,7 +147,9 @@ impl<'p> Ask<'p> {
             head.push(("service-worker", "script".into()));
         }
         if let Some(by) = by {
-            head.extend(self.policy.referer(by, to).map(|referer| ("referer", referer)));
+            if self.errand != Errand::WebSocket {
+                head.extend(self.policy.referer(by, to).map(|referer| ("referer", referer)));
+            }
             head.extend(self.policy.origin(by, chain, self.errand, &self.method).map(|origin| ("origin", origin)));
         }
         let own_origin = by.is_none_or(|by| by.origin() == to.origin());

@@ -25,6 +25,8 @@ pub enum Errand {
     Image,
     /// The script of a service worker.
     ServiceWorker,
+    /// The handshake of a WebSocket.
+    WebSocket,
 }
 
 impl Errand {
@@ -43,6 +45,7 @@ impl Errand {
             Self::Style => ("no-cors", "style"),
             Self::Image => ("no-cors", "image"),
             Self::ServiceWorker => ("same-origin", "serviceworker"),
+            Self::WebSocket => ("websocket", "empty"),
         }
     }
 
@@ -51,7 +54,7 @@ impl Errand {
             Self::Page | Self::Frame => "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             Self::Style => "text/css,*/*;q=0.1",
             Self::Image => "image/avif,image/webp,*/*;q=0.8",
-            Self::Fetch | Self::BlindFetch | Self::Script | Self::ServiceWorker => "*/*",
+            Self::Fetch | Self::BlindFetch | Self::Script | Self::ServiceWorker | Self::WebSocket => "*/*",
         }
     }
 }
@@ -99,6 +102,9 @@ impl ReferrerPolicy {
         let tainted = chain
             .windows(2)
             .any(|step| matches!(step, [one, next] if one.origin() != next.origin() && one.origin() != from.origin()));
+        if errand == Errand::WebSocket {
+            return Some(own);
+        }
         if errand == Errand::Fetch {
             let shown = from.origin() != to.origin() || !matches!(*method, Method::GET | Method::HEAD);
             return shown.then(|| if tainted { "null".to_owned() } else { own });

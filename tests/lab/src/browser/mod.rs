@@ -14,6 +14,7 @@
 
 mod ask;
 mod cookies;
+mod framing;
 mod metadata;
 mod page;
 mod wire;
@@ -28,6 +29,7 @@ pub use wire::Names;
 pub use wire::trusting;
 
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
@@ -38,9 +40,11 @@ use anyhow::ensure;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::Method;
+use http::Request;
 use http::Response;
 use http::header;
 use http_body_util::BodyExt as _;
+use http_body_util::Full;
 use hyper::body::Incoming;
 use serde_json::json;
 use url::Url;
@@ -61,6 +65,7 @@ const REFRESHES: usize = 5;
 pub struct Browser {
     wire: Wire,
     console: Url,
+    withholds_referrers: bool,
     jar: Mutex<Jar>,
     seen: Mutex<Vec<Seen>>,
 }
@@ -92,12 +97,31 @@ impl Browser {
     /// # Errors
     /// When TLS cannot be set up.
     pub fn over(world: &World, http: Http) -> anyhow::Result<Self> {
+        Self::elsewhere(Names::of(world)?, world.authority.pem(), http, world.console())
+    }
+
+    /// A browser for names of its own, that trusts one certificate (PEM) and signs in at `console`.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn elsewhere(names: Names, trust: &str, http: Http, console: &str) -> anyhow::Result<Self> {
         Ok(Self {
-            wire: Wire::new(world, http)?,
-            console: world.console().parse()?,
+            wire: Wire::new(names, trust, http)?,
+            console: console.parse()?,
+            withholds_referrers: false,
             jar: Mutex::default(),
             seen: Mutex::default(),
         })
+    }
+
+    /// From now on, connects from this address, as a computer does that has changed networks.
+    pub fn move_to(&mut self, address: IpAddr) {
+        self.wire = self.wire.from(address);
+    }
+
+    /// From now on, sends no `Referer`, as some people have set their browsers.
+    pub fn withhold_referrers(&mut self) {
+        self.withholds_referrers = true;
     }
 
     /// Types an address.
@@ -124,6 +148,20 @@ impl Browser {
     /// Calls `fetch()` in a page.
     pub async fn fetch(&self, page: &Page, address: &str) -> anyhow::Result<Page> {
         self.ask(Ask::get(Errand::Fetch, page.resolve(address)?.as_str()).by(page)).await
+    }
+
+    /// Opens a WebSocket in a page, over a connection of HTTP/1.1, and gives the answer's status.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn websocket(&self, page: &Page, address: &str) -> anyhow::Result<u16> {
+        let ask = Ask::get(Errand::WebSocket, page.resolve(address)?.as_str())
+            .by(page)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        Ok(self.stream(ask).await?.status().as_u16())
     }
 
     /// Signs in with name and password alike, from the console's first page to the console.
@@ -181,7 +219,7 @@ impl Browser {
             if !ask.errand.navigates() || !ask.follows {
                 return Ok(page);
             }
-            ensure!(page.may_be_shown(), "{} may not be framed by {:?}: {:?}", page.url, page.ancestors, page.headers);
+            page.check_shown().with_context(|| format!("{} may not be framed by {:?}", page.url, page.ancestors))?;
             let Some(on) = page.refresh() else { return Ok(page) };
             page = self.through(&Ask::get(ask.errand, on.as_str()).by(&page).in_place().unprompted()).await?;
         }
@@ -194,8 +232,10 @@ impl Browser {
     /// When there is no answer.
     pub async fn stream(&self, ask: Ask<'_>) -> anyhow::Result<Response<Incoming>> {
         let url: Url = ask.url.parse()?;
-        let (request, relation) = ask.request(std::slice::from_ref(&url), &self.jar())?;
-        let response = self.wire.send(request).await?;
+        let (request, relation) = self.request(&ask, std::slice::from_ref(&url))?;
+        // Chromium opens WebSockets over HTTP/1.1 unless a connection has promised more (RFC 8441).
+        let wire = if ask.errand == Errand::WebSocket { self.wire.http_1() } else { self.wire.clone() };
+        let response = wire.send(request).await?;
         self.take_cookies(&url, response.headers(), relation);
         Ok(response)
     }
@@ -205,7 +245,7 @@ impl Browser {
         let mut chain: Vec<Url> = vec![ask.url.parse().with_context(|| format!("{} is no URL", ask.url))?];
         loop {
             let url = chain.last().context("an empty chain")?.clone();
-            let (request, relation) = ask.request(&chain, &self.jar())?;
+            let (request, relation) = self.request(&ask, &chain)?;
             let response = self.wire.send(request).await.with_context(|| format!("no answer from {url}"))?;
             self.take_cookies(&url, response.headers(), relation);
             let (head, body) = response.into_parts();
@@ -224,6 +264,14 @@ impl Browser {
         }
     }
 
+    fn request(&self, ask: &Ask<'_>, chain: &[Url]) -> anyhow::Result<(Request<Full<Bytes>>, cookies::Relation)> {
+        let (mut request, relation) = ask.request(chain, &self.jar())?;
+        if self.withholds_referrers {
+            request.headers_mut().remove(header::REFERER);
+        }
+        Ok((request, relation))
+    }
+
     fn take_cookies(&self, url: &Url, headers: &HeaderMap, relation: cookies::Relation) {
         let mut jar = self.jar();
         for line in headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok()) {
@@ -239,6 +287,11 @@ impl Browser {
     /// The cookie of this name for this host.
     pub fn cookie(&self, host: &str, name: &str) -> Option<Cookie> {
         self.cookies().into_iter().find(|cookie| cookie.domain == host && cookie.name == name)
+    }
+
+    /// Does what a page's script does with `document.cookie = line`.
+    pub fn script_sets_cookie(&self, page: &Page, line: &str) {
+        self.jar().set(&page.url, line, cookies::Relation::Own);
     }
 
     /// Puts a cookie into the jar, as somebody who stole it would.

@@ -1,5 +1,6 @@
 //! Connections: every name leads to its part of the world, over real TLS.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -28,6 +29,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject as _;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -43,31 +45,42 @@ pub enum Http {
     One,
 }
 
-/// Where the names of a world lead.
+/// Where names lead.
 #[derive(Clone, Debug)]
 pub struct Names {
-    issuer: String,
-    provider: IpAddr,
-    gateway: IpAddr,
+    known: BTreeMap<String, IpAddr>,
+    others: Option<IpAddr>,
 }
 
 impl Names {
-    /// The names of this world.
+    /// The names of this world: the provider's, and all others lead to the gateway.
     pub fn of(world: &World) -> anyhow::Result<Self> {
         let issuer = url::Url::parse(world.issuer())?;
         let issuer = issuer.host_str().context("the issuer has no host")?.to_owned();
-        Ok(Self { issuer, provider: world.provider.address().ip(), gateway: world.gateway() })
+        let known = BTreeMap::from([(issuer, world.provider.address().ip())]);
+        Ok(Self { known, others: Some(world.gateway()) })
     }
 
-    fn resolve(&self, host: &str) -> IpAddr {
-        if host == self.issuer { self.provider } else { self.gateway }
+    /// These names; no others exist.
+    pub fn only(names: impl IntoIterator<Item = (String, IpAddr)>) -> Self {
+        Self { known: names.into_iter().collect(), others: None }
+    }
+
+    fn resolve(&self, host: &str) -> io::Result<IpAddr> {
+        let found = self.known.get(host).copied().or(self.others);
+        found.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no such name: {host}")))
     }
 }
 
 /// TLS that trusts the world's authority and nobody else.
 pub fn trusting(world: &World, http: Http) -> anyhow::Result<ClientConfig> {
+    trusting_only(world.authority.pem(), http)
+}
+
+/// TLS that trusts one certificate (PEM).
+fn trusting_only(certificate: &str, http: Http) -> anyhow::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(world.authority.pem().as_bytes()).context("no authority")?)?;
+    roots.add(CertificateDer::from_pem_slice(certificate.as_bytes()).context("no certificate")?)?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
@@ -82,16 +95,36 @@ pub fn trusting(world: &World, http: Http) -> anyhow::Result<ClientConfig> {
 
 /// A pool of connections.
 #[derive(Clone)]
-pub(super) struct Wire(legacy::Client<Connector, Full<Bytes>>);
+pub(super) struct Wire {
+    connector: Connector,
+    client: legacy::Client<Connector, Full<Bytes>>,
+}
 
 impl Wire {
-    pub(super) fn new(world: &World, http: Http) -> anyhow::Result<Self> {
-        let connector = Connector { names: Names::of(world)?, tls: Arc::new(trusting(world, http)?) };
-        Ok(Self(legacy::Client::builder(TokioExecutor::new()).build(connector)))
+    pub(super) fn new(names: Names, trust: &str, http: Http) -> anyhow::Result<Self> {
+        let tls = Arc::new(trusting_only(trust, http)?);
+        Ok(Self::over(Connector { names, tls, from: None }))
+    }
+
+    /// New connections to the same names, from this address.
+    pub(super) fn from(&self, address: IpAddr) -> Self {
+        Self::over(Connector { from: Some(address), ..self.connector.clone() })
+    }
+
+    /// New connections of HTTP/1.1.
+    pub(super) fn http_1(&self) -> Self {
+        let mut tls = ClientConfig::clone(&self.connector.tls);
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Self::over(Connector { tls: Arc::new(tls), ..self.connector.clone() })
+    }
+
+    fn over(connector: Connector) -> Self {
+        let client = legacy::Client::builder(TokioExecutor::new()).build(connector.clone());
+        Self { connector, client }
     }
 
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
-        Ok(self.0.request(request).await?)
+        Ok(self.client.request(request).await?)
     }
 }
 
@@ -105,6 +138,7 @@ impl fmt::Debug for Wire {
 struct Connector {
     names: Names,
     tls: Arc<ClientConfig>,
+    from: Option<IpAddr>,
 }
 
 impl Connector {
@@ -113,8 +147,15 @@ impl Connector {
         if uri.scheme_str() != Some("https") {
             return Err(io::Error::other("only https is spoken here"));
         }
-        let address = SocketAddr::new(self.names.resolve(host), uri.port_u16().unwrap_or(443));
-        let tcp = TcpStream::connect(address).await?;
+        let address = SocketAddr::new(self.names.resolve(host)?, uri.port_u16().unwrap_or(443));
+        let tcp = match self.from {
+            None => TcpStream::connect(address).await?,
+            Some(from) => {
+                let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+                socket.bind(SocketAddr::new(from, 0))?;
+                socket.connect(address).await?
+            }
+        };
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         Ok(Stream(TokioIo::new(TlsConnector::from(self.tls).connect(name, tcp).await?)))
