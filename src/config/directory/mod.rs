@@ -31,6 +31,9 @@ use crate::model::DirectoryVersion;
 use crate::model::Service;
 use crate::model::Source;
 
+pub(super) use role_groups::idp_group;
+pub(super) use servers::account;
+
 /// The document's servers, role groups or whatever else has a name, by the name as it was written.
 ///
 /// A name stays known if what it names has problems of its own, so that references to it are not reported.

@@ -127,7 +127,7 @@ fn id(field: &Field<'_>) -> Option<ServerId> {
     Some(id)
 }
 
-pub(super) fn account(field: &Field<'_>) -> Option<Account> {
+pub(in crate::config) fn account(field: &Field<'_>) -> Option<Account> {
     field.parse("write the name of a WHM or cPanel account")
 }
 
