@@ -15,6 +15,7 @@ use crate::policy::Decision;
 use crate::policy::Entitlement;
 use crate::policy::Explanation;
 use crate::policy::Question;
+use crate::policy::Reason;
 use crate::policy::Way;
 
 /// Of a longer list the start tells enough: each item would do.
@@ -53,10 +54,12 @@ impl Shown<'_, '_> {
             }
             Decision::Denied(reason) => {
                 writeln!(f, "denied: {}", Asked(self.question))?;
-                writeln!(f, "  {reason}: {}", reason.explanation())?;
-                if server.is_none() {
-                    let known = self.directory.servers.keys().map(ServerId::as_str);
-                    writeln!(f, "  {}", unknown("server", self.question.server.as_str(), known))?;
+                let known = self.directory.servers.keys().map(ServerId::as_str);
+                let no_server = || unknown("server", self.question.server.as_str(), known);
+                match (reason, server) {
+                    (Reason::UnknownServer, _) => writeln!(f, "  {reason}: {}", no_server())?,
+                    (_, Some(_)) => writeln!(f, "  {reason}: {}", reason.explanation())?,
+                    (_, None) => writeln!(f, "  {reason}: {}, and {}", reason.explanation(), no_server())?,
                 }
             }
         }
@@ -118,9 +121,12 @@ impl Shown<'_, '_> {
                 server.id, server.source
             ),
             Way::Leave(groups) => {
-                format!("take from the person {}", names(groups.iter().map(|group| group.0.as_str())))
+                format!("take from the person: {}", names(groups.iter().map(|group| group.0.as_str())))
             }
-            Way::Remove(server, rules) => format!("take {} out of the rules at {}", server.id, lines(rules)),
+            Way::Remove(server, rules) => {
+                let rule = if rules.len() == 1 { "rule" } else { "rules" };
+                format!("take {} out of the {rule} at {}", server.id, lines(rules))
+            }
             Way::Restrict(server) => {
                 format!("write access = \"restricted\" at the server {} ({})", server.id, server.source)
             }
