@@ -45,7 +45,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("cli", &["compose", "config", "model", "telemetry", "vault"]),
+    ("cli", &["compose", "config", "model", "policy", "telemetry", "vault"]),
 ];
 
 /// The files at the top, which may name anything.
@@ -58,7 +58,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),
-    ("askama", &["console"]),
+    ("askama", &["cli", "console"]),
     ("hyper", &["edge", "gateway", "listener", "panel", "proxy", "upstream"]),
     ("hyper_util", &["listener", "proxy", "upstream"]),
     ("rustls", &["compose", "config", "listener", "upstream"]),

@@ -1,17 +1,22 @@
 //! Decisions of policy: golden tables, every question to a small directory, and random directories.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "policy/any.rs"]
+mod any;
 #[path = "policy/build.rs"]
 mod build;
+#[path = "policy/explain.rs"]
+mod explain;
 #[path = "policy/naive.rs"]
 mod naive;
+#[path = "policy/review.rs"]
+mod review;
 
 use std::fmt::Write as _;
 
 use panelgate::model::Access;
 use panelgate::model::Directory;
 use panelgate::model::IdpGroup;
-use panelgate::model::Rule;
 use panelgate::model::Service;
 use panelgate::policy::AccessRequest;
 use panelgate::policy::Decision;
@@ -19,8 +24,11 @@ use panelgate::policy::Policy;
 use panelgate::policy::Reason;
 use proptest::prelude::*;
 use proptest::sample::select;
-use proptest::sample::subsequence;
 
+use any::GROUPS;
+use any::any_directory;
+use any::every_request;
+use any::every_set_of_groups;
 use build::ask;
 use build::directory;
 use build::groups;
@@ -204,32 +212,6 @@ fn a_group_that_only_looks_alike_gives_nothing() {
     }
 }
 
-/// The words that small and random directories are made of: few, so that they meet.
-const SERVERS: [&str; 4] = ["web1", "web2", "web3", "unknown"];
-const DEFINED: [&str; 3] = ["web1", "web2", "web3"];
-const ROLE_GROUPS: [&str; 3] = ["Alpha", "Beta", "Mute"];
-const ACCOUNTS: [&str; 3] = ["root", "support", "reseller"];
-const GROUPS: [&str; 4] = ["a", "b", "A", "c"];
-
-/// Every combination of groups.
-fn every_set_of_groups() -> impl Iterator<Item = Vec<IdpGroup>> {
-    (0_u32..1 << GROUPS.len()).map(|bits| {
-        let chosen = GROUPS.iter().enumerate().filter(|(place, _)| bits & (1 << place) != 0);
-        chosen.map(|(_, group)| IdpGroup((*group).to_owned())).collect()
-    })
-}
-
-/// Every question that can be asked of the words.
-fn every_request() -> Vec<AccessRequest> {
-    let mut all = Vec::new();
-    for server in SERVERS {
-        for service in Service::ALL {
-            all.extend(ACCOUNTS.map(|account| ask(server, service, account)));
-        }
-    }
-    all
-}
-
 /// Compares policy with the naive reading, for everybody and every question. Gives the count of both answers.
 fn compare(directory: &Directory) -> (usize, usize) {
     let policy = Policy::new(directory.clone().into());
@@ -277,33 +259,6 @@ fn every_question_to_a_small_directory() {
     );
     // Counted by hand: (14 on web3 + 24 by Alpha + 4 more by Beta + 4 by Capital) * 2 (Mute adds nothing).
     assert_eq!(compare(&directory), (92, 16 * 36 - 92));
-}
-
-fn any_services() -> impl Strategy<Value = Vec<Service>> {
-    subsequence(Service::ALL.to_vec(), 1..=3).prop_shuffle()
-}
-
-fn any_access() -> impl Strategy<Value = Access> {
-    prop_oneof![
-        2 => Just(Access::Restricted),
-        1 => (any_services(), select(&ACCOUNTS[..])).prop_map(|(services, account)| unrestricted(&services, account)),
-    ]
-}
-
-fn any_rule() -> impl Strategy<Value = Rule> {
-    let servers = subsequence(DEFINED.to_vec(), 1..=3);
-    (select(&ROLE_GROUPS[..]), servers, any_services(), select(&ACCOUNTS[..]), 10..100_u32)
-        .prop_map(|(role, servers, services, account, line)| rule(role, &servers, &services, account, line))
-}
-
-fn any_directory() -> impl Strategy<Value = Directory> {
-    let servers = DEFINED.map(|id| any_access().prop_map(move |access| server(id, access, 1)));
-    let role_groups = ROLE_GROUPS.map(|name| {
-        let given = (subsequence(GROUPS.to_vec(), 1..=3), any::<bool>());
-        given.prop_map(move |(idp_groups, connect)| role_group(name, &idp_groups, connect))
-    });
-    let rules = proptest::collection::vec(any_rule(), 0..8);
-    (servers, role_groups, rules).prop_map(|(servers, roles, rules)| directory(servers.to_vec(), roles.to_vec(), rules))
 }
 
 proptest! {

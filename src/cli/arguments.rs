@@ -6,6 +6,8 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::cli::review;
+
 /// Identity-aware gateway to cPanel & WHM servers.
 #[derive(Debug, Parser)]
 #[command(name = "panelgate", version, about)]
@@ -21,6 +23,12 @@ pub enum Command {
     Check(ConfigFile),
     /// Run the gateway.
     Serve(ConfigFile),
+    /// Explain what somebody may open, and what would have to change for the other answer.
+    #[command(after_help = review::EXIT_OF_EXPLAIN)]
+    Explain(review::Explain),
+    /// Review access: who may open what, what a change gives and takes, tests of the rules.
+    #[command(subcommand)]
+    Access(review::Access),
 }
 
 /// The configuration that a command works with.

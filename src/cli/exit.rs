@@ -2,11 +2,15 @@
 
 use std::process::ExitCode;
 
-/// The exit codes, after `sysexits.h`.
+/// The exit codes: answers from 0, failures after `sysexits.h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: what was asked for is done.
+    /// 0: what was asked for is done; the answer is yes.
     Done,
+    /// 1: the answer is no, or less: denied, access only narrowed, a test failed.
+    No,
+    /// 2: access widened.
+    Widened,
     /// 64 (`EX_USAGE`): the arguments are wrong.
     Usage,
     /// 70 (`EX_SOFTWARE`): it failed for a reason of its own.
@@ -20,6 +24,8 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::No => 1,
+            Self::Widened => 2,
             Self::Usage => 64,
             Self::Software => 70,
             Self::Config => 78,

@@ -6,6 +6,7 @@ mod arguments;
 mod check;
 mod exit;
 mod load;
+mod review;
 mod serve;
 
 use std::ffi::OsString;
@@ -24,6 +25,13 @@ pub use arguments::Command;
 pub use arguments::ConfigFile;
 pub use exit::Exit;
 pub use load::load;
+pub use review::Access;
+pub use review::Diff;
+pub use review::DiffFormat;
+pub use review::Explain;
+pub use review::Matrix;
+pub use review::MatrixFormat;
+pub use review::Test;
 pub use serve::serve;
 
 /// Where answers go.
@@ -48,12 +56,19 @@ pub enum Next {
 
 /// Does what the arguments ask for, or says what is left to be done.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> Next {
-    let answered = answer(arguments, streams).and_then(|next| streams.out.flush().map(|()| next));
+    let answered = answer(arguments, streams).and_then(|next| heard(streams.out.flush()).map(|()| next));
     answered.unwrap_or_else(|error| {
-        // Whoever asked may not listen any more, as in `panelgate check | head -1`.
         let exit = if error.kind() == ErrorKind::BrokenPipe { Exit::Done } else { Exit::Software };
         Next::Exit(exit)
     })
+}
+
+/// Whoever asked may not listen any more, as in `panelgate check | head -1`; the exit code still answers.
+fn heard(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'_>) -> io::Result<Next> {
@@ -71,6 +86,8 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
     };
     match command {
         Command::Check(file) => check::check(&file.config, streams).map(Next::Exit),
+        Command::Explain(arguments) => review::explain(&arguments, streams).map(Next::Exit),
+        Command::Access(command) => review::access(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {
             Ok(config) => {
                 streams.err.write_all(config.warnings.render(streams.look).as_bytes())?;

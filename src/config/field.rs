@@ -180,6 +180,11 @@ impl<'d> Field<'d> {
         sections
     }
 
+    /// Whether the value is a list without items, where that means something.
+    pub(super) fn is_empty_list(&self) -> bool {
+        self.value.get_ref().as_array().is_some_and(|list| list.is_empty())
+    }
+
     /// Whether the value is a table, for keys that take a word or a table.
     pub(super) fn is_table(&self) -> bool {
         self.value.get_ref().is_table()

@@ -6,6 +6,7 @@
 //! out has no raw text left to check. No message shows what stands where a reference to a secret belongs, nor
 //! the value of an unknown key, which may be a misspelt one for a secret.
 
+mod access_tests;
 mod directory;
 mod document;
 mod field;
@@ -22,8 +23,11 @@ mod settings;
 mod source;
 mod words;
 
+pub use access_tests::AccessTest;
+pub use access_tests::access_tests;
 pub use limits::Limit;
 pub use limits::Limits;
+pub use nearest::nearest;
 pub use outside::SecretCheck;
 pub use posture::Posture;
 pub use posture::posture;
@@ -40,3 +44,5 @@ pub use settings::LogFormat;
 pub use settings::PanelStyle;
 pub use settings::Provider;
 pub use settings::SessionLifetimes;
+pub use words::Escaped;
+pub use words::counted;

@@ -4,7 +4,7 @@
 const MAX_CHARS: usize = 64;
 
 /// The candidate that is nearest to a word, if one is near enough to be meant.
-pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let length = word.chars().take(MAX_CHARS + 1).count();
     if length > MAX_CHARS {
         return None;

@@ -40,6 +40,33 @@ pub enum SecretCheck {
 /// Looks at a secret without telling it.
 pub(super) type CheckSecret<'c> = &'c dyn Fn(&SecretRef) -> SecretCheck;
 
+/// Whether what the directory refers to is looked at.
+#[derive(Clone, Copy)]
+pub(super) enum Outside<'c> {
+    /// It is: secrets in this way.
+    Checked(CheckSecret<'c>),
+    /// It is not: the files are read for what they say about access, perhaps on another machine.
+    Ignored,
+}
+
+impl Outside<'_> {
+    /// The reference that a key holds.
+    pub(super) fn secret(self, field: &Field<'_>) -> Option<SecretRef> {
+        match self {
+            Self::Checked(check) => secret(field, check),
+            Self::Ignored => reference(field),
+        }
+    }
+
+    /// The path of a PEM file with certificates.
+    pub(super) fn ca_file(self, field: &Field<'_>) -> Option<PathBuf> {
+        match self {
+            Self::Checked(_) => ca_file(field),
+            Self::Ignored => path(field),
+        }
+    }
+}
+
 /// The reference that a key holds; the secret behind it has been looked at.
 pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<SecretRef> {
     let reference = reference(field)?;

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 const MOST: usize = 80;
 
 /// A number and its noun: `1 problem`, `2 problems`.
-pub(super) fn counted(number: usize, noun: &str) -> String {
+pub fn counted(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
@@ -31,7 +31,7 @@ pub(super) fn quoted(word: &str) -> String {
 
 /// A text without anything that a terminal obeys or a reader cannot see.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Escaped<'t>(pub(super) &'t str);
+pub struct Escaped<'t>(pub &'t str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

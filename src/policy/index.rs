@@ -20,6 +20,7 @@ use crate::policy::grant::Grant;
 use crate::policy::reason::Reason;
 use crate::policy::request::AccessRequest;
 use crate::policy::request::Reach;
+use crate::policy::request::Wish;
 
 /// All the permissions of one version of the directory.
 ///
@@ -151,7 +152,12 @@ impl Policy {
 
     /// Decides for whoever has these groups.
     pub fn decide(&self, groups: &[IdpGroup], request: &AccessRequest) -> Decision<'_> {
-        let opening = self.servers.get(&request.server);
+        self.decide_wish(groups, request.into())
+    }
+
+    /// Decides whether anything that fits a wish is allowed.
+    pub(super) fn decide_wish(&self, groups: &[IdpGroup], wish: Wish<'_>) -> Decision<'_> {
+        let opening = self.servers.get(wish.server);
         // How far the request got: each role and permission can only take it further.
         let mut reason = Reason::NoRoleGroup;
         let mut allowed: Option<&Permission> = None;
@@ -163,7 +169,7 @@ impl Policy {
             let Some(opening) = opening else { return Decision::Denied(Reason::UnknownServer) };
             reason = reason.max(Reason::NoRuleForServer);
             for permission in opening.permissions_of(role) {
-                match permission.shortfall(request) {
+                match permission.shortfall(wish) {
                     Some(short) => reason = reason.max(short),
                     None if allowed.is_none_or(|first| permission.place < first.place) => allowed = Some(permission),
                     None => {}
@@ -232,12 +238,12 @@ impl Permission {
         Self { services: rule.services.clone(), account: rule.account.clone(), source: rule.source.clone(), place }
     }
 
-    /// What the permission lacks for a request to its server; nothing if it allows it.
-    fn shortfall(&self, request: &AccessRequest) -> Option<Reason> {
-        if !self.services.contains(&request.service) {
+    /// What the permission lacks for a wish for its server; nothing if it allows it.
+    fn shortfall(&self, wish: Wish<'_>) -> Option<Reason> {
+        if wish.service.is_some_and(|service| !self.services.contains(&service)) {
             return Some(Reason::ServiceNotInRule);
         }
-        (self.account != request.account).then_some(Reason::AccountNotInRule)
+        wish.account.is_some_and(|account| self.account != *account).then_some(Reason::AccountNotInRule)
     }
 }
 

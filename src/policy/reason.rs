@@ -58,6 +58,18 @@ impl Reason {
         }
     }
 
+    /// What a reviewer of the directory is told, who may know everything.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::NoRoleGroup => "no role group lists a group of the person",
+            Self::NoConnectPermission => "no role group of the person has the connect permission",
+            Self::UnknownServer => "the directory has no such server",
+            Self::NoRuleForServer => "the server is restricted, and no rule gives it to a role group of the person",
+            Self::ServiceNotInRule => "the person may open the server, but with other services only",
+            Self::AccountNotInRule => "the person may open this of the server, but as other accounts only",
+        }
+    }
+
     /// What the person is told, in words.
     pub const fn sentence(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What somebody asks for, and what somebody could ask for with success.
+//! What somebody asks for, what somebody could ask for with success, and what a reviewer asks.
 
 use crate::model::Account;
 use crate::model::ServerId;
@@ -29,5 +29,48 @@ pub struct Reach {
 impl From<Reach> for AccessRequest {
     fn from(reach: Reach) -> Self {
         Self { server: reach.server, service: reach.service, account: reach.account }
+    }
+}
+
+/// A question about a server. What is left out is left open: is there any service, any account?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The server. It need not exist.
+    pub server: ServerId,
+    /// The service.
+    pub service: Option<Service>,
+    /// The account to become.
+    pub account: Option<Account>,
+}
+
+impl Question {
+    /// Whether a service and an account answer it.
+    pub(super) fn fits(&self, service: Service, account: &Account) -> bool {
+        self.service.is_none_or(|asked| asked == service) && self.fits_account(account)
+    }
+
+    /// Whether an account answers it.
+    pub(super) fn fits_account(&self, account: &Account) -> bool {
+        self.account.as_ref().is_none_or(|asked| asked == account)
+    }
+}
+
+/// What a decision is made about, with anything but the server left open or not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish<'q> {
+    pub(super) server: &'q ServerId,
+    pub(super) service: Option<Service>,
+    pub(super) account: Option<&'q Account>,
+}
+
+impl<'q> From<&'q AccessRequest> for Wish<'q> {
+    fn from(request: &'q AccessRequest) -> Self {
+        Self { server: &request.server, service: Some(request.service), account: Some(&request.account) }
+    }
+}
+
+impl<'q> From<&'q Question> for Wish<'q> {
+    fn from(question: &'q Question) -> Self {
+        Self { server: &question.server, service: question.service, account: question.account.as_ref() }
     }
 }

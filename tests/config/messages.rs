@@ -202,6 +202,9 @@ fn about_servers() {
             Case("no services", "[\"cpaneld\"]", "[]"),
             Case("service twice", "[\"cpaneld\"]", "[\"cpaneld\", \"cpaneld\"]"),
             Case("root for everybody", "account = \"demo\"", "account = \"root\""),
+            Case("no tag", "id = \"sandbox\"", "id = \"sandbox\"\ntags = [\"EU\"]"),
+            Case("tag twice", "id = \"sandbox\"", "id = \"sandbox\"\ntags = [\"eu\", \"eu\"]"),
+            Case("one tag without a list", "id = \"sandbox\"", "id = \"sandbox\"\ntags = \"eu\""),
             Case("server that nobody can open", "servers = [\"web1\"]", "servers = [\"sandbox\"]"),
         ],
     );
@@ -236,6 +239,40 @@ fn about_role_groups_and_rules() {
         ],
     );
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_tags_in_rules() {
+    let mut all = String::new();
+    for (name, rule) in [
+        ("misspelt tag", "server_tags = [\"prdo\"]"),
+        ("tag that resembles no other", "server_tags = [\"prod\", \"warehouse\"]"),
+        ("tags that no server bears together", "server_tags = [\"eu\", \"us\"]"),
+        ("no tags", "server_tags = []"),
+        ("what cannot be a tag", "servers = [\"web1\"]\nserver_tags = [\"*\"]"),
+        ("unrestricted servers only", "servers = [\"web1\"]\nserver_tags = [\"us\"]"),
+        ("an unrestricted server among others", "server_tags = [\"prod\"]"),
+        ("neither servers nor tags", ""),
+    ] {
+        let site = Site::new();
+        site.replace("directory.toml", "id = \"web1\"", "id = \"web1\"\ntags = [\"prod\", \"eu\"]");
+        site.replace("directory.toml", "id = \"sandbox\"", "id = \"sandbox\"\ntags = [\"prod\", \"us\"]");
+        site.replace("directory.toml", "servers = [\"web1\"]", rule);
+        writeln!(all, "=== {name}\n{}", site.said().trim_end()).unwrap();
+    }
+    insta::assert_snapshot!(all);
+}
+
+#[test]
+fn tags_that_cannot_be_read_are_not_reported_again_in_rules() {
+    for (old, new) in
+        [("id = \"web1\"", "id = \"web1\"\ntags = [\"prod\", \"EU\"]"), ("id = \"web1\"\n", "tags = [\"prod\"]\n")]
+    {
+        let site = Site::new();
+        site.replace("directory.toml", old, new);
+        site.replace("directory.toml", "servers = [\"web1\"]", "server_tags = [\"prod\"]");
+        assert_eq!(site.load().unwrap_err().list().len(), 1, "{new}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use panelgate::config::Config;
 use panelgate::config::Limits;
 use panelgate::config::LogFormat;
 use panelgate::config::PanelStyle;
@@ -10,6 +11,7 @@ use panelgate::model::ClientAuth;
 use panelgate::model::GroupsFrom;
 use panelgate::model::IdTokenAlgorithm;
 use panelgate::model::SecretRef;
+use panelgate::model::ServerId;
 use panelgate::model::Service;
 use panelgate::model::Trust;
 
@@ -115,6 +117,63 @@ fn the_directory_is_read_with_its_lines() {
     );
     assert_eq!(directory.role_groups.len(), 1);
     assert_eq!(directory.rules[0].source.to_string(), "directory.toml:21");
+}
+
+#[test]
+fn tags_become_the_servers_that_bear_all_of_them() {
+    let all = ["web1", "web2", "web3"];
+    let tags = ["tags = [\"prod\", \"eu\"]", "tags = [\"eu\", \"prod\", \"old\"]", "tags = [\"prod\"]"];
+    let servers: String = all
+        .iter()
+        .zip(tags)
+        .map(|(id, tags)| {
+            format!(
+                "[[servers]]\nid = \"{id}\"\n{tags}\nhost = \"{id}.hosting.example\"\ntrust = \"public\"\n\
+                 api_account = \"root\"\napi_token = \"file:token\"\naccess = \"restricted\"\n"
+            )
+        })
+        .collect();
+    for (rule, expected) in [
+        ("server_tags = [\"prod\"]", &["web1", "web2", "web3"][..]),
+        ("server_tags = [\"prod\", \"eu\"]", &["web1", "web2"]),
+        ("server_tags = [\"eu\", \"old\"]", &["web2"]),
+        // What is named and what bears the tags: each once.
+        ("servers = [\"web3\", \"web2\"]\nserver_tags = [\"eu\"]", &["web3", "web2", "web1"]),
+        ("servers = [\"web3\"]", &["web3"]),
+    ] {
+        let site = Site::new();
+        let rest = "[[role_groups]]\nname = \"Support\"\nidp_groups = [\"whm-support\"]\nconnect = true\n[[rules]]\n\
+                    role_group = \"Support\"\nservices = [\"whostmgrd\"]\naccount = \"support\"\n";
+        site.write("directory.toml", format!("{servers}{rest}{rule}\n"));
+        let directory = site.load().unwrap().directory;
+        let named: Vec<&str> = directory.rules[0].servers.iter().map(ServerId::as_str).collect();
+        assert_eq!(named, expected, "{rule}");
+    }
+}
+
+#[test]
+fn the_directory_alone_needs_nothing_outside_the_two_files() {
+    let site = Site::new();
+    let whole = site.load().unwrap().directory;
+    for gone in ["secret", "token", "chain.pem", "key.pem"] {
+        std::fs::remove_file(site.path().join(gone)).unwrap();
+    }
+    site.replace("panelgate.toml", "issuer =", "isuer =");
+    assert!(site.load().is_err());
+    let alone = Config::directory_only(&site.main_file()).unwrap();
+    assert_eq!(format!("{alone:?}"), format!("{whole:?}"));
+
+    // What the directory itself says is checked all the same.
+    site.replace("directory.toml", "api_token = \"file:token\"\naccess = \"r", "api_token = \"hunter2\"\naccess = \"r");
+    site.replace("directory.toml", "role_group = \"Support\"", "role_group = \"Suport\"");
+    let problems = Config::directory_only(&site.main_file()).unwrap_err();
+    let keys: Vec<&str> = problems.list().iter().map(|problem| problem.key.as_str()).collect();
+    assert_eq!(keys, ["servers.api_token", "rules.role_group"]);
+    assert!(!problems.to_string().contains("hunter2"));
+
+    site.replace("panelgate.toml", "directory = \"directory.toml\"\n", "");
+    let problems = Config::directory_only(&site.main_file()).unwrap_err();
+    assert_eq!(problems.list()[0].message, "`directory` is missing");
 }
 
 #[test]

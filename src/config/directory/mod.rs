@@ -3,6 +3,7 @@
 mod role_groups;
 mod rules;
 mod servers;
+mod tags;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -13,12 +14,14 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 
 use crate::config::directory::role_groups::WrittenRoleGroup;
+use crate::config::directory::rules::Named;
 use crate::config::directory::servers::WrittenServer;
+use crate::config::directory::tags::Tags;
 use crate::config::document;
 use crate::config::field::Field;
 use crate::config::findings::Findings;
 use crate::config::findings::Place;
-use crate::config::outside::CheckSecret;
+use crate::config::outside::Outside;
 use crate::config::outside::path;
 use crate::config::section::Section;
 use crate::config::source::SourceFile;
@@ -28,23 +31,28 @@ use crate::model::DirectoryVersion;
 use crate::model::Service;
 use crate::model::Source;
 
+pub(super) use role_groups::idp_group;
+pub(super) use servers::account;
+
 /// The document's servers, role groups or whatever else has a name, by the name as it was written.
 ///
 /// A name stays known if what it names has problems of its own, so that references to it are not reported.
 type ByName<T> = HashMap<String, T>;
 
 /// Reads the directory that the main file names.
-pub(super) fn read(main: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<Arc<Directory>> {
+pub(super) fn read(main: &Section<'_>, outside: Outside<'_>) -> Option<Arc<Directory>> {
     let named = main.required("directory", "\"directory.toml\"")?;
     let path = path(&named)?;
     let file = fetch(&path, named.place(), main.found)?;
     let table = document::parse(&file, main.found)?;
     let top = Section::top(Rc::clone(&file), main.found, table.get_ref());
 
-    let origin = Origin { file: named.text()?.into(), check_secret };
-    let mut servers = servers::read(&top, &origin);
+    let origin = Origin { file: named.text()?.into(), outside };
+    let mut tags = Tags::default();
+    let mut servers = servers::read(&top, &origin, &mut tags);
     let role_groups = role_groups::read(&top, &origin);
-    let rules = rules::read(&top, &origin, &mut servers, &role_groups);
+    let rules =
+        rules::read(&top, &origin, &mut Named { servers: &mut servers, tags: &tags, role_groups: &role_groups });
     top.finish();
     warn_about_emptiness(&file, main.found, &servers, &role_groups);
 
@@ -62,7 +70,7 @@ pub(super) fn read(main: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<
 struct Origin<'c> {
     /// The file as the main file names it.
     file: Arc<str>,
-    check_secret: CheckSecret<'c>,
+    outside: Outside<'c>,
 }
 
 impl Origin<'_> {

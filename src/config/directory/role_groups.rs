@@ -61,7 +61,7 @@ fn name(field: &Field<'_>) -> Option<RoleGroupName> {
     name
 }
 
-fn idp_group(field: &Field<'_>) -> Option<IdpGroup> {
+pub(in crate::config) fn idp_group(field: &Field<'_>) -> Option<IdpGroup> {
     let text = field.text()?;
     let wrong = if text.is_empty() {
         "an empty name is no group"

@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use crate::config::directory::ByName;
 use crate::config::directory::Origin;
 use crate::config::directory::services;
+use crate::config::directory::tags::Tags;
 use crate::config::field::Field;
-use crate::config::outside;
+use crate::config::outside::Outside;
 use crate::config::section::Section;
 use crate::config::words::quoted;
 use crate::model::Access;
@@ -38,10 +39,17 @@ pub(super) struct WrittenServer<'d> {
     pub(super) server: Option<Server>,
 }
 
-pub(super) fn read<'d>(top: &Section<'d>, origin: &Origin<'_>) -> ByName<WrittenServer<'d>> {
+impl WrittenServer<'_> {
+    /// Whether it opens itself to everybody, so far as that could be read.
+    pub(super) fn is_unrestricted(&self) -> bool {
+        self.server.is_some() && !self.is_restricted
+    }
+}
+
+pub(super) fn read<'d>(top: &Section<'d>, origin: &Origin<'_>, tags: &mut Tags) -> ByName<WrittenServer<'d>> {
     let mut servers: ByName<WrittenServer<'d>> = ByName::new();
     for section in top.sections("servers") {
-        let Some(written) = one(section, origin) else { continue };
+        let Some(written) = one(section, origin, tags) else { continue };
         if let Some(first) = servers.get(&written.name) {
             written.id.problem(
                 format!("the server {} is defined twice, first in line {}", quoted(&written.name), first.id.line()),
@@ -55,10 +63,11 @@ pub(super) fn read<'d>(top: &Section<'d>, origin: &Origin<'_>) -> ByName<Written
 }
 
 /// A server with a name, or nothing: what has no name cannot be referred to.
-fn one<'d>(section: Section<'d>, origin: &Origin<'_>) -> Option<WrittenServer<'d>> {
+fn one<'d>(section: Section<'d>, origin: &Origin<'_>, tags: &mut Tags) -> Option<WrittenServer<'d>> {
     let source = origin.source(&section);
     let id_field = section.required("id", "\"web1\"");
     let id = id_field.as_ref().and_then(id);
+    let tags = tags.read(&section, id_field.as_ref().and_then(Field::text));
     let name = section.optional("name").map(|field| field.label().map(str::to_owned));
     let host = section
         .required("host", "\"web1.hosting.example\"")
@@ -66,11 +75,11 @@ fn one<'d>(section: Section<'d>, origin: &Origin<'_>) -> Option<WrittenServer<'d
     let address = section
         .optional("address")
         .map(|field| field.parse::<IpAddr>("write an IP address, or leave it out to look the host name up"));
-    let trust = section.required("trust", "\"public\"").and_then(|field| trust(&field));
+    let trust = section.required("trust", "\"public\"").and_then(|field| trust(&field, origin.outside));
     let api_account = section.required("api_account", "\"root\"").and_then(|field| account(&field));
     let api_token = section
         .required("api_token", "\"file:/etc/panelgate/tokens/web1\"")
-        .and_then(|field| outside::secret(&field, origin.check_secret));
+        .and_then(|field| origin.outside.secret(&field));
     let access = access(&section);
     section.finish();
 
@@ -78,6 +87,7 @@ fn one<'d>(section: Section<'d>, origin: &Origin<'_>) -> Option<WrittenServer<'d
     let written = id_field.text()?.to_owned();
     let server = || {
         let id = id?;
+        tags?;
         Some(Server {
             name: match name {
                 Some(name) => name?,
@@ -117,11 +127,11 @@ fn id(field: &Field<'_>) -> Option<ServerId> {
     Some(id)
 }
 
-pub(super) fn account(field: &Field<'_>) -> Option<Account> {
+pub(in crate::config) fn account(field: &Field<'_>) -> Option<Account> {
     field.parse("write the name of a WHM or cPanel account")
 }
 
-fn trust(field: &Field<'_>) -> Option<Trust> {
+fn trust(field: &Field<'_>, outside: Outside<'_>) -> Option<Trust> {
     const WAYS: &str = "write \"public\", { ca_file = \"ca.pem\" } or { pins = [\"sha256/…\"] }";
     if !field.is_table() {
         let text = field.text()?;
@@ -136,7 +146,7 @@ fn trust(field: &Field<'_>) -> Option<Trust> {
     let pins = section.optional("pins");
     section.finish();
     match (ca_file, pins) {
-        (Some(ca_file), None) => outside::ca_file(&ca_file).map(Trust::CaFile),
+        (Some(ca_file), None) => outside.ca_file(&ca_file).map(Trust::CaFile),
         (None, Some(pins)) => pins.list_of(pin).map(Trust::Pins),
         (None, None) | (Some(_), Some(_)) => {
             field.problem("a certificate is verified in exactly one way", WAYS);

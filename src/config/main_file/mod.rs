@@ -6,6 +6,7 @@ mod operation;
 mod provider;
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use toml::de::DeTable;
 
@@ -13,10 +14,12 @@ use crate::config::directory;
 use crate::config::findings::Findings;
 use crate::config::limits::Limits;
 use crate::config::outside::CheckSecret;
+use crate::config::outside::Outside;
 use crate::config::problem::Warnings;
 use crate::config::section::Section;
 use crate::config::settings::Config;
 use crate::config::source::SourceFile;
+use crate::model::Directory;
 
 /// Reads everything, and gives a configuration if all of it could be read.
 pub(super) fn read(
@@ -39,7 +42,7 @@ pub(super) fn read(
         section.finish();
         limits
     });
-    let directory = directory::read(&top, check_secret);
+    let directory = directory::read(&top, Outside::Checked(check_secret));
     if let (Some(network), Some(directory)) = (&network, &directory) {
         coverage::warn(&top, network, directory);
     }
@@ -60,4 +63,13 @@ pub(super) fn read(
         directory: directory?,
         warnings: Warnings::default(),
     })
+}
+
+/// Reads the directory that the main file names, and nothing else of it or outside the two.
+pub(super) fn directory_only(
+    file: &Rc<SourceFile>,
+    table: &DeTable<'_>,
+    findings: &Findings,
+) -> Option<Arc<Directory>> {
+    directory::read(&Section::top(Rc::clone(file), findings, table), Outside::Ignored)
 }

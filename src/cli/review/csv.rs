@@ -1,0 +1,22 @@
+//! Comma-separated values (RFC 4180), with line feeds as other tools of a pipeline write them.
+
+/// One line: a field that holds more than plain text stands in quotes.
+pub(super) fn line<const COLUMNS: usize>(fields: [&str; COLUMNS]) -> String {
+    let mut line = fields.map(field).join(",");
+    line.push('\n');
+    line
+}
+
+fn field(text: &str) -> String {
+    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_is_quoted() {
+        assert_eq!(line(["a b", "", "c,d", "e\"f", "g\nh"]), "a b,,\"c,d\",\"e\"\"f\",\"g\nh\"\n");
+    }
+}
