@@ -5,6 +5,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
 use tokio::io::AsyncRead;
@@ -55,10 +56,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<I> {
         let timer = match &mut this.since {
             Some(timer) => timer,
             since => {
-                match Pin::new(&mut this.inner).poll_shutdown(cx) {
-                    Poll::Ready(Ok(())) => {}
-                    other => return other,
-                }
+                ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
                 since.insert(Box::pin(tokio::time::sleep(LINGER)))
             }
         };
