@@ -1,6 +1,6 @@
 //! The whole thing: the real program over real TLS, an `OpenID` Provider and three cPanel doubles, and a
 //! client that behaves as a browser does. One world for each test.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "e2e/edge.rs"]
 mod edge;
@@ -14,6 +14,8 @@ mod life;
 mod open;
 #[path = "e2e/panel.rs"]
 mod panel;
+#[path = "e2e/raw.rs"]
+mod raw;
 #[path = "e2e/records.rs"]
 mod records;
 #[path = "e2e/sign_in.rs"]

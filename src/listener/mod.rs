@@ -5,6 +5,7 @@
 mod accept;
 mod bind;
 mod limits;
+mod linger;
 mod serve;
 mod tls;
 

@@ -1,104 +1,78 @@
 //! Bytes that no browser sends: each refused cleanly, and never seen by a server.
 
-use std::sync::Arc;
-
-use lab::browser::Http;
-use lab::browser::trusting;
 use lab::world::Style;
-use rustls::pki_types::ServerName;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use crate::raw::Raw;
 use crate::stage::PATIENCE;
 use crate::stage::Stage;
 
-/// A connection on which anything can be said.
-pub(crate) struct Raw {
-    stream: TlsStream<TcpStream>,
-    read: Vec<u8>,
-}
-
-impl Raw {
-    /// Connects for this server name.
-    pub(crate) async fn connect(stage: &Stage, name: &str, port: u16) -> Self {
-        Self::try_connect(stage, name, port).await.unwrap()
-    }
-
-    async fn try_connect(stage: &Stage, name: &str, port: u16) -> std::io::Result<Self> {
-        let tls = TlsConnector::from(Arc::new(trusting(&stage.world, Http::One).unwrap()));
-        let tcp = TcpStream::connect((stage.world.gateway(), port)).await?;
-        let name = ServerName::try_from(name.to_owned()).unwrap();
-        Ok(Self { stream: tls.connect(name, tcp).await?, read: Vec::new() })
-    }
-
-    /// Sends bytes and reads one answer: its status and all of it. Status 0 says that the connection was
-    /// closed without an answer.
-    pub(crate) async fn exchange(&mut self, bytes: &str) -> (u16, String) {
-        // The gateway may answer and close before it has read everything.
-        self.stream.write_all(bytes.as_bytes()).await.ok();
-        self.stream.flush().await.ok();
-        tokio::time::timeout(PATIENCE, self.answer()).await.expect("an answer, or the end of the connection")
-    }
-
-    async fn answer(&mut self) -> (u16, String) {
-        let head_end = loop {
-            if let Some(at) = self.read.windows(4).position(|window| window == b"\r\n\r\n") {
-                break at + 4;
-            }
-            if !self.more().await {
-                return (0, String::from_utf8_lossy(&self.read).into_owned());
-            }
-        };
-        let head = String::from_utf8_lossy(&self.read[..head_end]).to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-        let length: usize = length.map_or(0, |digits| digits.trim().parse().unwrap());
-        if head.contains("transfer-encoding: chunked") {
-            while !self.read.ends_with(b"0\r\n\r\n") && self.more().await {}
-        }
-        while self.read.len() < head_end + length && self.more().await {}
-        let whole = String::from_utf8_lossy(&self.read).into_owned();
-        self.read.clear();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), whole)
-    }
-
-    async fn more(&mut self) -> bool {
-        let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer).await {
-            Ok(0) | Err(_) => false,
-            Ok(read) => {
-                self.read.extend_from_slice(&buffer[..read]);
-                true
-            }
-        }
-    }
-
-    /// Whether the connection is over, or still good for an ordinary request.
-    async fn is_closed_or_usable(&mut self, host: &str) -> bool {
-        let (status, _) = self.exchange(&format!("GET /.panelgate/nothing HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
-        matches!(status, 0 | 404)
-    }
-}
-
 const WHM: &str = "web1.connect.example.com:2087";
 
+/// A person with an open panel, and the bytes of requests to it.
+struct Panel {
+    stage: Stage,
+    home: String,
+    auth: String,
+}
+
+/// What is sent, as a name and bytes, and the statuses that it may be answered with.
+type Row = (&'static str, String, &'static [u16]);
+
+const OWN: &str = "Sec-Fetch-Site: same-origin\r\n";
+
+impl Panel {
+    async fn new() -> Self {
+        let stage = Stage::new(Style::Ports).await;
+        let (browser, console) = stage.signed_in("ada").await;
+        let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+        let cookie = browser.cookie(panel.url.host_str().unwrap(), "__Host-panelgate-whm").unwrap();
+        let auth = format!("Cookie: {}={}\r\n", cookie.name, cookie.value);
+        stage.world.server(1).forget();
+        Self { stage, home: panel.url.path().to_owned(), auth }
+    }
+
+    fn get(&self, target: &str) -> String {
+        format!("GET {target} HTTP/1.1\r\nHost: {WHM}\r\n{}{OWN}\r\n", self.auth)
+    }
+
+    fn post(&self, lines: &str, body: &str) -> String {
+        let Self { home, auth, .. } = self;
+        format!("POST {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}{lines}\r\n{body}")
+    }
+
+    async fn send(&self, bytes: &str) -> (Raw, u16, String) {
+        let mut raw = Raw::connect(&self.stage, "web1.connect.example.com", 2087).await;
+        let (status, answer) = raw.exchange(bytes).await;
+        (raw, status, answer)
+    }
+
+    /// Each is answered with one of its statuses and never gets to the server; an ordinary request does.
+    async fn refuses(&self, rows: Vec<Row>) {
+        for (what, bytes, expected) in rows {
+            let (mut raw, status, answer) = self.send(&bytes).await;
+            assert!(expected.contains(&status), "{what}: {status} {answer}");
+            assert!(raw.is_closed_or_usable(WHM).await, "{what}: the connection is out of step");
+        }
+        let heard = self.stage.world.server(1).requests();
+        assert!(heard.is_empty(), "a server heard of it: {heard:?}");
+        assert_eq!(self.send(&self.get(&self.home)).await.1, 200);
+        let chunked = self.post("Transfer-Encoding: chunked\r\n", CHUNKED);
+        assert_eq!(self.send(&chunked).await.1, 200);
+    }
+}
+
+/// A body in chunks.
+const CHUNKED: &str = "5\r\na=bcd\r\n0\r\n\r\n";
+
 #[tokio::test]
-async fn what_can_be_read_in_two_ways_is_refused() {
-    let stage = Stage::new(Style::Ports).await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    let cookie = browser.cookie(panel.url.host_str().unwrap(), "__Host-panelgate-whm").unwrap();
-    let auth = format!("Cookie: {}={}\r\n", cookie.name, cookie.value);
-    let home = panel.url.path();
-    let own = "Sec-Fetch-Site: same-origin\r\n";
-    let ordinary = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}\r\n");
-    let post = |lines: &str, body: &str| format!("POST {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}{lines}\r\n{body}");
-    let before = stage.world.server(1).requests().len();
-    let chunked = "5\r\na=bcd\r\n0\r\n\r\n";
-    for (what, bytes, expected) in [
-        ("two hosts", format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\nHost: {WHM}\r\n{auth}\r\n"), &[400][..]),
+async fn a_request_names_one_host_of_ours() {
+    let panel = Panel::new().await;
+    let Panel { home, auth, .. } = &panel;
+    let rows: Vec<Row> = vec![
+        ("two hosts", format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\nHost: {WHM}\r\n{auth}\r\n"), &[400]),
         ("two hosts that differ", format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\nHost: evil\r\n{auth}\r\n"), &[400]),
         ("no host", format!("GET {home} HTTP/1.1\r\n{auth}\r\n"), &[400]),
         ("no host in HTTP/1.0", format!("GET {home} HTTP/1.0\r\n{auth}\r\n"), &[400]),
@@ -117,57 +91,74 @@ async fn what_can_be_read_in_two_ways_is_refused() {
         ),
         ("a host of nobody", format!("GET {home} HTTP/1.1\r\nHost: evil.example\r\n{auth}\r\n"), &[421]),
         ("another port", format!("GET {home} HTTP/1.1\r\nHost: web1.connect.example.com:2097\r\n{auth}\r\n"), &[421]),
-        ("two lengths", post("Content-Length: 5\r\nContent-Length: 6\r\n", "a=bcde"), &[400]),
-        ("a length with a sign", post("Content-Length: +5\r\n", "a=bcd"), &[400]),
-        ("a coding that is none", post("Transfer-Encoding: xchunked\r\n", chunked), &[400]),
-        ("two codings", post("Transfer-Encoding: gzip, chunked\r\n", chunked), &[400]),
-        ("chunks twice", post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", chunked), &[400]),
-        ("a space before the colon", post("Content-Length : 5\r\n", "a=bcd"), &[400]),
-        ("a folded line", post("X-A: b\r\n c\r\nContent-Length: 0\r\n", ""), &[400]),
+    ];
+    panel.refuses(rows).await;
+}
+
+#[tokio::test]
+async fn a_body_has_one_end() {
+    let panel = Panel::new().await;
+    let Panel { home, auth, .. } = &panel;
+    let rows: Vec<Row> = vec![
+        ("two lengths", panel.post("Content-Length: 5\r\nContent-Length: 6\r\n", "a=bcde"), &[400]),
+        ("a length with a sign", panel.post("Content-Length: +5\r\n", "a=bcd"), &[400]),
+        ("a coding that is none", panel.post("Transfer-Encoding: xchunked\r\n", CHUNKED), &[400]),
+        ("two codings", panel.post("Transfer-Encoding: gzip, chunked\r\n", CHUNKED), &[400]),
+        ("chunks twice", panel.post("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", CHUNKED), &[400]),
+        ("a space before the colon", panel.post("Content-Length : 5\r\n", "a=bcd"), &[400]),
+        ("a folded line", panel.post("X-A: b\r\n c\r\nContent-Length: 0\r\n", ""), &[400]),
         (
             "a body on GET",
-            format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}Content-Length: 3\r\n\r\nabc"),
+            format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}Content-Length: 3\r\n\r\nabc"),
             &[400],
         ),
-        ("dot segments", ordinary(&format!("{home}../x")), &[400]),
-        ("a dot segment", ordinary(&format!("{home}./x")), &[400]),
-        ("encoded dots", ordinary(&format!("{home}%2e%2e/x")), &[400]),
-        ("an encoded slash", ordinary(&format!("{home}a%2fb")), &[400]),
-        ("an encoded backslash", ordinary(&format!("{home}a%5cb")), &[400]),
-        ("a backslash", ordinary(&format!("{home}a\\b")), &[400]),
-        ("an encoded NUL", ordinary(&format!("{home}a%00b")), &[400]),
-        ("an empty segment", ordinary(&format!("{home}/x")), &[400]),
-        ("a broken escape", ordinary(&format!("{home}%zz")), &[400]),
-        ("our prefix in other letters", ordinary("/%2epanelgate/enter"), &[400]),
+        ("an expectation", panel.post("Expect: 200-maybe\r\nContent-Length: 0\r\n", ""), &[417]),
+    ];
+    panel.refuses(rows).await;
+}
+
+#[tokio::test]
+async fn an_address_has_one_spelling() {
+    let panel = Panel::new().await;
+    let Panel { home, .. } = &panel;
+    let rows: Vec<Row> = vec![
+        ("dot segments", panel.get(&format!("{home}../x")), &[400]),
+        ("a dot segment", panel.get(&format!("{home}./x")), &[400]),
+        ("encoded dots", panel.get(&format!("{home}%2e%2e/x")), &[400]),
+        ("an encoded slash", panel.get(&format!("{home}a%2fb")), &[400]),
+        ("an encoded backslash", panel.get(&format!("{home}a%5cb")), &[400]),
+        ("a backslash", panel.get(&format!("{home}a\\b")), &[400]),
+        ("an encoded NUL", panel.get(&format!("{home}a%00b")), &[400]),
+        ("an empty segment", panel.get(&format!("{home}/x")), &[400]),
+        ("a broken escape", panel.get(&format!("{home}%zz")), &[400]),
+        ("our prefix in other letters", panel.get("/%2epanelgate/enter"), &[400]),
+    ];
+    panel.refuses(rows).await;
+}
+
+#[tokio::test]
+async fn only_what_browsers_do_on_pages_is_spoken() {
+    let panel = Panel::new().await;
+    let Panel { home, auth, .. } = &panel;
+    let rows: Vec<Row> = vec![
         (
             "a foreign protocol",
-            format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"),
+            format!("GET {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}Connection: upgrade\r\nUpgrade: h2c\r\n\r\n"),
             &[400],
         ),
-        ("an expectation", post("Expect: 200-maybe\r\nContent-Length: 0\r\n", ""), &[417]),
         (
             "CONNECT",
             format!("CONNECT web1.hosting.example:2087 HTTP/1.1\r\nHost: web1.hosting.example:2087\r\n{auth}\r\n"),
             &[400, 405, 421],
         ),
         ("CONNECT to ourselves", format!("CONNECT {WHM} HTTP/1.1\r\nHost: {WHM}\r\n{auth}\r\n"), &[400, 405]),
-        ("TRACE", format!("TRACE {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}\r\n"), &[405]),
-        ("a method of nobody", format!("FROB {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}\r\n"), &[405]),
-        ("an asterisk", format!("OPTIONS * HTTP/1.1\r\nHost: {WHM}\r\n{auth}{own}\r\n"), &[400]),
+        ("TRACE", format!("TRACE {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}\r\n"), &[405]),
+        ("a method of nobody", format!("FROB {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}\r\n"), &[405]),
+        ("an asterisk", format!("OPTIONS * HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}\r\n"), &[400]),
         ("no HTTP", "\x16\x03\x01 nonsense\r\n\r\n".to_owned(), &[0, 400]),
         ("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), &[0, 400, 505]),
-    ] {
-        let mut raw = Raw::connect(&stage, "web1.connect.example.com", 2087).await;
-        let (status, answer) = raw.exchange(&bytes).await;
-        assert!(expected.contains(&status), "{what}: {status} {answer}");
-        assert!(raw.is_closed_or_usable(WHM).await, "{what}: the connection is out of step");
-    }
-    assert_eq!(stage.world.server(1).requests().len(), before, "a server heard of it");
-    // What they differ from is taken.
-    let mut raw = Raw::connect(&stage, "web1.connect.example.com", 2087).await;
-    assert_eq!(raw.exchange(&ordinary(home)).await.0, 200);
-    let mut raw = Raw::connect(&stage, "web1.connect.example.com", 2087).await;
-    assert_eq!(raw.exchange(&post("Transfer-Encoding: chunked\r\n", chunked)).await.0, 200);
+    ];
+    panel.refuses(rows).await;
 }
 
 #[tokio::test]
@@ -208,7 +199,7 @@ async fn a_head_that_is_too_large_is_refused() {
     let stage = Stage::new(Style::Ports).await;
     let host = "connect.example.com";
     let long = "x".repeat(200 * 1024);
-    let many: String = (0..150).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many = "X: y\r\n".repeat(150);
     for (what, bytes, expected) in [
         ("a long line", format!("GET / HTTP/1.1\r\nHost: {host}\r\nX: {long}\r\n\r\n"), 431),
         ("many lines", format!("GET / HTTP/1.1\r\nHost: {host}\r\n{many}\r\n"), 431),
@@ -261,6 +252,6 @@ async fn a_head_that_does_not_come_ends_the_connection() {
     assert!(matches!(status, 0 | 408), "{status}");
     let mut tcp = TcpStream::connect((stage.world.gateway(), 443)).await.unwrap();
     let mut nothing = Vec::new();
-    tokio::time::timeout(PATIENCE, tcp.read_to_end(&mut nothing)).await.expect("closed").ok();
+    tokio::time::timeout(PATIENCE, tcp.read_to_end(&mut nothing)).await.unwrap().ok();
     assert!(nothing.is_empty());
 }

@@ -9,6 +9,7 @@ use lab::browser::SameSite;
 use lab::world::Style;
 use url::Url;
 
+use crate::raw::Raw;
 use crate::stage::Stage;
 use crate::stage::in_both_styles;
 use crate::stage::problem;
@@ -152,7 +153,7 @@ async fn a_hand_off_of_somebody_who_has_signed_out_is_lost() {
 }
 
 in_both_styles! {
-    /// Panels are of one site with each other and the console, so a cookie's SameSite does not protect them.
+    /// Panels are of one site with each other and the console, so a cookie's `SameSite` does not protect them.
     async fn no_other_page_acts_on_a_panel_or_the_console(style: Style) {
         let stage = Stage::new(style).await;
         let (browser, console) = stage.signed_in("ada").await;
@@ -231,18 +232,18 @@ async fn a_browser_without_fetch_metadata_is_held_to_origin_and_referer() {
     let cookie = browser.cookie(panel.url.host_str().unwrap(), "__Host-panelgate-whm").unwrap();
     let cookie = format!("{}={}", cookie.name, cookie.value);
     let own = panel.url.origin().ascii_serialization();
-    let mut raw = crate::edge::Raw::connect(&stage, panel.url.host_str().unwrap(), 2087).await;
+    let mut raw = Raw::connect(&stage, panel.url.host_str().unwrap(), 2087).await;
     let mut post = async |origin: &str, referer: &str| {
-        let mut head = format!(
+        let line = |name: &str, value: &str| {
+            if value.is_empty() { String::new() } else { format!("{name}: {value}\r\n") }
+        };
+        let head = format!(
             "POST {} HTTP/1.1\r\nHost: web1.connect.example.com:2087\r\nCookie: {cookie}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n",
-            action.path()
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 5\r\n{}{}",
+            action.path(),
+            line("Origin", origin),
+            line("Referer", referer)
         );
-        for (name, value) in [("Origin", origin), ("Referer", referer)] {
-            if !value.is_empty() {
-                head.push_str(&format!("{name}: {value}\r\n"));
-            }
-        }
         raw.exchange(&format!("{head}\r\na=bcd")).await.0
     };
     assert_eq!(post(&own, "").await, 200);

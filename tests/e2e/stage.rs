@@ -106,11 +106,6 @@ impl Stage {
         let events = self.events();
         events.iter().filter(|event| event["kind"] == kind).map(outcome).collect()
     }
-
-    /// Sessions that live on the servers, all together.
-    pub(crate) fn live_sessions(&self) -> usize {
-        self.world.servers.iter().map(|server| server.sessions().len()).sum()
-    }
 }
 
 /// The command that serves a world.

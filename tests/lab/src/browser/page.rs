@@ -105,11 +105,11 @@ impl Page {
     /// Where `<meta http-equiv="refresh">` leads without a delay.
     pub(super) fn refresh(&self) -> Option<Url> {
         let text = self.text();
-        let tag = text
+        let content = text
             .split('<')
             .filter_map(|rest| rest.split('>').next())
-            .find(|tag| value(tag, "http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))?;
-        let content = value(tag, "content")?;
+            .filter(|tag| value(tag, "http-equiv").is_some_and(|name| name.eq_ignore_ascii_case("refresh")))
+            .find_map(|tag| value(tag, "content"))?;
         let (delay, rest) = content.split_once([';', ','])?;
         let (name, address) = rest.split_once('=')?;
         let now = delay.trim() == "0" && name.trim().eq_ignore_ascii_case("url");
