@@ -23,7 +23,6 @@ use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::config::Config;
-use crate::config::GroupsFrom as ConfiguredGroups;
 use crate::config::Limits;
 use crate::config::PanelStyle as ConfiguredStyle;
 use crate::console::FrameSource;
@@ -34,14 +33,11 @@ use crate::gateway::CALLBACK;
 use crate::gateway::Gateway;
 use crate::gateway::SIGNED_OUT;
 use crate::identity::ClaimPointer;
-use crate::identity::ClientAuth;
-use crate::identity::GroupsFrom;
 use crate::identity::GroupsSource;
 use crate::identity::InvalidPointer;
 use crate::identity::InvalidProvider;
 use crate::identity::Provider;
 use crate::identity::ProviderSettings;
-use crate::identity::UnknownAlgorithm;
 use crate::listener;
 use crate::listener::BindError;
 use crate::listener::Listener;
@@ -97,9 +93,6 @@ pub enum StartError {
     /// The client secret cannot be read.
     #[error("the client secret cannot be read")]
     ClientSecret(#[source] VaultError),
-    /// The algorithm of ID tokens is unknown.
-    #[error("the algorithm of ID tokens is unknown")]
-    Algorithm(#[source] UnknownAlgorithm),
     /// The pointer to the groups cannot be read.
     #[error("the pointer to the groups cannot be read")]
     Groups(#[source] InvalidPointer),
@@ -237,7 +230,7 @@ async fn sweep(gateway: Arc<Gateway>) {
     loop {
         ticks.tick().await;
         match gateway.sessions.sweep().await {
-            Ok(_) => gateway.panels.retain(|session| gateway.sessions.is_known(session)),
+            Ok(_) => gateway.panels.sweep(|session| gateway.sessions.is_known(session)),
             Err(error) => tracing::error!(cause = %Chain(&error), "expired sessions could not be cleared away"),
         }
     }
@@ -266,17 +259,11 @@ fn provider(
         issuer: configured.issuer.clone(),
         client_id: configured.client_id.clone(),
         client_secret: vault::read(&configured.client_secret).map_err(StartError::ClientSecret)?,
-        client_auth: match configured.client_auth {
-            crate::config::ClientAuth::Basic => ClientAuth::Basic,
-            crate::config::ClientAuth::Post => ClientAuth::Post,
-        },
-        id_token_alg: configured.id_token_alg.as_str().parse().map_err(StartError::Algorithm)?,
+        client_auth: configured.client_auth,
+        id_token_alg: configured.id_token_alg,
         scopes: configured.scopes.clone(),
         groups: GroupsSource {
-            from: match configured.groups.from {
-                ConfiguredGroups::IdToken => GroupsFrom::IdToken,
-                ConfiguredGroups::UserInfo => GroupsFrom::Userinfo,
-            },
+            from: configured.groups.from,
             pointer: configured.groups.pointer.parse::<ClaimPointer>().map_err(StartError::Groups)?,
         },
         other_audiences: Vec::new(),

@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::settings::ClientAuth;
 use crate::config::settings::Config;
-use crate::config::settings::GroupsFrom;
 use crate::config::settings::PanelStyle;
 use crate::config::words::Escaped;
 use crate::config::words::counted;
 use crate::model::Access;
+use crate::model::ClientAuth;
+use crate::model::GroupsFrom;
 use crate::model::Origin;
 use crate::model::Scheme;
 use crate::model::SecretRef;
@@ -82,7 +82,7 @@ impl Posture<'_> {
         writeln!(f, "  its TLS      {roots}")?;
         let from = match provider.groups.from {
             GroupsFrom::IdToken => "the ID token",
-            GroupsFrom::UserInfo => "UserInfo",
+            GroupsFrom::Userinfo => "UserInfo",
         };
         writeln!(
             f,

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use crate::config::limits::Limits;
 use crate::config::problem::Warnings;
+use crate::model::ClientAuth;
 use crate::model::Directory;
+use crate::model::GroupsFrom;
+use crate::model::IdTokenAlgorithm;
 use crate::model::Origin;
 use crate::model::SecretRef;
 
@@ -81,7 +84,7 @@ pub struct Provider {
     /// How the client authenticates at the token endpoint.
     pub client_auth: ClientAuth,
     /// The one algorithm that ID tokens may be signed with.
-    pub id_token_alg: IdTokenAlg,
+    pub id_token_alg: IdTokenAlgorithm,
     /// The scopes to ask for, `openid` among them.
     pub scopes: Vec<String>,
     /// Where the groups are found.
@@ -92,68 +95,6 @@ pub struct Provider {
     pub ca_file: Option<PathBuf>,
 }
 
-/// How a client proves itself at the token endpoint (OpenID Connect Core 1.0, section 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// `client_secret_basic`.
-    Basic,
-    /// `client_secret_post`.
-    Post,
-}
-
-/// A signature algorithm of ID tokens (RFC 7518 section 3.1, RFC 8037 section 3.1). No shared secrets, no `none`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdTokenAlg {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
-    Rs512,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// RSASSA-PSS with SHA-384.
-    Ps384,
-    /// RSASSA-PSS with SHA-512.
-    Ps512,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// ECDSA on P-384 with SHA-384.
-    Es384,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl IdTokenAlg {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
-
-    /// The name as it stands in a token's `alg`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
 /// Where a person's groups are found. There is one place, and no other is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupsSource {
@@ -161,15 +102,6 @@ pub struct GroupsSource {
     pub from: GroupsFrom,
     /// The place in it: a JSON Pointer (RFC 6901), such as `/groups`.
     pub pointer: String,
-}
-
-/// A document that can hold groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupsFrom {
-    /// The ID token's claims.
-    IdToken,
-    /// The answer of the `UserInfo` endpoint.
-    UserInfo,
 }
 
 /// How long a person's session lasts.

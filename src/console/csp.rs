@@ -49,7 +49,8 @@ pub(in crate::console) struct Needs<'a> {
     pub(in crate::console) frames: &'a [FrameSource],
     /// Where a form's answer may redirect to, besides its own origin.
     pub(in crate::console) form_targets: &'a [Origin],
-    /// What may frame it; nothing unless given.
+    /// What may frame it, besides pages of its own origin: every ancestor counts, and WHM frames WHM.
+    /// Nothing may unless given.
     pub(in crate::console) framed_by: Option<&'a Origin>,
 }
 
@@ -63,7 +64,7 @@ impl Needs<'_> {
         let own = |yes: bool| if yes { "'self'" } else { "'none'" };
         let frames = if self.frames.is_empty() { " 'none'".into() } else { spaced(self.frames) };
         let forms = spaced(self.form_targets);
-        let ancestors = self.framed_by.map_or_else(|| "'none'".into(), ToString::to_string);
+        let ancestors = self.framed_by.map_or_else(|| "'none'".into(), |console| format!("'self' {console}"));
         format!(
             "default-src 'none'; script-src {}; style-src 'self'; img-src 'self'; connect-src {}; \
              form-action 'self'{forms}; frame-src{frames}; worker-src 'none'; base-uri 'none'; \
@@ -112,7 +113,7 @@ mod tests {
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
              form-action 'self' https://login.example.com; \
              frame-src https://*.connect.example.com:2087 https://*.connect.example.com http://localhost:9; \
-             worker-src 'none'; base-uri 'none'; frame-ancestors https://connect.example.com; \
+             worker-src 'none'; base-uri 'none'; frame-ancestors 'self' https://connect.example.com; \
              require-trusted-types-for 'script'; trusted-types 'none'",
         );
     }

@@ -70,8 +70,17 @@ impl ProblemPage {
 
     /// A page in the place of a panel that offers to open it again and to choose another.
     pub fn framed(problem: Problem) -> Self {
+        Self::in_place(problem, "Try again")
+    }
+
+    /// A page in the place of a panel that somebody has left, with the same offers in other words.
+    pub fn left(problem: Problem) -> Self {
+        Self::in_place(problem, "Open it again")
+    }
+
+    fn in_place(problem: Problem, again: &str) -> Self {
         let ask = |label: &str, ask| Action { label: label.into(), step: Step::Ask(ask) };
-        let actions = vec![ask("Try again", Ask::Reopen), ask("Choose another server", Ask::Choose)];
+        let actions = vec![ask(again, Ask::Reopen), ask("Choose another server", Ask::Choose)];
         Self { problem, actions, in_frame: true, announce: None }
     }
 

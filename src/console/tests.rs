@@ -124,7 +124,7 @@ fn no_policy_has_an_exception() {
         let scripts = if page.html.contains("<script") { "script-src 'self'" } else { "script-src 'none'" };
         assert!(policy.contains(scripts), "{name}: {policy}");
         let in_frame = name.ends_with("_framed");
-        assert_eq!(policy.contains("frame-ancestors https://connect.example.com"), in_frame, "{name}: {policy}");
+        assert_eq!(policy.contains("frame-ancestors 'self' https://connect.example.com"), in_frame, "{name}: {policy}");
         assert_eq!(policy.contains("frame-src 'none'"), !name.starts_with("home"), "{name}: {policy}");
     }
 }

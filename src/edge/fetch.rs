@@ -6,6 +6,7 @@ use http::header::ORIGIN;
 use http::header::REFERER;
 
 use crate::model::Origin;
+use crate::model::Scheme;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
@@ -39,6 +40,24 @@ pub enum Destination {
     Part,
 }
 
+impl Destination {
+    /// Reads the headers of a request, which may be one that is refused for something else.
+    pub fn read(headers: &HeaderMap) -> Self {
+        if headers.contains_key("service-worker") {
+            return Self::ServiceWorker;
+        }
+        let navigates = text(headers, MODE).is_none_or(|mode| mode == "navigate");
+        match text(headers, DEST) {
+            Some("document") if navigates => Self::Page,
+            Some("iframe" | "frame" | "embed" | "object" | "fencedframe") if navigates => Self::Frame,
+            Some("serviceworker") => Self::ServiceWorker,
+            // A browser without Fetch Metadata: what asks for HTML is taken for a page.
+            None if wants_html(headers) => Self::Page,
+            _ => Self::Part,
+        }
+    }
+}
+
 /// Both together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchContext {
@@ -51,25 +70,16 @@ pub struct FetchContext {
 impl FetchContext {
     /// Reads the headers of a request to `own`.
     pub(super) fn read(headers: &HeaderMap, own: &Origin) -> Self {
-        let text = |name| headers.get(&name).map(|value| value.to_str().unwrap_or("?"));
-        let initiator = match text(SITE) {
+        let initiator = match text(headers, SITE) {
             Some("same-origin") => Initiator::SameOrigin,
             Some("same-site") => Initiator::SameSite,
             Some("none") => Initiator::Person,
+            // Over plain HTTP, which only localhost may have, Firefox calls every redirect cross-site.
+            Some("cross-site") if own.scheme == Scheme::Http => Initiator::SameSite,
             Some(_) => Initiator::CrossSite,
             None => without_metadata(headers, own),
         };
-        let navigates = text(MODE).is_none_or(|mode| mode == "navigate");
-        let destination = match text(DEST) {
-            Some("document") if navigates => Destination::Page,
-            Some("iframe" | "frame" | "embed" | "object" | "fencedframe") if navigates => Destination::Frame,
-            Some("serviceworker") => Destination::ServiceWorker,
-            // A browser without Fetch Metadata: what asks for HTML is taken for a page.
-            None if wants_html(headers) => Destination::Page,
-            _ => Destination::Part,
-        };
-        let worker = headers.contains_key("service-worker");
-        Self { initiator, destination: if worker { Destination::ServiceWorker } else { destination } }
+        Self { initiator, destination: Destination::read(headers) }
     }
 
     /// Whether the answer will be shown as a page, in a tab or a frame.
@@ -91,6 +101,11 @@ fn without_metadata(headers: &HeaderMap, own: &Origin) -> Initiator {
     if same { Initiator::SameOrigin } else { Initiator::CrossSite }
 }
 
+/// A header as text. One that is none counts as there, with a value that means nothing.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
 fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(http::header::ACCEPT).and_then(|value| value.to_str().ok());
     accept.is_some_and(|accept| accept.contains("text/html"))
@@ -110,6 +125,18 @@ mod tests {
         }
         let context = FetchContext::read(&headers, &"https://web1.connect.example.com:2087".parse().unwrap());
         assert_eq!((context.initiator, context.destination), expected, "{lines:?}");
+    }
+
+    #[test]
+    fn sites_cannot_be_told_apart_without_tls() {
+        for (own, expected) in [
+            ("http://connect.localhost:8080", Initiator::SameSite),
+            ("https://connect.localhost:8080", Initiator::CrossSite),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(SITE, HeaderValue::from_static("cross-site"));
+            assert_eq!(FetchContext::read(&headers, &own.parse().unwrap()).initiator, expected, "{own}");
+        }
     }
 
     #[test]

@@ -90,7 +90,9 @@ pub(super) fn failure(
     let mut response = match destination {
         Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
         Destination::Frame => {
-            let mut framed = ProblemPage::framed(problem);
+            // Where nothing failed there is nothing to try again.
+            let again = matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost);
+            let mut framed = if again { ProblemPage::left(problem) } else { ProblemPage::framed(problem) };
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
             }

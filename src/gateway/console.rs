@@ -10,6 +10,9 @@ use http_body_util::Limited;
 use hyper::body::Incoming;
 use url::form_urlencoded;
 
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
 use crate::console::ConsolePage;
 use crate::console::Entry;
 use crate::console::NoAccess;
@@ -27,10 +30,10 @@ use crate::gateway::answer;
 use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
 use crate::gateway::open::Asked;
-use crate::model::ReferenceId;
 use crate::model::Target;
 use crate::policy::AccessRequest;
 use crate::policy::Reach;
+use crate::policy::Reason;
 use crate::session::Session;
 use crate::upstream::Body;
 
@@ -83,7 +86,7 @@ impl Gateway {
         let reach = self.policy.reach(session.principal());
         let entries: Vec<Entry> = reach.into_iter().map(|reach| self.entry(reach)).collect();
         if entries.is_empty() {
-            return Ok(self.nothing_to_open(&session, request.reference));
+            return self.nothing_to_open(&session, request).await;
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
         let page = ConsolePage { person: Person::from(session.principal()), entries, selected };
@@ -117,20 +120,29 @@ impl Gateway {
         Entry { server: reach.server, server_name, service: reach.service, account: reach.account }
     }
 
-    fn nothing_to_open(&self, session: &Session, reference: ReferenceId) -> Response<Body> {
-        let principal = session.principal();
+    /// Somebody who is signed in and may open nothing: recorded like any denial, and explained.
+    async fn nothing_to_open(
+        &self,
+        session: &Session,
+        request: &EdgeRequest<Incoming>,
+    ) -> Result<Response<Body>, Failure> {
+        let (principal, reference) = (session.principal(), request.reference);
         let standing = self.policy.standing(principal);
-        let reason = if standing.role_groups.is_empty() {
-            NoAccess::NoRoleGroup
+        let (reason, code) = if standing.role_groups.is_empty() {
+            (NoAccess::NoRoleGroup, Reason::NoRoleGroup)
         } else if standing.may_connect {
-            NoAccess::NoServer(standing.role_groups)
+            (NoAccess::NoServer(standing.role_groups), Reason::NoRuleForServer)
         } else {
-            NoAccess::NoConnectPermission(standing.role_groups)
+            (NoAccess::NoConnectPermission(standing.role_groups), Reason::NoConnectPermission)
         };
-        tracing::info!(%reference, session = %session.id().tag(), "nothing to open");
+        let event = Event::new(Kind::AccessDenied, Outcome::Denied, reference, self.clock.now())
+            .client(request.client)
+            .session(session)
+            .reason(code.as_str());
+        self.audit.record(&event).await.map_err(Failure::Audit)?;
         let page =
             NoAccessPage { person: Person::from(principal), reason, groups: principal.groups().to_vec(), reference };
-        answer::page(StatusCode::FORBIDDEN, page.render(&self.site))
+        Ok(answer::page(StatusCode::FORBIDDEN, page.render(&self.site)))
     }
 
     fn signed_out_page(&self) -> Response<Body> {

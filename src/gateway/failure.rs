@@ -63,7 +63,7 @@ pub(super) enum Failure {
     #[error("the request could not be signed")]
     Sign(#[source] Mismatch),
     /// The server gave no answer.
-    #[error("the server gave no answer")]
+    #[error("the request could not be passed on")]
     Proxy(#[source] ProxyError),
     /// The server's answer cannot be shown.
     #[error("the server's answer is withheld")]
@@ -112,7 +112,7 @@ impl Failure {
         }
     }
 
-    /// The stable word for scripts, logs and audit events.
+    /// The stable word for logs and audit events.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Edge(error) => match error {
@@ -151,6 +151,11 @@ impl Failure {
             Self::Random => "no_random_numbers",
             Self::Panicked => "internal",
         }
+    }
+
+    /// The code that the browser is told, which gives away less than logs and audit events.
+    pub(super) fn told_code(&self) -> &'static str {
+        if let Self::Denied(denial) = self { denial.reason.told().as_str() } else { self.code() }
     }
 
     /// How loudly it is logged: by whose fault it is.

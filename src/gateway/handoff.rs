@@ -18,7 +18,9 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::console::EnteringPage;
 use crate::console::paths;
+use crate::edge::EdgeError;
 use crate::edge::EdgeRequest;
+use crate::edge::Initiator;
 use crate::edge::PanelOrigin;
 use crate::gateway::Gateway;
 use crate::gateway::answer;
@@ -67,6 +69,10 @@ impl Gateway {
 
     /// `/handoff` on the console.
     pub(super) async fn hand_off(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        // It opens panels, so a link on some other site must not lead here.
+        if request.fetch.initiator == Initiator::CrossSite {
+            return Err(Failure::Edge(EdgeError::ForeignOrigin));
+        }
         let session = self.person(request).await?;
         let text = |name| parameter(&request.target, name);
         let access = AccessRequest {
@@ -98,11 +104,13 @@ impl Gateway {
         let scheme = origin.origin.scheme;
         let code = Token256::parse(code).ok_or(Failure::HandoffLost)?;
         let name = Cookie::Verifier(origin.service).name(scheme);
-        let verifier = request.cookies.token(&name).ok_or(Failure::HandoffLost)?;
         let here = |place: &EntryPlace| (&place.server, place.service) == (&origin.server, origin.service);
-        let redeemed = self.sessions.redeem(&code, verifier, here).await.map_err(Failure::Session)?;
+        let redeemed = match request.cookies.token(&name) {
+            Some(verifier) => self.sessions.redeem(&code, verifier, here).await.map_err(Failure::Session)?,
+            None => None,
+        };
         let Some(handoff) = redeemed else {
-            // A code that somebody else holds, or that was used before: worth knowing about.
+            // A code that was used before, or that another browser holds: worth knowing about.
             let event = Event::new(Kind::PanelEnter, Outcome::Denied, request.reference, self.clock.now())
                 .client(request.client)
                 .place(&origin.server, origin.service)

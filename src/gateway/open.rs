@@ -12,8 +12,8 @@ use crate::gateway::failure::Failure;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::panel_session::OpenError;
-use crate::panel_session::Opened;
 use crate::panel_session::PanelSession;
+use crate::panel_session::Place;
 use crate::policy::AccessRequest;
 use crate::policy::Grant;
 use crate::session::SecretDigits;
@@ -39,12 +39,9 @@ impl Gateway {
         asked: &Asked<'_>,
     ) -> Result<(Grant, Arc<PanelSession>), Failure> {
         let grant = self.authorize(access, asked).await?;
-        if let Some(panel) = self.panels.find(&grant, asked.session).await {
-            return Ok((grant, panel));
-        }
-        let act = self.begin(Kind::PanelOpen, &grant, asked).await?;
-        let opened = self.panels.open(&grant, asked.session, asked.before).await;
-        Ok((grant, close(act, opened).await?))
+        let place = self.panels.place(&grant, asked.session, asked.before).await;
+        let panel = self.take(Kind::PanelOpen, place, &grant, asked).await?;
+        Ok((grant, panel))
     }
 
     /// A new panel session in the place of one that the server has dropped.
@@ -54,8 +51,29 @@ impl Gateway {
         stale: &Arc<PanelSession>,
         asked: &Asked<'_>,
     ) -> Result<Arc<PanelSession>, Failure> {
-        let act = self.begin(Kind::PanelRenew, grant, asked).await?;
-        close(act, self.panels.renew(grant, asked.session, stale).await).await
+        let place = self.panels.place_of(grant, asked.session, stale).await;
+        self.take(Kind::PanelRenew, place, grant, asked).await
+    }
+
+    /// What is open at a place; what has to be opened is recorded before and after.
+    async fn take(
+        &self,
+        kind: Kind,
+        place: Result<Place<'_>, OpenError>,
+        grant: &Grant,
+        asked: &Asked<'_>,
+    ) -> Result<Arc<PanelSession>, Failure> {
+        let vacancy = match place {
+            Ok(Place::Open(panel)) => return Ok(panel),
+            Ok(Place::Vacant(vacancy)) => Ok(vacancy),
+            Err(error) => Err(error),
+        };
+        let act = self.begin(kind, grant, asked).await?;
+        let opened = match vacancy {
+            Ok(vacancy) => vacancy.fill(grant).await,
+            Err(error) => Err(error),
+        };
+        close(act, opened).await
     }
 
     /// Asks policy; a denial is on record before anybody hears of it.
@@ -83,11 +101,11 @@ impl Gateway {
 }
 
 /// Records how it ended. Without that record nobody gets the panel session.
-async fn close(act: Act, opened: Result<Opened, OpenError>) -> Result<Arc<PanelSession>, Failure> {
+async fn close(act: Act, opened: Result<Arc<PanelSession>, OpenError>) -> Result<Arc<PanelSession>, Failure> {
     match opened {
         Ok(opened) => {
             act.succeeded().await.map_err(Failure::Audit)?;
-            Ok(opened.into_session())
+            Ok(opened)
         }
         Err(error) => {
             act.failed(failure::open_code(&error)).await.map_err(Failure::Audit)?;

@@ -32,9 +32,13 @@ use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
 use crate::gateway::open::Asked;
+use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
+use crate::panel::LoginError;
+use crate::panel::page_cookies_for_browser;
 use crate::panel_session;
+use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::SignedRequest;
 use crate::policy::AccessRequest;
@@ -166,6 +170,10 @@ impl Gateway {
             }
             let again = sign(grant, &fresh, empty())?;
             answer = proxy::forward(again, self.body_idle).await.map_err(Failure::Proxy)?;
+            // The server lets nobody in. Its sign-in page is nothing to show: there is no password to type.
+            if answer.lost.is_some() {
+                return Err(Failure::Open(OpenError::Login(LoginError::Denied)));
+            }
         }
         respond(answer, &target, &addresses)
     }
@@ -216,12 +224,13 @@ enum Shaken {
     Answered(Answer),
 }
 
-fn respond(answer: Answer, target: &Target, addresses: &PanelAddresses) -> Result<Response<Body>, Failure> {
-    let headers = rewrite::response_headers(answer.status, &answer.headers, target.as_str(), addresses);
-    let mut response = Response::new(answer.body);
-    *response.status_mut() = answer.status;
+fn respond(from: Answer, target: &Target, addresses: &PanelAddresses) -> Result<Response<Body>, Failure> {
+    let headers = rewrite::response_headers(from.status, &from.headers, target.as_str(), addresses);
+    let mut response = Response::new(from.body);
+    *response.status_mut() = from.status;
     *response.headers_mut() = headers.map_err(Failure::Rewrite)?;
-    Ok(response)
+    let cookies = page_cookies_for_browser(&from.headers, addresses.console.scheme == Scheme::Https);
+    Ok(answer::with_cookies(response, cookies.into_iter().map(Some)))
 }
 
 /// Whom a server's path is for.

@@ -40,11 +40,12 @@ impl Gateway {
 
     /// listener → **edge** → session → policy → audit → panel session → proxy → rewrite
     async fn answer(&self, request: Request<Incoming>, accepted: &Accepted, reference: ReferenceId) -> Response<Body> {
+        // Scripts are told in JSON even when the edge refuses them.
+        let destination = Destination::read(request.headers());
         let request = match edge::check(request, accepted, reference, &self.origins) {
             Ok(request) => request,
-            Err(error) => return self.failed(&Failure::Edge(error), reference, Destination::Page),
+            Err(error) => return self.failed(&Failure::Edge(error), reference, destination),
         };
-        let destination = request.fetch.destination;
         let place = request.place.clone();
         // Boxed once: the two futures are large, and seldom the same size.
         let answering: BoxFuture<'_, _> = match &place {

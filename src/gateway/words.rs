@@ -13,7 +13,7 @@ const SIGN_IN: &str = "Start signing in again.";
 
 /// The problem as a person sees it. Never an internal message.
 pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
-    let code = failure.code();
+    let code = failure.told_code();
     let (title, what, todo) = match failure {
         Failure::Denied(denial) => ("Not permitted", denial.reason.sentence(), DENIED),
         Failure::Login(_) => sign_in(code),

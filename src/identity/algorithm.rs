@@ -1,131 +1,42 @@
-//! The signature algorithms that an ID token may have (RFC 7518 section 3.1, RFC 8037).
-
-use std::fmt;
-use std::str::FromStr;
+//! What the signature algorithms of ID tokens need (RFC 7518 section 3.1, RFC 8037).
 
 use aws_lc_rs::digest;
 use openidconnect::core::CoreJwsSigningAlgorithm;
 
-/// The one algorithm that a provider's ID tokens are signed with.
-///
-/// There is no `none` and no HMAC: with those, whoever can read the client secret, or nobody at all,
-/// could make a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IdTokenAlgorithm {
-    /// RSA PKCS #1 v1.5 with SHA-256: what every provider must support.
-    Rs256,
-    /// RSA PKCS #1 v1.5 with SHA-384.
-    Rs384,
-    /// RSA PKCS #1 v1.5 with SHA-512.
-    Rs512,
-    /// RSA PSS with SHA-256.
-    Ps256,
-    /// RSA PSS with SHA-384.
-    Ps384,
-    /// RSA PSS with SHA-512.
-    Ps512,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// ECDSA on P-384 with SHA-384.
-    Es384,
-    /// Ed25519.
-    EdDsa,
-}
+use crate::model::IdTokenAlgorithm;
+use crate::model::IdTokenAlgorithm as Alg;
 
-/// The text names no algorithm that we accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA")]
-pub struct UnknownAlgorithm;
-
-impl IdTokenAlgorithm {
-    /// Every algorithm, in the order of the documentation.
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
-
-    /// The `alg` value.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-
-    /// The key type (`kty`) and, where there is one, the curve (`crv`) that it needs.
-    pub(super) const fn key_type(self) -> (&'static str, Option<&'static str>) {
-        match self {
-            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => ("RSA", None),
-            Self::Es256 => ("EC", Some("P-256")),
-            Self::Es384 => ("EC", Some("P-384")),
-            Self::EdDsa => ("OKP", Some("Ed25519")),
-        }
-    }
-
-    /// The hash that `at_hash` is made with (OpenID Connect Core 1.0, section 3.1.3.6); Ed25519 hashes
-    /// with SHA-512 (RFC 8032 section 5.1).
-    pub(super) fn hash(self) -> &'static digest::Algorithm {
-        match self {
-            Self::Rs256 | Self::Ps256 | Self::Es256 => &digest::SHA256,
-            Self::Rs384 | Self::Ps384 | Self::Es384 => &digest::SHA384,
-            Self::Rs512 | Self::Ps512 | Self::EdDsa => &digest::SHA512,
-        }
-    }
-
-    pub(super) const fn core(self) -> CoreJwsSigningAlgorithm {
-        match self {
-            Self::Rs256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
-            Self::Rs384 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
-            Self::Rs512 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
-            Self::Ps256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
-            Self::Ps384 => CoreJwsSigningAlgorithm::RsaSsaPssSha384,
-            Self::Ps512 => CoreJwsSigningAlgorithm::RsaSsaPssSha512,
-            Self::Es256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
-            Self::Es384 => CoreJwsSigningAlgorithm::EcdsaP384Sha384,
-            Self::EdDsa => CoreJwsSigningAlgorithm::EdDsa,
-        }
+/// The key type (`kty`) and, where there is one, the curve (`crv`) that it needs.
+pub(super) const fn key_type(algorithm: IdTokenAlgorithm) -> (&'static str, Option<&'static str>) {
+    match algorithm {
+        Alg::Rs256 | Alg::Rs384 | Alg::Rs512 | Alg::Ps256 | Alg::Ps384 | Alg::Ps512 => ("RSA", None),
+        Alg::Es256 => ("EC", Some("P-256")),
+        Alg::Es384 => ("EC", Some("P-384")),
+        Alg::EdDsa => ("OKP", Some("Ed25519")),
     }
 }
 
-impl FromStr for IdTokenAlgorithm {
-    type Err = UnknownAlgorithm;
-
-    fn from_str(text: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(UnknownAlgorithm)
+/// The hash that `at_hash` is made with (OpenID Connect Core 1.0, section 3.1.3.6); Ed25519 hashes
+/// with SHA-512 (RFC 8032 section 5.1).
+pub(super) fn hash(algorithm: IdTokenAlgorithm) -> &'static digest::Algorithm {
+    match algorithm {
+        Alg::Rs256 | Alg::Ps256 | Alg::Es256 => &digest::SHA256,
+        Alg::Rs384 | Alg::Ps384 | Alg::Es384 => &digest::SHA384,
+        Alg::Rs512 | Alg::Ps512 | Alg::EdDsa => &digest::SHA512,
     }
 }
 
-impl fmt::Display for IdTokenAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_read_back_and_weak_ones_do_not_exist() {
-        for algorithm in IdTokenAlgorithm::ALL {
-            assert_eq!(algorithm.to_string().parse(), Ok(algorithm));
-        }
-        for wrong in ["none", "HS256", "rs256", ""] {
-            assert_eq!(wrong.parse::<IdTokenAlgorithm>(), Err(UnknownAlgorithm));
-        }
+/// The same algorithm as the library names it.
+pub(super) const fn core(algorithm: IdTokenAlgorithm) -> CoreJwsSigningAlgorithm {
+    match algorithm {
+        Alg::Rs256 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+        Alg::Rs384 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha384,
+        Alg::Rs512 => CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha512,
+        Alg::Ps256 => CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+        Alg::Ps384 => CoreJwsSigningAlgorithm::RsaSsaPssSha384,
+        Alg::Ps512 => CoreJwsSigningAlgorithm::RsaSsaPssSha512,
+        Alg::Es256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+        Alg::Es384 => CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+        Alg::EdDsa => CoreJwsSigningAlgorithm::EdDsa,
     }
 }

@@ -12,9 +12,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::identity::algorithm::IdTokenAlgorithm;
+use crate::identity::algorithm;
 use crate::identity::error::InvalidToken;
 use crate::identity::pending::LOGIN_LIFETIME;
+use crate::model::IdTokenAlgorithm;
 use crate::model::Timestamp;
 
 /// The longest `sub` (section 2).
@@ -109,7 +110,7 @@ fn check_access_token_hash(claims: &Map<String, Value>, expected: &Expected<'_>)
     if !claims.contains_key("at_hash") {
         return Ok(());
     }
-    let hash = digest::digest(expected.algorithm.hash(), expected.access_token.as_bytes());
+    let hash = digest::digest(algorithm::hash(expected.algorithm), expected.access_token.as_bytes());
     let (left, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
     if !same(text(claims, "at_hash")?, &URL_SAFE_NO_PAD.encode(left)) {
         return Err(InvalidToken::AccessTokenHash);

@@ -33,11 +33,11 @@ use crate::identity::error::LoginError;
 use crate::identity::error::Nonsense;
 use crate::identity::error::Refusal;
 use crate::identity::metadata::Metadata;
-use crate::identity::settings::ClientAuth;
 use crate::identity::settings::ProviderSettings;
 use crate::identity::strict_json;
 use crate::identity::transport::Transport;
 use crate::identity::transport::is_json;
+use crate::model::ClientAuth;
 
 /// The library's client with the two endpoints that we use through it.
 pub(super) type Client =

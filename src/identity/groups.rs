@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use crate::model::IdpGroup;
 
+use crate::model::GroupsFrom;
+
 /// The most groups of one person that are accepted.
 const MAX_GROUPS: usize = 5000;
 /// The longest name of a group, in bytes.
@@ -21,15 +23,6 @@ pub struct GroupsSource {
     pub from: GroupsFrom,
     /// Where in it.
     pub pointer: ClaimPointer,
-}
-
-/// The answer of the provider that holds the groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum GroupsFrom {
-    /// The ID token.
-    IdToken,
-    /// The userinfo response.
-    Userinfo,
 }
 
 /// A JSON Pointer (RFC 6901) to a claim.

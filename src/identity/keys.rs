@@ -7,8 +7,9 @@ use openidconnect::core::CoreJsonWebKeySet;
 use serde_json::Map;
 use serde_json::Value;
 
-use crate::identity::algorithm::IdTokenAlgorithm;
+use crate::identity::algorithm;
 use crate::identity::error::Nonsense;
+use crate::model::IdTokenAlgorithm;
 
 /// The most keys in a set; providers have two to ten.
 const MAX_KEYS: usize = 100;
@@ -38,7 +39,7 @@ pub(super) fn read(set: &Map<String, Value>, algorithm: IdTokenAlgorithm) -> Res
 fn fits(key: &Map<String, Value>, algorithm: IdTokenAlgorithm) -> bool {
     let text = |name: &str| key.get(name).and_then(Value::as_str);
     let absent_or = |name: &str, wanted: &str| key.get(name).is_none_or(|value| value.as_str() == Some(wanted));
-    let (kty, crv) = algorithm.key_type();
+    let (kty, crv) = algorithm::key_type(algorithm);
     let strong = kty != "RSA"
         || text("n").and_then(|n| URL_SAFE_NO_PAD.decode(n).ok()).is_some_and(|n| {
             let bytes = n.iter().skip_while(|byte| **byte == 0).count();

@@ -6,9 +6,10 @@ use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::identity::algorithm::IdTokenAlgorithm;
 use crate::identity::groups::GroupsSource;
+use crate::model::ClientAuth;
 use crate::model::Host;
+use crate::model::IdTokenAlgorithm;
 
 /// The leeway for clocks that differ, unless configured.
 pub const DEFAULT_LEEWAY: Duration = Duration::from_mins(1);
@@ -50,15 +51,6 @@ pub struct ProviderSettings {
     pub answer_limit: usize,
     /// Further authorities to trust, as PEM, for a provider with a certificate of the company's own.
     pub extra_roots: Option<String>,
-}
-
-/// How a client with a secret authenticates (OpenID Connect Core 1.0, section 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// `client_secret_basic`.
-    Basic,
-    /// `client_secret_post`.
-    Post,
 }
 
 /// One thing wrong with the settings.
@@ -147,7 +139,7 @@ fn is_scope(scope: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::groups::GroupsFrom;
+    use crate::model::GroupsFrom;
 
     fn settings() -> ProviderSettings {
         ProviderSettings {

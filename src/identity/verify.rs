@@ -13,6 +13,7 @@ use openidconnect::core::CoreJsonWebKeySet;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::identity::algorithm;
 use crate::identity::claims_check;
 use crate::identity::claims_check::Expected;
 use crate::identity::error::InvalidToken;
@@ -61,7 +62,7 @@ pub(super) fn verify(
     };
     check_header(&header, expected)?;
     select_key(&header, keys)?
-        .verify_signature(&expected.algorithm.core(), message.as_bytes(), &decode(signature)?)
+        .verify_signature(&algorithm::core(expected.algorithm), message.as_bytes(), &decode(signature)?)
         .map_err(|_| InvalidToken::Signature)?;
     claims_check::check(&payload, expected)?;
     let sub = payload.get("sub").and_then(Value::as_str).ok_or(InvalidToken::Claim("sub"))?;

@@ -15,29 +15,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::listener::limits::ListenerLimits;
 use crate::listener::serve;
 use crate::listener::serve::Accepted;
 use crate::model::ClientAddr;
 use crate::upstream::Body;
-
-/// What is bounded on the browser's side.
-#[derive(Clone, Copy, Debug)]
-pub struct ListenerLimits {
-    /// Connections at once; more wait in the kernel.
-    pub connections: usize,
-    /// Time for a TLS handshake.
-    pub tls_handshake: Duration,
-    /// Time for a request's head to arrive; an idle HTTP/1.1 connection is kept as long.
-    pub request_head: Duration,
-    /// Size of a request's head, in bytes.
-    pub request_head_bytes: usize,
-    /// Header lines in a request.
-    pub request_headers: usize,
-    /// Requests at once on an HTTP/2 connection.
-    pub http2_streams: u32,
-    /// Time that an idle HTTP/2 connection is kept.
-    pub keep_alive: Duration,
-}
 
 /// Everything that accepting needs beside the socket. One for all sockets, so that limits are common.
 #[derive(Clone)]

@@ -4,13 +4,15 @@
 
 mod accept;
 mod bind;
+mod limits;
+mod linger;
 mod serve;
 mod tls;
 
 pub use accept::Listener;
-pub use accept::ListenerLimits;
 pub use bind::BindError;
 pub use bind::bind;
+pub use limits::ListenerLimits;
 pub use serve::Accepted;
 pub use tls::TlsError;
 pub use tls::server_config;

@@ -20,7 +20,8 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::listener::accept::ListenerLimits;
+use crate::listener::limits::ListenerLimits;
+use crate::listener::linger::Lingering;
 use crate::model::ClientAddr;
 use crate::upstream::Body;
 
@@ -57,7 +58,7 @@ pub(super) async fn http1<I, S, F>(
         .header_read_timeout(limits.request_head)
         .max_headers(limits.request_headers)
         .max_buf_size(limits.request_head_bytes.max(8192))
-        .serve_connection(TokioIo::new(io), answer)
+        .serve_connection(TokioIo::new(Lingering::new(io)), answer)
         .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
@@ -103,7 +104,7 @@ pub(super) async fn http2<I, S, F>(
         .keep_alive_timeout(PING)
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.request_head_bytes).unwrap_or(u32::MAX))
-        .serve_connection(TokioIo::new(io), answer);
+        .serve_connection(TokioIo::new(Lingering::new(io)), answer);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -58,10 +58,19 @@ impl CookieJar {
         SESSION_COOKIES.iter().any(|name| self.cookies.contains_key(name.as_bytes()))
     }
 
-    /// The `Cookie` header, marked as sensitive; nothing if the jar is empty.
-    pub fn header(&self) -> Option<HeaderValue> {
+    /// The `Cookie` header, marked as sensitive; nothing if there is no cookie to send.
+    ///
+    /// `page` are cookies of the page's own script: where the jar has one of the same name, the page's is
+    /// the newer one. A session cookie is never taken from a page.
+    pub fn header(&self, page: &[(&str, &str)]) -> Option<HeaderValue> {
+        let of_page = page.iter().filter(|(name, _)| !is_session_cookie(name));
+        let of_page = of_page.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        let of_jar = self.cookies.iter().map(|(name, value)| (&**name, &**value));
+        let replaced =
+            |name: &[u8]| page.iter().any(|(other, _)| other.as_bytes() == name && !is_session_cookie(other));
+        let of_jar = of_jar.filter(|(name, _)| !replaced(name));
         let mut line = Vec::new();
-        for (name, value) in &self.cookies {
+        for (name, value) in of_jar.chain(of_page) {
             if !line.is_empty() {
                 line.extend_from_slice(b"; ");
             }
@@ -119,7 +128,7 @@ mod tests {
     }
 
     fn sent(jar: &CookieJar) -> String {
-        jar.header().map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default()
+        jar.header(&[]).map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default()
     }
 
     #[test]
@@ -132,6 +141,13 @@ mod tests {
         assert_eq!(sent(&jar), "b=1=2; whostmgrsession=root%3aAbCd%2c0011");
         assert!(jar.has_session());
         assert!(!format!("{jar:?}").contains("AbCd"));
+    }
+
+    #[test]
+    fn a_pages_own_cookie_goes_along_and_no_session_does() {
+        let jar = jar(&["whostmgrsession=mine", "lang=de"]);
+        let line = jar.header(&[("lang", "en"), ("whostmgrsession", "forged")]).unwrap();
+        assert_eq!(line, "whostmgrsession=mine; lang=en");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod create_user_session;
 mod jar;
 mod lost;
 mod one_time_login;
+mod page_cookies;
 mod security_token;
 
 pub use api_answer::ApiError;
@@ -22,4 +23,6 @@ pub use lost::is_lost;
 pub use one_time_login::LoginError;
 pub use one_time_login::SignedIn;
 pub use one_time_login::sign_in;
+pub use page_cookies::for_browser as page_cookies_for_browser;
+pub use page_cookies::from_browser as page_cookies_from_browser;
 pub use security_token::SecurityToken;

@@ -17,6 +17,8 @@ use secrecy::ExposeSecret as _;
 use crate::model::Target;
 use crate::panel::create_user_session::OneTimeLogin;
 use crate::panel::jar::CookieJar;
+use crate::panel::lost::Lost;
+use crate::panel::lost::is_lost;
 use crate::panel::security_token::SecurityToken;
 use crate::upstream::Client;
 use crate::upstream::SendError;
@@ -70,13 +72,18 @@ pub async fn sign_in(client: &Client, login: OneTimeLogin) -> Result<SignedIn, L
             .header(HOST, client.authority())
             .body(empty())
             .map_err(|_| LoginError::Astray)?;
-        if let Some(cookies) = jar.header() {
+        if let Some(cookies) = jar.header(&[]) {
             request.headers_mut().insert(COOKIE, cookies);
         }
         let response = client.send(request).await.map_err(LoginError::Send)?;
         jar.absorb(response.headers());
+        // The sign-in page comes with a session cookie too: one of nobody.
+        let turned_away = is_lost(response.status(), None, response.headers()) == Some(Lost::SignInPage);
         let next = match response.status() {
-            StatusCode::OK => meta_refresh(response.into_body()).await,
+            StatusCode::OK => match meta_refresh(response.into_body()).await {
+                None if turned_away => return Err(LoginError::Denied),
+                next => next,
+            },
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(LoginError::Denied),
             status if status.is_redirection() => location(response.headers()),
             status => return Err(LoginError::Status(status.as_u16())),

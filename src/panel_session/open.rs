@@ -10,6 +10,7 @@ use aws_lc_rs::rand::SecureRandom;
 use http::HeaderMap;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::model::Service;
 use crate::model::Target;
@@ -63,6 +64,7 @@ pub struct PanelSession {
     security_token: SecurityToken,
     landing: Target,
     at_once: Arc<Semaphore>,
+    used_at: Mutex<Instant>,
 }
 
 impl PanelSession {
@@ -87,6 +89,7 @@ impl PanelSession {
             security_token: signed_in.security_token,
             landing: signed_in.landing,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            used_at: Mutex::new(Instant::now()),
         })
     }
 
@@ -120,9 +123,18 @@ impl PanelSession {
         &self.at_once
     }
 
-    /// The cookies to send.
-    pub(super) fn cookies(&self) -> Option<HeaderValue> {
-        self.jar.lock().unwrap_or_else(PoisonError::into_inner).header()
+    /// The time since it was last used. While requests are at the server there is none.
+    pub(super) fn unused(&self) -> Duration {
+        if self.at_once.available_permits() < AT_ONCE {
+            return Duration::ZERO;
+        }
+        self.used_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// The cookies to send, with those of the page's own script; it counts as used.
+    pub(super) fn cookies(&self, page: &[(&str, &str)]) -> Option<HeaderValue> {
+        *self.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.jar.lock().unwrap_or_else(PoisonError::into_inner).header(page)
     }
 
     /// Takes in the cookies of an answer.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
 use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
 
 use crate::model::Account;
 use crate::model::SecretRef;
@@ -36,23 +37,28 @@ pub struct Hosted {
     pub api_token: SecretRef,
 }
 
-/// How a panel session was come by.
+/// A person's place for a panel session.
 #[derive(Debug)]
-pub enum Opened {
-    /// It was open already.
-    Found(Arc<PanelSession>),
-    /// It was opened now.
-    Fresh(Arc<PanelSession>),
+#[must_use]
+pub enum Place<'r> {
+    /// It is open.
+    Open(Arc<PanelSession>),
+    /// It is empty, and for the holder of this to fill.
+    Vacant(Vacancy<'r>),
 }
 
-impl Opened {
-    /// The panel session.
-    pub fn into_session(self) -> Arc<PanelSession> {
-        match self {
-            Self::Found(session) | Self::Fresh(session) => session,
-        }
-    }
+/// The right to open a panel session. Whoever else asks for the same one waits until this is gone.
+#[must_use = "others wait while this is held"]
+pub struct Vacancy<'r> {
+    sessions: &'r PanelSessions,
+    key: Key,
+    slot: OwnedMutexGuard<Option<Arc<PanelSession>>>,
+    before: Option<SecretDigits>,
 }
+
+/// How long a panel session is kept unused. cpsrvd drops them after 15 minutes (cPanel API docs), we let
+/// the ones go that are surely dropped.
+const UNUSED: Duration = Duration::from_hours(1);
 
 type Key = (SessionId, ServerId, Service, Account);
 type Slot = Arc<Mutex<Option<Arc<PanelSession>>>>;
@@ -86,49 +92,34 @@ impl PanelSessions {
         self.servers.get(server).map(|hosted| &hosted.upstream)
     }
 
-    /// The person's panel session for what was granted, if it is open.
-    pub async fn find(&self, grant: &Grant, session: &Session) -> Option<Arc<PanelSession>> {
-        let slot = self.slots.get(&key(grant, session)).map(|slot| Arc::clone(&slot))?;
-        let guard = slot.lock().await;
-        guard.clone()
-    }
-
-    /// The person's panel session for what was granted; opened if there is none.
+    /// The person's place for what was granted.
     ///
-    /// `before` is the security token of an earlier one whose pages may still be open.
-    pub async fn open(
+    /// `before` is the security token of an earlier panel session whose pages may still be open.
+    pub async fn place(
         &self,
         grant: &Grant,
         session: &Session,
         before: Option<&SecretDigits>,
-    ) -> Result<Opened, OpenError> {
-        let slot = self.slot(grant, session)?;
-        let mut guard = slot.lock().await;
-        if let Some(found) = &*guard {
-            return Ok(Opened::Found(Arc::clone(found)));
-        }
-        let fresh = self.fresh(grant, before).await?;
-        *guard = Some(Arc::clone(&fresh));
-        Ok(Opened::Fresh(fresh))
+    ) -> Result<Place<'_>, OpenError> {
+        let vacancy = self.lock(grant, session, before.cloned()).await?;
+        let found = vacancy.slot.clone();
+        Ok(found.map_or(Place::Vacant(vacancy), Place::Open))
     }
 
-    /// Opens a new one in the place of `stale`, under the same security token. Of many requests that found
-    /// it dead, one does it; the others get what that one opened.
-    pub async fn renew(
+    /// The place in which `stale` has been found dead, to be filled anew under the same security token. Of
+    /// many requests that found it so, one does it; the others get what that one opened.
+    pub async fn place_of(
         &self,
         grant: &Grant,
         session: &Session,
         stale: &Arc<PanelSession>,
-    ) -> Result<Opened, OpenError> {
-        let slot = self.slot(grant, session)?;
-        let mut guard = slot.lock().await;
-        if let Some(found) = guard.as_ref().filter(|found| !Arc::ptr_eq(found, stale)) {
-            return Ok(Opened::Found(Arc::clone(found)));
+    ) -> Result<Place<'_>, OpenError> {
+        let mut vacancy = self.lock(grant, session, Some(stale.digits())).await?;
+        if let Some(found) = vacancy.slot.as_ref().filter(|found| !Arc::ptr_eq(found, stale)) {
+            return Ok(Place::Open(Arc::clone(found)));
         }
-        *guard = None;
-        let fresh = self.fresh(grant, Some(&stale.digits())).await?;
-        *guard = Some(Arc::clone(&fresh));
-        Ok(Opened::Fresh(fresh))
+        *vacancy.slot = None;
+        Ok(Place::Vacant(vacancy))
     }
 
     /// Lets go of one panel session.
@@ -143,20 +134,39 @@ impl PanelSessions {
         self.slots.retain(|(owner, ..), _| *owner != session);
     }
 
-    /// Lets go of the panel sessions of sessions that have ended.
-    pub fn retain(&self, live: impl Fn(SessionId) -> bool) {
-        self.slots.retain(|(owner, ..), _| live(*owner));
+    /// Lets go of the panel sessions of sessions that have ended, and of those that nobody has used for
+    /// [`UNUSED`]: they are opened again under the same security token when somebody comes back.
+    pub fn sweep(&self, live: impl Fn(SessionId) -> bool) {
+        let used = |slot: &Slot| match slot.try_lock() {
+            Ok(held) => held.as_ref().is_some_and(|panel| panel.unused() < UNUSED),
+            // Locked: it is being opened or asked for right now.
+            Err(_) => true,
+        };
+        self.slots.retain(|(owner, ..), slot| live(*owner) && used(slot));
     }
 
-    fn slot(&self, grant: &Grant, session: &Session) -> Result<Slot, OpenError> {
+    /// The place, once nobody else is at it; that is waited for as long as opening may take.
+    async fn lock(
+        &self,
+        grant: &Grant,
+        session: &Session,
+        before: Option<SecretDigits>,
+    ) -> Result<Vacancy<'_>, OpenError> {
         let key = key(grant, session);
-        if let Some(slot) = self.slots.get(&key) {
+        let slot = self.slot(&key)?;
+        let locked = tokio::time::timeout(self.deadline, slot.lock_owned()).await;
+        let slot = locked.map_err(|_| OpenError::TimedOut(self.deadline))?;
+        Ok(Vacancy { sessions: self, key, slot, before })
+    }
+
+    fn slot(&self, key: &Key) -> Result<Slot, OpenError> {
+        if let Some(slot) = self.slots.get(key) {
             return Ok(Arc::clone(&slot));
         }
         if self.slots.len() >= self.limit {
             return Err(OpenError::Full(self.limit));
         }
-        Ok(Arc::clone(&self.slots.entry(key).or_default()))
+        Ok(Arc::clone(&self.slots.entry(key.clone()).or_default()))
     }
 
     async fn fresh(&self, grant: &Grant, before: Option<&SecretDigits>) -> Result<Arc<PanelSession>, OpenError> {
@@ -169,6 +179,33 @@ impl PanelSessions {
         let opening = PanelSession::open(&hosted.upstream, &credential, &place, &chosen, self.answer_limit);
         let opened = tokio::time::timeout(self.deadline, opening).await;
         opened.unwrap_or(Err(OpenError::TimedOut(self.deadline))).map(Arc::new)
+    }
+}
+
+impl Vacancy<'_> {
+    /// Opens the panel session. The grant must be the one that the place was asked for with.
+    pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, OpenError> {
+        let fresh = self.sessions.fresh(grant, self.before.as_ref()).await?;
+        *self.slot = Some(Arc::clone(&fresh));
+        Ok(fresh)
+    }
+}
+
+impl Drop for Vacancy<'_> {
+    /// A place that stays empty is given up, so that it does not count as a panel session; unless somebody
+    /// waits for it. One of the two references is ours, the other the registry's.
+    fn drop(&mut self) {
+        if self.slot.is_none() {
+            let own = OwnedMutexGuard::mutex(&self.slot);
+            let unwanted = |slot: &Slot| Arc::ptr_eq(slot, own) && Arc::strong_count(slot) <= 2;
+            self.sessions.slots.remove_if(&self.key, |_, slot| unwanted(slot));
+        }
+    }
+}
+
+impl fmt::Debug for Vacancy<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vacancy")
     }
 }
 

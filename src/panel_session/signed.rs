@@ -10,6 +10,7 @@ use http::Request;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Target;
+use crate::panel::page_cookies_from_browser;
 use crate::panel_session::open::PanelSession;
 use crate::policy::Grant;
 use crate::rewrite;
@@ -74,7 +75,8 @@ impl SignedRequest {
             return Err(Mismatch);
         }
         drop(grant);
-        let headers = rewrite::request_headers(incoming.headers, addresses, &panel.home(), panel.cookies());
+        let cookies = panel.cookies(&page_cookies_from_browser(incoming.headers));
+        let headers = rewrite::request_headers(incoming.headers, addresses, &panel.home(), cookies);
         let mut request = Request::builder()
             .method(incoming.method)
             .uri(format!("https://{}{}", panel.client().authority(), incoming.target))

@@ -56,10 +56,21 @@ impl Reason {
         }
     }
 
-    /// What the person is told.
-    ///
-    /// A server that does not exist reads like one that is not theirs, so that nobody learns names of
-    /// servers by asking.
+    /// The reason that the person is told: a server that does not exist is like one that is not theirs, so
+    /// that nobody learns names of servers by asking.
+    #[must_use]
+    pub const fn told(self) -> Self {
+        match self {
+            Self::UnknownServer => Self::NoRuleForServer,
+            Self::NoRoleGroup
+            | Self::NoConnectPermission
+            | Self::NoRuleForServer
+            | Self::ServiceNotInRule
+            | Self::AccountNotInRule => self,
+        }
+    }
+
+    /// What the person is told, in words.
     pub const fn sentence(self) -> &'static str {
         match self {
             Self::NoRoleGroup => "You are signed in, but none of your groups has access to this gateway.",

@@ -10,15 +10,17 @@ mod handoff;
 mod pending;
 mod person;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 pub use entry::Entry;
 pub use entry::EntryPlace;
 pub use entry::SecretDigits;
 pub use handoff::Handoff;
 pub use pending::PendingLogins;
+pub use person::Lifetimes;
 pub use person::Session;
 pub use person::SessionId;
 pub use person::SessionTag;
-pub use sessions::Lifetimes;
 pub use sessions::SessionError;
 pub use sessions::Sessions;

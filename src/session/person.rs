@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use secrecy::ExposeSecret as _;
@@ -14,8 +15,16 @@ use tokio_util::sync::CancellationToken;
 use crate::identity::Principal;
 use crate::identity::PrincipalRecord;
 use crate::model::Timestamp;
-use crate::session::sessions::Lifetimes;
 use crate::store::Key;
+
+/// How long sessions live.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetimes {
+    /// Without a request.
+    pub idle: Duration,
+    /// Whatever happens.
+    pub absolute: Duration,
+}
 
 /// A session's id: the SHA-256 of its cookie. It gives no access.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

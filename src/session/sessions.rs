@@ -20,6 +20,7 @@ use crate::session::entry::EntryPlace;
 use crate::session::entry::EntryRecord;
 use crate::session::handoff::Handoff;
 use crate::session::handoff::HandoffRecord;
+use crate::session::person::Lifetimes;
 use crate::session::person::Session;
 use crate::session::person::SessionId;
 use crate::session::person::SessionRecord;
@@ -36,14 +37,9 @@ use crate::store::Unsealed;
 /// How long a hand-off code lives: the time of two redirects, with a slow network in mind.
 const HANDOFF: Duration = Duration::from_secs(30);
 
-/// How long sessions live.
-#[derive(Clone, Copy, Debug)]
-pub struct Lifetimes {
-    /// Without a request.
-    pub idle: Duration,
-    /// Whatever happens.
-    pub absolute: Duration,
-}
+/// Entries, and hand-offs under way, that one session may have. Each opening of a panel takes one; a
+/// person who opens one a minute for a whole working day stays below.
+const PER_SESSION: u32 = 1000;
 
 /// Why a session could not be made, found or ended.
 #[derive(Debug, thiserror::Error)]
@@ -121,8 +117,7 @@ impl Sessions {
         if let Some(session) = self.cached(&key) {
             return Ok(session.is_live(now, self.lifetimes));
         }
-        let found = self.store.get(Purpose::Session, &key, now).await.map_err(SessionError::Store)?;
-        Ok(found.is_some())
+        Ok(self.opened::<SessionRecord>(token, Purpose::Session, now).await?.is_some())
     }
 
     /// Whether a session with this id is in use here.
@@ -149,7 +144,7 @@ impl Sessions {
         let record = HandoffRecord { entry: EntryRecord::new(entry), landing: landing.to_string(), challenge };
         let until = self.clock.now().plus(HANDOFF);
         let record = self.sealed(&code, Purpose::Handoff, Some(entry.session.id()), until, &record)?;
-        self.store.put(&record).await.map_err(SessionError::Store)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
         Ok(code)
     }
 
@@ -180,7 +175,7 @@ impl Sessions {
         let until = entry.session.created_at().plus(self.lifetimes.absolute);
         let record = EntryRecord::new(&entry);
         let record = self.sealed(&token, Purpose::PanelEntry, Some(entry.session.id()), until, &record)?;
-        self.store.put(&record).await.map_err(SessionError::Store)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
         self.entries.insert(record.key, entry);
         Ok(token)
     }

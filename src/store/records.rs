@@ -3,6 +3,8 @@
 //! It knows keys, owners, expiry and sealed bytes, and not what they mean. Every write is on disk before
 //! the call returns (`synchronous = FULL`), so what was acknowledged survives a crash.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,10 +93,13 @@ pub struct Store {
 
 impl Store {
     /// Opens the file, creating it and bringing its layout up to date where needed.
+    ///
+    /// A new one is readable by its owner only; SQLite gives its companions the same permissions.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+        drop(file.map_err(|source| StoreError::Open { path: path.to_owned(), source: source.into() })?);
         let options = SqliteConnectOptions::new()
             .filename(path)
-            .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
@@ -104,36 +109,38 @@ impl Store {
         Ok(Self { pool })
     }
 
-    /// Writes a record, replacing one with the same purpose and key.
-    pub async fn put(&self, record: &Record) -> Result<(), StoreError> {
-        sqlx::query("INSERT OR REPLACE INTO records (purpose, key, owner, expires_at, sealed) VALUES (?, ?, ?, ?, ?)")
+    /// Writes a record unless `limit` unexpired ones of its purpose are there already.
+    pub async fn put_bounded(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
+        const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed) SELECT ?1, ?2, ?3, ?4, ?5 \
+             WHERE (SELECT count(*) FROM records WHERE purpose = ?1 AND expires_at > ?6) < ?7";
+        self.put_if(IF_ROOM, record, limit, now).await
+    }
+
+    /// Writes an owned record unless its owner has `limit` unexpired ones of its purpose already.
+    pub async fn put_owned(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
+        const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed) SELECT ?1, ?2, ?3, ?4, ?5 \
+             WHERE (SELECT count(*) FROM records WHERE owner = ?3 AND purpose = ?1 AND expires_at > ?6) < ?7";
+        self.put_if(IF_ROOM, record, limit, now).await
+    }
+
+    async fn put_if(
+        &self,
+        statement: &'static str,
+        record: &Record,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let written = sqlx::query(statement)
             .bind(record.purpose.as_str())
             .bind(record.key.as_slice())
             .bind(record.owner.as_ref().map(<[u8; 32]>::as_slice))
             .bind(millis(record.expires_at))
             .bind(record.sealed.as_slice())
+            .bind(millis(now))
+            .bind(i64::from(limit))
             .execute(&self.pool)
             .await
             .map_err(StoreError::Query)?;
-        Ok(())
-    }
-
-    /// Writes a record unless `limit` unexpired ones of its purpose are there already.
-    pub async fn put_bounded(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
-        let written = sqlx::query(
-            "INSERT OR REPLACE INTO records (purpose, key, owner, expires_at, sealed) SELECT ?1, ?2, ?3, ?4, ?5 \
-             WHERE (SELECT count(*) FROM records WHERE purpose = ?1 AND expires_at > ?6) < ?7",
-        )
-        .bind(record.purpose.as_str())
-        .bind(record.key.as_slice())
-        .bind(record.owner.as_ref().map(<[u8; 32]>::as_slice))
-        .bind(millis(record.expires_at))
-        .bind(record.sealed.as_slice())
-        .bind(millis(now))
-        .bind(i64::from(limit))
-        .execute(&self.pool)
-        .await
-        .map_err(StoreError::Query)?;
         if written.rows_affected() == 0 { Err(StoreError::Full(record.purpose)) } else { Ok(()) }
     }
 
@@ -262,7 +269,7 @@ mod tests {
     #[tokio::test]
     async fn a_record_is_there_until_it_expires_or_is_taken() {
         let (store, _folder) = store().await;
-        store.put(&a_record(1, None, 100)).await.unwrap();
+        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
         assert!(store.get(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().is_some());
         assert!(store.get(Purpose::Session, &[1; 32], Timestamp(100)).await.unwrap().is_none());
         assert!(store.get(Purpose::Handoff, &[1; 32], Timestamp(99)).await.unwrap().is_none());
@@ -273,14 +280,24 @@ mod tests {
     #[tokio::test]
     async fn a_session_takes_along_what_it_owns() {
         let (store, _folder) = store().await;
-        store.put(&a_record(1, None, 100)).await.unwrap();
-        store.put(&a_record(2, Some([1; 32]), 100)).await.unwrap();
-        store.put(&a_record(3, None, 100)).await.unwrap();
+        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
+        store.put_bounded(&a_record(2, Some([1; 32]), 100), 9, Timestamp(0)).await.unwrap();
+        store.put_bounded(&a_record(3, None, 100), 9, Timestamp(0)).await.unwrap();
         store.remove_with_owned(Purpose::Session, &[1; 32]).await.unwrap();
         for (key, there) in [(1, false), (2, false), (3, true)] {
             let found = store.get(Purpose::Session, &[key; 32], Timestamp(0)).await.unwrap();
             assert_eq!(found.is_some(), there, "{key}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_owner_has_a_bound_of_its_own() {
+        let (store, _folder) = store().await;
+        let (one, two) = (Some([1; 32]), Some([2; 32]));
+        store.put_owned(&a_record(3, one, 100), 1, Timestamp(0)).await.unwrap();
+        assert!(store.put_owned(&a_record(4, one, 100), 1, Timestamp(0)).await.is_err());
+        store.put_owned(&a_record(5, two, 100), 1, Timestamp(0)).await.unwrap();
+        store.put_owned(&a_record(4, one, 200), 1, Timestamp(100)).await.unwrap();
     }
 
     #[tokio::test]
@@ -297,7 +314,7 @@ mod tests {
     async fn what_was_written_is_there_after_reopening_and_a_newer_file_is_refused() {
         let (store, folder) = store().await;
         let path = folder.path().join("panelgate.db");
-        store.put(&a_record(1, None, 100)).await.unwrap();
+        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
         drop(store);
         let store = Store::open(&path).await.unwrap();
         assert!(store.extend(Purpose::Session, &[1; 32], Timestamp(200)).await.unwrap());

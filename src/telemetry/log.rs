@@ -1,5 +1,8 @@
 //! The log: one line per event on standard error, as text or JSON.
 
+use std::io;
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::fmt;
@@ -23,7 +26,9 @@ pub enum LogError {
 /// Starts the log with a filter of `tracing_subscriber::EnvFilter`.
 pub fn start(filter: &str, json: bool) -> Result<(), LogError> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(LogError::Filter)?;
-    let builder = fmt().with_writer(std::io::stderr).with_env_filter(filter);
+    let builder = fmt().with_writer(io::stderr).with_env_filter(filter);
+    // A file or a collector wants no colours; on a terminal `NO_COLOR` still counts.
+    let builder = if io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
     let started =
         if json { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() };
     started.map_err(LogError::Started)

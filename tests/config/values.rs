@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use panelgate::config::ClientAuth;
 use panelgate::config::Config;
-use panelgate::config::GroupsFrom;
-use panelgate::config::IdTokenAlg;
 use panelgate::config::Limits;
 use panelgate::config::LogFormat;
 use panelgate::config::PanelStyle;
 use panelgate::model::Access;
+use panelgate::model::ClientAuth;
+use panelgate::model::GroupsFrom;
+use panelgate::model::IdTokenAlgorithm;
 use panelgate::model::SecretRef;
 use panelgate::model::ServerId;
 use panelgate::model::Service;
@@ -38,7 +38,7 @@ fn what_is_not_written_has_its_default() {
     assert_eq!((config.log.filter.as_str(), config.log.format), ("info", LogFormat::Text));
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.provider.client_auth, ClientAuth::Basic);
-    assert_eq!(config.provider.id_token_alg, IdTokenAlg::Rs256);
+    assert_eq!(config.provider.id_token_alg, IdTokenAlgorithm::Rs256);
     assert_eq!(config.provider.scopes, ["openid", "profile", "email"]);
     assert_eq!(config.provider.groups.from, GroupsFrom::IdToken);
     assert_eq!(config.provider.groups.pointer, "/groups");
@@ -75,9 +75,9 @@ fn what_is_written_counts() {
     assert_eq!(config.provider.client_id, "gate");
     assert_eq!(config.provider.client_auth, ClientAuth::Post);
     assert_eq!(config.provider.client_secret, SecretRef::Env("CARGO_MANIFEST_DIR".into()));
-    assert_eq!(config.provider.id_token_alg, IdTokenAlg::EdDsa);
+    assert_eq!(config.provider.id_token_alg, IdTokenAlgorithm::EdDsa);
     assert_eq!(config.provider.scopes, ["openid", "groups"]);
-    assert_eq!(config.provider.groups.from, GroupsFrom::UserInfo);
+    assert_eq!(config.provider.groups.from, GroupsFrom::Userinfo);
     assert_eq!(config.provider.groups.pointer, "/realm~1access/roles");
     assert_eq!(config.provider.leeway, Duration::ZERO);
     assert_eq!(config.provider.ca_file, Some(site.path().join("chain.pem")));

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panelgate::identity::Callback;
-use panelgate::identity::ClientAuth;
-use panelgate::identity::GroupsFrom;
-use panelgate::identity::IdTokenAlgorithm;
 use panelgate::identity::Prompt;
+use panelgate::model::ClientAuth;
+use panelgate::model::GroupsFrom;
+use panelgate::model::IdTokenAlgorithm;
 use panelgate::model::Token256;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;

@@ -9,10 +9,10 @@ use lab::provider::Misbehaviour;
 use lab::provider::Patch;
 use panelgate::identity::Endpoint;
 use panelgate::identity::Fault;
-use panelgate::identity::GroupsFrom;
 use panelgate::identity::LoginError;
 use panelgate::identity::Nonsense;
 use panelgate::identity::Unavailable;
+use panelgate::model::GroupsFrom;
 use serde_json::json;
 
 use crate::harness::Bed;

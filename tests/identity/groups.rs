@@ -3,10 +3,10 @@
 use lab::provider::IdTokenFault;
 use lab::provider::Patch;
 use panelgate::identity::Fault;
-use panelgate::identity::GroupsFrom;
 use panelgate::identity::LoginError;
 use panelgate::identity::Nonsense;
 use panelgate::identity::UnreadableGroups;
+use panelgate::model::GroupsFrom;
 use serde_json::Value;
 use serde_json::json;
 

@@ -2,10 +2,10 @@
 
 use lab::provider::IdTokenFault as F;
 use lab::provider::Patch;
-use panelgate::identity::IdTokenAlgorithm;
 use panelgate::identity::InvalidToken as I;
 use panelgate::identity::LoginError;
 use panelgate::identity::Nonsense;
+use panelgate::model::IdTokenAlgorithm;
 use serde_json::json;
 
 use crate::harness::Bed;

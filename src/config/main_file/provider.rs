@@ -8,13 +8,13 @@ use crate::config::field::Field;
 use crate::config::outside;
 use crate::config::outside::CheckSecret;
 use crate::config::section::Section;
-use crate::config::settings::ClientAuth;
-use crate::config::settings::GroupsFrom;
 use crate::config::settings::GroupsSource;
-use crate::config::settings::IdTokenAlg;
 use crate::config::settings::Provider;
 use crate::config::words::quoted;
+use crate::model::ClientAuth;
+use crate::model::GroupsFrom;
 use crate::model::Host;
+use crate::model::IdTokenAlgorithm;
 
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 
@@ -37,8 +37,8 @@ pub(super) fn read(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<P
         None => Some(ClientAuth::Basic),
     };
     let id_token_alg = match section.optional("id_token_alg") {
-        Some(field) => field.choice(&IdTokenAlg::ALL.map(|alg| (alg.as_str(), alg))),
-        None => Some(IdTokenAlg::Rs256),
+        Some(field) => field.choice(&IdTokenAlgorithm::ALL.map(|alg| (alg.as_str(), alg))),
+        None => Some(IdTokenAlgorithm::Rs256),
     };
     let scopes = match section.optional("scopes") {
         Some(field) => scopes(&field),
@@ -123,7 +123,7 @@ fn groups(field: &Field<'_>) -> Option<GroupsSource> {
     let section = field.section()?;
     let from = section
         .required("from", "\"id_token\"")
-        .and_then(|field| field.choice(&[("id_token", GroupsFrom::IdToken), ("userinfo", GroupsFrom::UserInfo)]));
+        .and_then(|field| field.choice(&[("id_token", GroupsFrom::IdToken), ("userinfo", GroupsFrom::Userinfo)]));
     let pointer = section.required("pointer", "\"/groups\"").and_then(|field| pointer(&field));
     section.finish();
     Some(GroupsSource { from: from?, pointer: pointer? })

@@ -134,12 +134,13 @@ export class Stage {
   }
 
   /**
-   * Whether a message comes from the frame that is open or being opened, and from the origin it was opened on.
+   * Whether a message comes from the frame that is open or being opened, or from a frame in it, and from the
+   * origin it was opened on. WHM frames WHM, so pages of ours can stand at any depth.
    * @param {MessageEvent} event
    */
   isFromPanel(event) {
     return [this.#shown, this.#attempt?.panel].some(
-      (panel) => panel && event.origin === panel.origin && event.source === panel.frame.contentWindow,
+      (panel) => panel && event.origin === panel.origin && isWithin(event.source, panel.frame.contentWindow),
     );
   }
 
@@ -263,4 +264,16 @@ export class Stage {
   #say(text) {
     this.#live.textContent = text;
   }
+}
+
+/**
+ * @param {MessageEventSource | null} source
+ * @param {Window | null} outer
+ */
+function isWithin(source, outer) {
+  for (let inner = /** @type {Window | null} */ (source); inner && outer; inner = inner.parent) {
+    if (inner === outer) return true;
+    if (inner === inner.parent) return false;
+  }
+  return false;
 }

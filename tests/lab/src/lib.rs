@@ -2,13 +2,17 @@
 //!
 //! - [`cpsrvd`]: a double of cPanel & WHM's server, its security checks included.
 //! - [`provider`]: a small OpenID Provider that can be told to misbehave.
+//! - [`gateway`]: the gateway's own program, as a process.
+//! - [`browser`]: a client that behaves as Chromium does on the wire.
 //! - [`pki`]: a certificate authority that lives for one run.
 //! - [`world`]: all of it put together, with the gateway's files.
 //! - [`loopback`]: an own loopback address per part, so that every part can use the ports it has in life.
 //!
 //! Nothing here is part of the product.
 
+pub mod browser;
 pub mod cpsrvd;
+pub mod gateway;
 pub mod loopback;
 pub mod pki;
 pub mod provider;

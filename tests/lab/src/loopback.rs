@@ -60,6 +60,27 @@ impl Loopback {
     }
 }
 
+/// A port of 127.0.0.1 that is free now, for what must be found under a name below `localhost`.
+///
+/// It lies below the ports that the kernel gives to outgoing connections, so that none of those takes it
+/// while nobody listens on it for a moment.
+///
+/// # Errors
+/// When none of the tried ports was free, with the last reason.
+pub fn localhost_port() -> io::Result<u16> {
+    let start = std::process::id().wrapping_mul(251);
+    let mut last = io::Error::other("no port was tried");
+    for _ in 0..TRIES {
+        let n = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(20_000 + n % 12_000).unwrap_or(20_000);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(_) => return Ok(port),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

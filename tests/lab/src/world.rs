@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::cpsrvd::Cpsrvd;
 use crate::cpsrvd::Settings as CpsrvdSettings;
+use crate::loopback;
 use crate::loopback::Loopback;
 use crate::pki::Authority;
 use crate::pki::Identity;
@@ -55,7 +56,7 @@ pub struct Plan {
     pub console: String,
     /// Where the gateway listens; nothing claims an address of its own.
     pub gateway: Option<IpAddr>,
-    /// The provider's issuer, with the port it is to have.
+    /// The provider's issuer, with the port it is to have; `:0` stands for one that is free.
     pub issuer: String,
     /// Where the provider listens; nothing claims an address of its own.
     pub provider: Option<IpAddr>,
@@ -70,13 +71,16 @@ pub struct Plan {
 
 impl Plan {
     /// Real TLS everywhere, under example.com.
+    ///
+    /// The provider is a name below `localhost`: the one kind that leads here for everybody without DNS,
+    /// the gateway's own process included (RFC 6761 section 6.3).
     pub fn tls(style: Style) -> Self {
         Self {
             style,
             console: "https://connect.example.com".into(),
             gateway: None,
-            issuer: "https://idp.example.com".into(),
-            provider: None,
+            issuer: "https://idp.localhost:0".into(),
+            provider: Some([127, 0, 0, 1].into()),
             note: None,
             more: String::new(),
             directory: None,
@@ -114,7 +118,10 @@ pub struct World {
 
 impl World {
     /// Starts the parts and writes the files.
-    pub async fn start(plan: Plan) -> anyhow::Result<Self> {
+    pub async fn start(mut plan: Plan) -> anyhow::Result<Self> {
+        if let Some(issuer) = plan.issuer.strip_suffix(":0") {
+            plan.issuer = format!("{issuer}:{}", loopback::localhost_port()?);
+        }
         let mut addresses = Vec::new();
         let mut place = |fixed: Option<IpAddr>| -> anyhow::Result<IpAddr> {
             if let Some(ip) = fixed {
@@ -188,7 +195,9 @@ impl World {
     /// Where every name of this world leads, for a client that asks no DNS: the provider's names to the
     /// provider, all others to the gateway.
     pub fn resolve(&self, host: &str) -> IpAddr {
-        if self.plan.issuer.contains(host) { self.provider.address().ip() } else { self.gateway }
+        let issuer = url::Url::parse(&self.plan.issuer).ok();
+        let is_provider = issuer.is_some_and(|url| url.host_str() == Some(host));
+        if is_provider { self.provider.address().ip() } else { self.gateway }
     }
 
     /// The server of this number, from 1.

@@ -113,6 +113,14 @@ impl<'a> Exchange<'a> {
         format!("{}://{}:{}", endpoint.scheme(), self.host(), endpoint.port())
     }
 
+    /// The origin that the request was sent to: the name of `Host` and the port it came in on, which is what
+    /// cpsrvd is seen to put into redirects when `Host` has another port or none.
+    pub(super) fn addressed(&self) -> String {
+        let endpoint = self.peer.endpoint;
+        let host = self.request.header("Host").map_or(&*self.shared.hostname, without_port);
+        format!("{}://{host}:{}", endpoint.scheme(), endpoint.port())
+    }
+
     /// A redirect in the form that the switches say.
     pub(super) fn redirect(&self, status: u16, path: &str) -> Answer {
         if self.switches.absolute_redirects {

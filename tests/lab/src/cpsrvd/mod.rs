@@ -4,7 +4,7 @@
 //! Every behaviour has a row in [`behaviours`], and a switch in [`Switches`] where a real server could
 //! go either way. The double is strict on purpose: what a real server might refuse, it refuses.
 //!
-//! A request's way: `transport` (bytes to a [head](transport::Request)), `faults`, `route` (the order of
+//! A request's way: `transport` (bytes to a head), `faults`, `route` (the order of
 //! all that follows), then either `api`, or `session` (cookie, security token, address, referrer) and
 //! `pages`, `hops` or `streams`. `observe` keeps what was seen.
 //!

@@ -32,11 +32,14 @@ pub use state::Recorded;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 use crate::pki;
 
@@ -99,20 +102,56 @@ pub struct Client {
 pub struct Provider {
     state: Arc<state::State>,
     address: SocketAddr,
-    task: JoinHandle<()>,
+    tls: Option<Tls>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The TLS side of the listener, kept to listen again with.
+#[derive(Clone)]
+struct Tls(TlsAcceptor);
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
 }
 
 impl Provider {
     /// Starts listening. When this returns, connections are accepted.
     pub async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("the provider cannot listen on {}", settings.listen))?;
+        let listener = listen(settings.listen).await?;
         let address = listener.local_addr()?;
-        let tls = settings.tls.as_ref().map(server::tls_acceptor).transpose()?;
+        let tls = settings.tls.as_ref().map(server::tls_acceptor).transpose()?.map(Tls);
         let state = Arc::new(state::State::new(settings, address.port())?);
-        let task = tokio::spawn(server::serve(listener, tls, Arc::clone(&state)));
-        Ok(Self { state, address, task })
+        let provider = Self { state, address, tls, task: Mutex::default() };
+        provider.serve(listener);
+        Ok(provider)
+    }
+
+    /// Goes away: connections are refused, those that exist are cut. What it knows, it keeps.
+    pub async fn refuse_connections(&self) {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = task {
+            task.abort();
+            // The socket is closed when the task has ended; that it was aborted is no news.
+            drop(task.await);
+        }
+    }
+
+    /// Comes back at the same address.
+    ///
+    /// # Errors
+    /// When the port was taken meanwhile.
+    pub async fn accept_connections(&self) -> anyhow::Result<()> {
+        self.refuse_connections().await;
+        self.serve(listen(self.address).await?);
+        Ok(())
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let tls = self.tls.clone().map(|Tls(acceptor)| acceptor);
+        let task = tokio::spawn(server::serve(listener, tls, Arc::clone(&self.state)));
+        *self.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
     }
 
     /// The issuer identifier. If the settings gave port 0 both to listen on and in the issuer, this is
@@ -149,6 +188,12 @@ impl Provider {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = self.task.get_mut().unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
     }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("the provider cannot listen on {address}"))
 }

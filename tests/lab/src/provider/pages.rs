@@ -120,6 +120,7 @@ fn page(status: StatusCode, title: &str, content: &str) -> Answer {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title} · Example Identity</title>
+<link rel="icon" href="data:,">
 <style>{STYLE}</style>
 </head>
 <body>
@@ -140,7 +141,8 @@ fn page(status: StatusCode, title: &str, content: &str) -> Answer {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     // No `form-action`: browsers hold it against the redirects that follow the form, and those lead to
     // the client and wherever the client sends the person next.
-    let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
+    let policy =
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; base-uri 'none'";
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     answer

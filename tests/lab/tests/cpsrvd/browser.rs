@@ -40,6 +40,10 @@ async fn b38_referrer_safety() {
     let by_address =
         root.post(TWEAK, "contact=x").header("Host", &address).header("Referer", format!("https://{address}/"));
     by_address.send(&double).await.assert(200, "OK");
+    // The port is the service's own, whatever Host says.
+    let without_port = |referer: &str| from(referer).header("Host", HOSTNAME);
+    without_port("https://web1.example.com/").send(&double).await.assert(401, "Access Denied");
+    without_port(&own).send(&double).await.assert(200, "OK");
     // An API token is no browser.
     whm(&double, "listaccts", "").await.assert(200, "OK");
 }

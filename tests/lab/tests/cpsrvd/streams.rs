@@ -56,6 +56,8 @@ async fn b53_terminal() {
         refused.assert(403, "Forbidden");
     }
     open(&double, shell(&root), Whostmgrd).await.err().unwrap().assert(403, "Forbidden");
+    let without_port = shell(&root).header("Host", HOSTNAME).header("Origin", format!("https://{HOSTNAME}"));
+    open(&double, without_port, Whostmgrd).await.err().unwrap().assert(403, "Forbidden");
     let bare = handshake(get(Whostmgrd, SHELL)).header("Cookie", &root.cookie).header("Origin", &own);
     open(&double, bare, Whostmgrd).await.err().unwrap().assert(401, "Token Denied");
     let no_cookie = handshake(get(Whostmgrd, format!("{}{SHELL}", root.token))).header("Origin", &own);

@@ -40,12 +40,8 @@ pub(crate) fn check(exchange: &Exchange<'_>) -> Result<(), Box<Answer>> {
 }
 
 fn is_own(exchange: &Exchange<'_>, referer: &str) -> bool {
-    let own = exchange
-        .request
-        .header("Host")
-        .and_then(|host| Url::parse(&format!("{}://{host}/", exchange.peer.endpoint.scheme())).ok());
-    match (own, Url::parse(referer)) {
-        (Some(own), Ok(referer)) => {
+    match (Url::parse(&exchange.addressed()), Url::parse(referer)) {
+        (Ok(own), Ok(referer)) => {
             own.host() == referer.host() && own.port_or_known_default() == referer.port_or_known_default()
         }
         _ => false,

@@ -32,9 +32,8 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// A handshake for the terminal, by the holder of a session.
 pub(crate) fn shell(exchange: &Exchange<'_>, session: &Session) -> Answer {
-    let own = exchange.request.header("Host").map(|host| format!("{}://{host}", exchange.peer.endpoint.scheme()));
-    let origin = exchange.request.header("Origin").map(str::to_owned);
-    if exchange.switches.websocket_origin == WebSocketOrigin::Own && origin != own {
+    let is_own = exchange.request.header("Origin").is_some_and(|origin| origin == exchange.addressed());
+    if exchange.switches.websocket_origin == WebSocketOrigin::Own && !is_own {
         return refused(403, "Forbidden", "The terminal was opened by another site.");
     }
     // "Terminal in WHM": it needs the privilege "all".

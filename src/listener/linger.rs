@@ -1,0 +1,131 @@
+//! A connection's end that loses nothing of what was said last.
+
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+use tokio::time::Sleep;
+
+/// How long the far end may take to close its side. By then it has read what it was sent, or is gone.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Bytes read at a time of what nobody wants any more.
+const SCRATCH: usize = 4096;
+
+/// A stream that, once it has said its last word, reads on until the far end has closed too.
+///
+/// A socket that is closed with unread bytes is reset (RFC 1122 section 4.2.2.13), and a reset throws away
+/// what the far end has received and not yet read: the end of a download, after which an HTTP/2 client
+/// still sends window updates, or an answer that came before the request's body was read.
+pub(super) struct Lingering<I> {
+    inner: I,
+    since: Option<Pin<Box<Sleep>>>,
+}
+
+impl<I> Lingering<I> {
+    /// Watches over the end of `inner`.
+    pub(super) fn new(inner: I) -> Self {
+        Self { inner, since: None }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Lingering<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        let timer = match &mut this.since {
+            Some(timer) => timer,
+            since => {
+                match Pin::new(&mut this.inner).poll_shutdown(cx) {
+                    Poll::Ready(Ok(())) => {}
+                    other => return other,
+                }
+                since.insert(Box::pin(tokio::time::sleep(LINGER)))
+            }
+        };
+        if timer.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut scratch = [0; SCRATCH];
+        loop {
+            let mut unread = ReadBuf::new(&mut scratch);
+            match Pin::new(&mut this.inner).poll_read(cx, &mut unread) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !unread.filled().is_empty() => {}
+                // Its end, or a failure: either way there is nothing left to lose.
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, Lingering<TcpStream>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (far, near) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), async {
+            listener.accept().await.unwrap().0
+        });
+        (far.unwrap(), Lingering::new(near))
+    }
+
+    #[tokio::test]
+    async fn what_was_said_last_arrives_although_not_everything_was_heard() {
+        let (mut far, mut near) = pair().await;
+        far.write_all(&[b'x'; 10_000]).await.unwrap();
+        let end = tokio::spawn(async move {
+            near.write_all(&[b'y'; 10_000]).await.unwrap();
+            near.shutdown().await.unwrap();
+        });
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard.len(), 10_000);
+        drop(far);
+        end.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_waited_for_without_end() {
+        let (far, mut near) = pair().await;
+        near.shutdown().await.unwrap();
+        drop(far);
+    }
+}

@@ -1,0 +1,258 @@
+//! Sessions, entries, hand-offs and sign-ins under way, with a clock that is told the time.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use aws_lc_rs::rand::SystemRandom;
+use tempfile::TempDir;
+
+use crate::identity::Principal;
+use crate::model::Clock;
+use crate::model::Service;
+use crate::model::Target;
+use crate::model::Timestamp;
+use crate::model::Token256;
+use crate::session::Entry;
+use crate::session::EntryPlace;
+use crate::session::Lifetimes;
+use crate::session::PendingLogins;
+use crate::session::SecretDigits;
+use crate::session::Session;
+use crate::session::SessionError;
+use crate::session::Sessions;
+use crate::store::ServerKey;
+use crate::store::Store;
+
+const IDLE: Duration = Duration::from_mins(30);
+const NEARLY_IDLE: Duration = Duration::from_secs(30 * 60 - 1);
+const ABSOLUTE: Duration = Duration::from_hours(10);
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+struct Hand(AtomicU64);
+
+impl Clock for Hand {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.0.load(Ordering::Relaxed))
+    }
+}
+
+struct Bench {
+    clock: Arc<Hand>,
+    sessions: Sessions,
+    folder: TempDir,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let clock = Arc::new(Hand(AtomicU64::new(1_700_000_000_000)));
+        let folder = tempfile::tempdir().unwrap();
+        let sessions = registry(&clock, &folder, ServerKey::new([7; 32])).await;
+        Self { clock, sessions, folder }
+    }
+
+    /// The same after a restart: nothing but the file is left.
+    async fn restarted(self) -> Self {
+        let sessions = registry(&self.clock, &self.folder, ServerKey::new([7; 32])).await;
+        Self { sessions, ..self }
+    }
+
+    fn wait(&self, span: Duration) {
+        self.clock.0.store(self.clock.now().plus(span).0, Ordering::Relaxed);
+    }
+
+    async fn begin(&self) -> (Token256, Arc<Session>) {
+        let principal = Principal::for_test("ann", &["staff"]);
+        self.sessions.begin(principal, &"id-token".to_owned().into()).await.unwrap()
+    }
+
+    async fn lives(&self, token: &Token256) -> bool {
+        self.sessions.lives(token).await.unwrap()
+    }
+
+    async fn used(&self, token: &Token256) -> bool {
+        self.sessions.find(token).await.unwrap().is_some()
+    }
+
+    async fn entered(&self, token: &Token256) -> bool {
+        self.sessions.entry(token).await.unwrap().is_some()
+    }
+}
+
+async fn registry(clock: &Arc<Hand>, folder: &TempDir, key: ServerKey) -> Sessions {
+    let store = Store::open(&folder.path().join("test.db")).await.unwrap();
+    let lifetimes = Lifetimes { idle: IDLE, absolute: ABSOLUTE };
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
+    Sessions::new(store, key, clock, Arc::new(SystemRandom::new()), lifetimes, 3)
+}
+
+fn token() -> Token256 {
+    Token256::random(&SystemRandom::new()).unwrap()
+}
+
+fn entry(session: &Arc<Session>) -> Entry {
+    let place =
+        EntryPlace { server: "web1".parse().unwrap(), service: Service::Whostmgrd, account: "root".parse().unwrap() };
+    Entry { session: Arc::clone(session), place, security_token: SecretDigits("1234567890".into()) }
+}
+
+fn landing() -> Target {
+    Target::parse("/cpsess1234567890/").unwrap()
+}
+
+#[tokio::test]
+async fn a_session_ends_when_it_was_idle_for_too_long() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    bench.wait(NEARLY_IDLE);
+    assert!(bench.used(&token).await);
+    bench.wait(NEARLY_IDLE);
+    assert!(bench.used(&token).await, "use begins the idle time anew");
+    bench.wait(IDLE);
+    assert!(!bench.lives(&token).await);
+    assert!(!bench.used(&token).await);
+    assert!(session.ended().is_cancelled(), "what runs under it is cut");
+}
+
+#[tokio::test]
+async fn asking_whether_it_lives_is_no_use_of_a_session() {
+    let bench = Bench::new().await;
+    let (token, _) = bench.begin().await;
+    bench.wait(NEARLY_IDLE);
+    assert!(bench.lives(&token).await);
+    bench.wait(SECOND);
+    assert!(!bench.used(&token).await);
+}
+
+#[tokio::test]
+async fn a_session_ends_after_its_absolute_lifetime_whatever_is_done_in_it() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let panel = bench.sessions.admit(entry(&session)).await.unwrap();
+    let step = Duration::from_mins(20);
+    for _ in 0..29 {
+        bench.wait(step);
+        assert!(bench.used(&token).await && bench.entered(&panel).await);
+    }
+    bench.wait(step);
+    assert!(!bench.used(&token).await && !bench.entered(&panel).await);
+    assert!(session.ended().is_cancelled());
+}
+
+#[tokio::test]
+async fn the_same_lifetimes_hold_after_a_restart() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let panel = bench.sessions.admit(entry(&session)).await.unwrap();
+    bench.wait(NEARLY_IDLE);
+    assert!(bench.entered(&panel).await);
+    let bench = bench.restarted().await;
+    // Of the last use, the file knows within a tenth of the idle time.
+    bench.wait(Duration::from_mins(27));
+    assert!(bench.entered(&panel).await && bench.used(&token).await);
+    let bench = bench.restarted().await;
+    bench.wait(IDLE);
+    assert!(!bench.entered(&panel).await && !bench.lives(&token).await && !bench.used(&token).await);
+}
+
+#[tokio::test]
+async fn a_session_of_another_server_key_is_none() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let panel = bench.sessions.admit(entry(&session)).await.unwrap();
+    let sessions = registry(&bench.clock, &bench.folder, ServerKey::new([8; 32])).await;
+    let bench = Bench { sessions, ..bench };
+    assert!(!bench.lives(&token).await && !bench.used(&token).await && !bench.entered(&panel).await);
+}
+
+#[tokio::test]
+async fn an_entry_ends_with_its_session() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let panel = bench.sessions.admit(entry(&session)).await.unwrap();
+    bench.sessions.end(&session).await.unwrap();
+    assert!(!bench.entered(&panel).await && !bench.used(&token).await);
+    let bench = bench.restarted().await;
+    assert!(!bench.entered(&panel).await && !bench.used(&token).await);
+}
+
+#[tokio::test]
+async fn a_cookie_of_one_kind_is_none_of_another() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let panel = bench.sessions.admit(entry(&session)).await.unwrap();
+    assert!(!bench.used(&panel).await && !bench.entered(&token).await);
+}
+
+#[tokio::test]
+async fn there_are_no_more_sessions_than_the_limit_allows() {
+    let bench = Bench::new().await;
+    for _ in 0..3 {
+        bench.begin().await;
+    }
+    let another = bench.sessions.begin(Principal::for_test("ann", &[]), &"x".to_owned().into()).await;
+    assert!(matches!(another, Err(SessionError::Store(_))));
+    // Those that have ended do not count.
+    bench.wait(IDLE);
+    bench.begin().await;
+    assert_eq!(bench.sessions.sweep().await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_hand_off_works_once_in_time_in_its_browser_for_its_place() {
+    let bench = Bench::new().await;
+    let (_, session) = bench.begin().await;
+    let (verifier, other) = (token(), token());
+    let make = async || bench.sessions.hand_off(&entry(&session), &landing(), verifier.digest()).await.unwrap();
+    let redeem = async |code: &Token256, verifier: &Token256, here: bool| {
+        bench.sessions.redeem(code, verifier, |_| here).await.unwrap().is_some()
+    };
+    let code = make().await;
+    bench.wait(Duration::from_secs(29));
+    assert!(redeem(&code, &verifier, true).await);
+    assert!(!redeem(&code, &verifier, true).await, "a second time");
+    let code = make().await;
+    bench.wait(Duration::from_secs(30));
+    assert!(!redeem(&code, &verifier, true).await, "too late");
+    for (what, verifier, here) in [("another browser", &other, true), ("another place", &verifier, false)] {
+        let code = make().await;
+        assert!(!redeem(&code, verifier, here).await, "{what}");
+        assert!(!redeem(&code, verifier, true).await, "spent by {what}");
+    }
+    let code = make().await;
+    bench.sessions.end(&session).await.unwrap();
+    assert!(!redeem(&code, &verifier, true).await, "of a session that has ended");
+}
+
+#[tokio::test]
+async fn a_sign_in_is_taken_once_in_time_by_its_browser() {
+    let bench = Bench::new().await;
+    let store = Store::open(&bench.folder.path().join("test.db")).await.unwrap();
+    let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&bench.clock);
+    let pending = PendingLogins::new(store, ServerKey::new([7; 32]), clock, Duration::from_mins(10), 2);
+    let browser = token();
+    let keep = async || {
+        let state = token();
+        pending.keep(&browser, &state, &"login").await.map(|()| state)
+    };
+    let take = async |browser: &Token256, state: &Token256| pending.take::<String>(browser, state).await.unwrap();
+    let state = keep().await.unwrap();
+    bench.wait(Duration::from_secs(599));
+    assert_eq!(take(&browser, &state).await.as_deref(), Some("login"));
+    assert_eq!(take(&browser, &state).await, None, "a second time");
+    let state = keep().await.unwrap();
+    bench.wait(Duration::from_mins(10));
+    assert_eq!(take(&browser, &state).await, None, "too late");
+    let state = keep().await.unwrap();
+    assert_eq!(take(&browser, &token()).await, None, "another state");
+    assert_eq!(take(&token(), &state).await, None, "another browser");
+    // As many as may be, and no more; those that are over do not count.
+    keep().await.unwrap();
+    keep().await.unwrap();
+    assert!(keep().await.is_err());
+    bench.wait(Duration::from_mins(10));
+    keep().await.unwrap();
+}

@@ -1,0 +1,166 @@
+//! People's way through the gateway in real browsers: the real program over real TLS, in both styles of
+//! panel origins, and the demonstration as it is.
+//!
+//! The steps are in `tests/browser/journey`; here everything is started that they need. `npm ci` in
+//! `tests/browser` comes first; Chromium, Firefox and `certutil` (libnss3-tools) are taken from the system.
+
+#[path = "browsers/control.rs"]
+mod control;
+#[path = "browsers/demo.rs"]
+mod demo;
+#[path = "browsers/journey.rs"]
+mod journey;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use lab::gateway::Gateway;
+use lab::loopback::Loopback;
+use lab::world::Plan;
+use lab::world::Style;
+use lab::world::World;
+use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+
+use crate::control::Control;
+use crate::journey::Browser;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_with_a_port_per_service() -> anyhow::Result<()> {
+    journey(Browser::Chromium, Style::Ports).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn chromium_with_a_name_per_service() -> anyhow::Result<()> {
+    journey(Browser::Chromium, Style::Hosts).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firefox_with_a_port_per_service() -> anyhow::Result<()> {
+    journey(Browser::Firefox, Style::Ports).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn firefox_with_a_name_per_service() -> anyhow::Result<()> {
+    journey(Browser::Firefox, Style::Hosts).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_runs_in_both_browsers() -> anyhow::Result<()> {
+    let demo = demo::start().await?;
+    for browser in [Browser::Chromium, Browser::Firefox] {
+        journey::run("demo.js", browser, "demo", &serde_json::json!({ "console": demo::CONSOLE })).await?;
+    }
+    demo::interrupt(demo).await
+}
+
+async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
+    let place = Loopback::claim()?;
+    // The gateway asks the system for the provider's address, and `localhost` is the one name that every
+    // system knows. The browsers are told to find every name at the gateway's address, so that port there
+    // leads on to the provider.
+    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port();
+    let issuer = format!("https://idp.localhost:{port}");
+    let plan = Plan {
+        gateway: Some(place.ip()),
+        provider: Some(Ipv4Addr::LOCALHOST.into()),
+        issuer: issuer.clone(),
+        directory: Some(DIRECTORY.to_owned()),
+        more: "[log]\nfilter = \"info\"\n[limits]\nopen_seconds = 8\n".to_owned(),
+        ..Plan::tls(style)
+    };
+    let world = Arc::new(World::start(plan).await?);
+    let provider = world.provider.address();
+    let at_the_gateway = TcpListener::bind((place.ip(), port)).await?;
+    tokio::spawn(async move {
+        while let Ok((mut from, _)) = at_the_gateway.accept().await {
+            tokio::spawn(async move {
+                let mut to = TcpStream::connect(provider).await?;
+                tokio::io::copy_bidirectional(&mut from, &mut to).await
+            });
+        }
+    });
+    let gateway = Gateway::spawn(env!("CARGO_BIN_EXE_panelgate"), &world).await?;
+    let control = Control::start(Arc::clone(&world), gateway).await?;
+    let description = serde_json::json!({
+        "style": style.as_str(),
+        "console": world.console(),
+        "address": place.ip(),
+        "authority": world.authority_file(),
+        "issuer": issuer,
+        "control": control.port(),
+        "secrets": world.secrets(),
+    });
+    journey::run("main.js", browser, style.as_str(), &description).await
+}
+
+/// Administrators have nine ways in, so that the console lists recent ones; one leads to an account that
+/// does not exist.
+const DIRECTORY: &str = r#"
+[[servers]]
+{web1}
+name = "Shared hosting 1"
+access = "restricted"
+
+[[servers]]
+{web2}
+name = "Shared hosting 2"
+access = "restricted"
+
+[[servers]]
+{web3}
+name = "Customer machine"
+access = "restricted"
+
+[[role_groups]]
+name = "Administrators"
+idp_groups = ["whm-admins"]
+connect = true
+
+[[role_groups]]
+name = "Support"
+idp_groups = ["whm-support"]
+connect = true
+
+[[rules]]
+role_group = "Administrators"
+servers = ["web1", "web2", "web3"]
+services = ["whostmgrd"]
+account = "root"
+
+[[rules]]
+role_group = "Administrators"
+servers = ["web1", "web2"]
+services = ["whostmgrd"]
+account = "resell1"
+
+[[rules]]
+role_group = "Administrators"
+servers = ["web1", "web2", "web3"]
+services = ["cpaneld"]
+account = "alice"
+
+[[rules]]
+role_group = "Administrators"
+servers = ["web3"]
+services = ["whostmgrd"]
+account = "ghost"
+
+[[rules]]
+role_group = "Support"
+servers = ["web1"]
+services = ["whostmgrd"]
+account = "support"
+
+[[rules]]
+role_group = "Support"
+servers = ["web2"]
+services = ["cpaneld"]
+account = "bob"
+
+[[rules]]
+role_group = "Support"
+servers = ["web2"]
+services = ["webmaild"]
+account = "sales@bob.example"
+"#;

@@ -1,0 +1,24 @@
+//! The whole thing: the real program over real TLS, an `OpenID` Provider and three cPanel doubles, and a
+//! client that behaves as a browser does. One world for each test.
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "e2e/edge.rs"]
+mod edge;
+#[path = "e2e/failure.rs"]
+mod failure;
+#[path = "e2e/hand_off.rs"]
+mod hand_off;
+#[path = "e2e/life.rs"]
+mod life;
+#[path = "e2e/open.rs"]
+mod open;
+#[path = "e2e/panel.rs"]
+mod panel;
+#[path = "e2e/raw.rs"]
+mod raw;
+#[path = "e2e/records.rs"]
+mod records;
+#[path = "e2e/sign_in.rs"]
+mod sign_in;
+#[path = "e2e/stage.rs"]
+mod stage;
