@@ -123,16 +123,14 @@ fn the_directory_is_read_with_its_lines() {
 fn tags_become_the_servers_that_bear_all_of_them() {
     let all = ["web1", "web2", "web3"];
     let tags = ["tags = [\"prod\", \"eu\"]", "tags = [\"eu\", \"prod\", \"old\"]", "tags = [\"prod\"]"];
-    let servers: String = all
-        .iter()
-        .zip(tags)
-        .map(|(id, tags)| {
-            format!(
-                "[[servers]]\nid = \"{id}\"\n{tags}\nhost = \"{id}.hosting.example\"\ntrust = \"public\"\n\
-                 api_account = \"root\"\napi_token = \"file:token\"\naccess = \"restricted\"\n"
-            )
-        })
-        .collect();
+    let server = |(id, tags): (&str, &str)| {
+        format!(
+            "[[servers]]\nid = \"{id}\"\n{tags}\nhost = \"{id}.hosting.example\"\ntrust = \"public\"\n\
+             api_account = \"root\"\napi_token = \"file:token\"\naccess = \"restricted\"\n"
+        )
+    };
+    let servers: Vec<String> = all.into_iter().zip(tags).map(server).collect();
+    let servers = servers.concat();
     for (rule, expected) in [
         ("server_tags = [\"prod\"]", &["web1", "web2", "web3"][..]),
         ("server_tags = [\"prod\", \"eu\"]", &["web1", "web2"]),

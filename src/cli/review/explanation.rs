@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::cli::review::lines;
 use crate::cli::review::names;
+use crate::cli::review::shown;
 use crate::cli::review::table::Table;
 use crate::cli::review::unknown;
 use crate::config::Escaped;
@@ -103,13 +104,13 @@ impl Shown<'_, '_> {
                 let of = |group: &&RoleGroup| format!("{} ({})", idp_groups(&group.idp_groups), name(group));
                 format!("add one of these to the person: {}", some(groups.iter().map(of)))
             }
-            Way::List(groups) => format!("list a group of the person at the role group {}", role_groups(groups)),
-            Way::Connect(groups) => format!("write connect = true at the role group {}", role_groups(groups)),
+            Way::List(groups) => format!("list a group of the person among the idp_groups of {}", role_groups(groups)),
+            Way::Connect(groups) => format!("write connect = true at {}", role_groups(groups)),
             Way::Rule(groups) => {
-                format!("write a rule for role group {} on {server}{}", role_groups(groups), self.wanted())
+                format!("write a rule for {} on {server}{}", role_groups(groups), self.wanted())
             }
             Way::ConnectAndRule(groups) => format!(
-                "write connect = true at the role group {}, and a rule for it on {server}{}",
+                "write connect = true at {}, and a rule for it on {server}{}",
                 role_groups(groups),
                 self.wanted()
             ),
@@ -178,21 +179,22 @@ fn entitlements(entitlements: &[Entitlement<'_>]) -> String {
 }
 
 fn name(group: &RoleGroup) -> String {
-    Escaped(group.name.as_str()).to_string()
+    shown(group.name.as_str())
 }
 
 fn idp_groups(groups: &[IdpGroup]) -> String {
     names(groups.iter().map(|group| group.0.as_str()))
 }
 
-/// Role groups, each of which would do: `Support (directory.toml:40)`.
+/// Role groups, each of which would do: `role group Support (directory.toml:40)`.
 fn role_groups(groups: &[&RoleGroup]) -> String {
-    some(groups.iter().map(|group| format!("{} ({})", name(group), group.source)))
+    let noun = if groups.len() == 1 { "role group" } else { "one of the role groups" };
+    format!("{noun} {}", some(groups.iter().map(|group| format!("{} ({})", name(group), group.source))))
 }
 
 /// Items of which each would do, the first of them if there are many.
 fn some(items: impl ExactSizeIterator<Item = String>) -> String {
     let further = items.len().saturating_sub(MOST_SHOWN);
     let text = items.take(MOST_SHOWN).collect::<Vec<_>>().join(" or ");
-    if further == 0 { text } else { format!("{text} or {further} more") }
+    if further == 0 { text } else { format!("{text} or one of {further} more") }
 }

@@ -102,5 +102,10 @@ fn lines(sources: &[&Source]) -> String {
 
 /// Names in a row, with nothing in them that a terminal obeys.
 fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    names.into_iter().map(|name| Escaped(name).to_string()).collect::<Vec<_>>().join(", ")
+    names.into_iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// A name with nothing in it that a terminal obeys or a reader cannot see.
+fn shown(name: &str) -> String {
+    Escaped(name).to_string()
 }

@@ -7,6 +7,7 @@ use askama::Template;
 use jiff::civil::Date;
 
 use crate::config::counted;
+use crate::model::Access;
 use crate::model::Directory;
 use crate::model::RoleGroup;
 use crate::model::RoleGroupName;
@@ -36,6 +37,7 @@ struct OfRoleGroup<'m> {
 /// Who may open a server.
 struct OfServer<'m> {
     server: &'m Server,
+    is_unrestricted: bool,
     rows: Vec<&'m Entitlement<'m>>,
 }
 
@@ -62,7 +64,11 @@ pub(super) fn page<'m>(
     let servers = directory
         .servers
         .values()
-        .map(|server| OfServer { server, rows: of_server.remove(&server.id).unwrap_or_default() })
+        .map(|server| OfServer {
+            server,
+            is_unrestricted: server.access != Access::Restricted,
+            rows: of_server.remove(&server.id).unwrap_or_default(),
+        })
         .filter(|one| !one.rows.is_empty() || is_about_server(scope, one.server))
         .collect();
     let page = Page {
@@ -82,7 +88,7 @@ pub(super) fn page<'m>(
         role_groups,
         servers,
     };
-    page.render().map_err(io::Error::other)
+    page.render().map(|text| text + "\n").map_err(io::Error::other)
 }
 
 fn is_about_role_group(scope: Scope<'_>, group: &RoleGroup) -> bool {

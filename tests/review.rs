@@ -1,0 +1,15 @@
+//! The commands for those who review access, by the real program: every output, word for word.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "review/diff.rs"]
+mod diff;
+#[path = "review/explain.rs"]
+mod explain;
+#[path = "review/house.rs"]
+mod house;
+#[path = "review/matrix.rs"]
+mod matrix;
+#[path = "review/pipeline.rs"]
+mod pipeline;
+#[path = "review/tests_of_access.rs"]
+mod tests_of_access;
