@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { click, frameIn, says, until, visible } from "./journey.js";
+import { frameIn, says, until, visible } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("puppeteer-core").Frame} Frame */
@@ -23,10 +23,13 @@ export async function signIn(page, login) {
   await page.keyboard.press("Enter");
 }
 
-/** @param {Page} page */
+/**
+ * By keyboard: a menu that is still on its way to its place would make the mouse miss.
+ * @param {Page} page
+ */
 export async function signOut(page) {
-  await click(page, ".person-button");
-  await click(page, "#person-menu button[type=submit]");
+  await (await visible(page, ".person-button")).press("Enter");
+  await (await visible(page, "#person-menu button[type=submit]")).press("Enter");
   await says(page, "h1", "You are signed out");
 }
 
