@@ -44,18 +44,6 @@ impl Reason {
         }
     }
 
-    /// What a reviewer of the directory is told, who may know everything.
-    pub const fn explanation(self) -> &'static str {
-        match self {
-            Self::NoRoleGroup => "no role group lists a group of the person",
-            Self::NoConnectPermission => "no role group of the person has the connect permission",
-            Self::UnknownServer => "the directory has no such server",
-            Self::NoRuleForServer => "the server is restricted, and no rule gives it to a role group of the person",
-            Self::ServiceNotInRule => "the person may open the server, but with other services only",
-            Self::AccountNotInRule => "the person may open this of the server, but as other accounts only",
-        }
-    }
-
     /// The reason that the person is told: a server that does not exist is like one that is not theirs, so
     /// that nobody learns names of servers by asking.
     #[must_use]
@@ -67,6 +55,18 @@ impl Reason {
             | Self::NoRuleForServer
             | Self::ServiceNotInRule
             | Self::AccountNotInRule => self,
+        }
+    }
+
+    /// What a reviewer of the directory is told, who may know everything.
+    pub const fn explanation(self) -> &'static str {
+        match self {
+            Self::NoRoleGroup => "no role group lists a group of the person",
+            Self::NoConnectPermission => "no role group of the person has the connect permission",
+            Self::UnknownServer => "the directory has no such server",
+            Self::NoRuleForServer => "the server is restricted, and no rule gives it to a role group of the person",
+            Self::ServiceNotInRule => "the person may open the server, but with other services only",
+            Self::AccountNotInRule => "the person may open this of the server, but as other accounts only",
         }
     }
 

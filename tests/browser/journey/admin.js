@@ -55,8 +55,6 @@ export async function opensWithTheKeyboard(journey, page) {
   await says(panel, "#signed-in-user", "root");
   await visible(main, "#load[data-state=ok]");
   await says(await frameIn(main, "#frame-inner"), "#inner-text", "The innermost frame is here.");
-  // The pointer still lies on the button that opened the list.
-  await page.mouse.move(700, 700);
   await journey.picture(page, "whm");
 }
 

@@ -11,8 +11,13 @@ await new Journey().run(async (journey) => {
     await journey.picture(page, "provider");
     await signIn(page, "ada");
     await openByKeyboard(page, "web1", WEB1);
-    await visible(await mainOf(await opened(page, WEB1)), "#load[data-state=ok]");
+    const panel = await opened(page, WEB1);
+    await visible(await mainOf(panel), "#load[data-state=ok]");
     await journey.picture(page, "whm");
+    await click(panel, "#link-accounts");
+    await visible(await mainOf(panel), "#account-table");
+    // The picture of the README.
+    await journey.picture(page, "accounts");
     await signOut(page);
   });
   await journey.step("sam opens a cPanel", async () => {
