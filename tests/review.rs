@@ -7,6 +7,8 @@ mod diff;
 mod explain;
 #[path = "review/house.rs"]
 mod house;
+#[path = "review/manual.rs"]
+mod manual;
 #[path = "review/matrix.rs"]
 mod matrix;
 #[path = "review/pipeline.rs"]

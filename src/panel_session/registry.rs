@@ -135,7 +135,7 @@ impl PanelSessions {
     }
 
     /// Lets go of the panel sessions of sessions that have ended, and of those that nobody has used for
-    /// [`UNUSED`]: they are opened again under the same security token when somebody comes back.
+    /// `UNUSED`: they are opened again under the same security token when somebody comes back.
     pub fn sweep(&self, live: impl Fn(SessionId) -> bool) {
         let used = |slot: &Slot| match slot.try_lock() {
             Ok(held) => held.as_ref().is_some_and(|panel| panel.unused() < UNUSED),
