@@ -42,8 +42,12 @@ pub fn read_or_create(path: &Path, random: &dyn SecureRandom) -> Result<ServerKe
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut bytes = [0; 32];
             random.fill(&mut bytes).map_err(|_| KeyFileError::Random)?;
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+            // Under another name until it is whole: a crash must not leave half a key in its place.
+            let draft = path.with_extension("draft");
+            let mut options = OpenOptions::new();
+            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(io)?;
             file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)?;
+            fs::rename(&draft, path).map_err(io)?;
             Ok(ServerKey::new(bytes))
         }
         Err(error) => Err(io(error)),
@@ -67,6 +71,7 @@ mod tests {
         read_or_create(&path, &SystemRandom::new()).unwrap();
         assert_eq!(fs::read(&path).unwrap(), first);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
         fs::write(&path, b"short").unwrap();
         assert!(matches!(read_or_create(&path, &SystemRandom::new()), Err(KeyFileError::Length(_))));
     }
