@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use lab::gateway::Gateway;
 use lab::loopback::Loopback;
+use lab::world::DIRECTORY;
 use lab::world::Plan;
 use lab::world::Style;
 use lab::world::World;
@@ -65,7 +66,7 @@ async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
         gateway: Some(place.ip()),
         provider: Some(Ipv4Addr::LOCALHOST.into()),
         issuer: issuer.clone(),
-        directory: Some(DIRECTORY.to_owned()),
+        directory: Some(format!("{DIRECTORY}{MORE_WAYS_IN}")),
         more: "[log]\nfilter = \"info\"\n[limits]\nopen_seconds = 8\n".to_owned(),
         ..Plan::tls(style)
     };
@@ -94,40 +95,9 @@ async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
     journey::run("main.js", browser, style.as_str(), &description).await
 }
 
-/// Administrators have nine ways in, so that the console lists recent ones; one leads to an account that
+/// Added to the usual directory: administrators have nine ways in, so that the console lists recent ones; one leads to an account that
 /// does not exist.
-const DIRECTORY: &str = r#"
-[[servers]]
-{web1}
-name = "Shared hosting 1"
-access = "restricted"
-
-[[servers]]
-{web2}
-name = "Shared hosting 2"
-access = "restricted"
-
-[[servers]]
-{web3}
-name = "Customer machine"
-access = "restricted"
-
-[[role_groups]]
-name = "Administrators"
-idp_groups = ["whm-admins"]
-connect = true
-
-[[role_groups]]
-name = "Support"
-idp_groups = ["whm-support"]
-connect = true
-
-[[rules]]
-role_group = "Administrators"
-servers = ["web1", "web2", "web3"]
-services = ["whostmgrd"]
-account = "root"
-
+const MORE_WAYS_IN: &str = r#"
 [[rules]]
 role_group = "Administrators"
 servers = ["web1", "web2"]
@@ -145,22 +115,4 @@ role_group = "Administrators"
 servers = ["web3"]
 services = ["whostmgrd"]
 account = "ghost"
-
-[[rules]]
-role_group = "Support"
-servers = ["web1"]
-services = ["whostmgrd"]
-account = "support"
-
-[[rules]]
-role_group = "Support"
-servers = ["web2"]
-services = ["cpaneld"]
-account = "bob"
-
-[[rules]]
-role_group = "Support"
-servers = ["web2"]
-services = ["webmaild"]
-account = "sales@bob.example"
 "#;

@@ -43,13 +43,7 @@ pub struct Mismatch;
 
 /// A request that may be sent: made by spending a [`Grant`] on the panel session that belongs to it.
 ///
-/// The proxy sends nothing else, and this is the only way to make one:
-///
-/// ```compile_fail
-/// fn skip_policy(session: std::sync::Arc<panelgate::panel_session::PanelSession>) {
-///     let _ = panelgate::panel_session::SignedRequest { session, request: todo!(), ended: todo!() };
-/// }
-/// ```
+/// The proxy sends nothing else, and this is the only way to make one (`tests/proofs.rs`).
 #[must_use = "a signed request that is not sent spent its grant for nothing"]
 pub struct SignedRequest {
     session: Arc<PanelSession>,

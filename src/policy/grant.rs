@@ -11,19 +11,7 @@ use crate::policy::request::AccessRequest;
 /// Permission for one person to open one service of one server as one account.
 ///
 /// Only [`Policy::authorize`](crate::policy::Policy::authorize) makes one. It cannot be cloned, read from
-/// anywhere or put together by hand, so what holds a grant has been judged:
-///
-/// ```compile_fail
-/// fn twice(grant: panelgate::policy::Grant) -> (panelgate::policy::Grant, panelgate::policy::Grant) {
-///     (grant.clone(), grant)
-/// }
-/// ```
-///
-/// ```compile_fail
-/// fn forge(subject: panelgate::model::Subject, like: panelgate::policy::Grant) -> panelgate::policy::Grant {
-///     panelgate::policy::Grant { subject, ..like }
-/// }
-/// ```
+/// anywhere or put together by hand, so what holds a grant has been judged (`tests/proofs.rs`).
 #[derive(Debug)]
 #[must_use = "a grant that is not spent is a request that is not served"]
 pub struct Grant {

@@ -284,7 +284,7 @@ impl World {
 
 /// web1 and web2 are shared hosting, web3 is the customers' own. Administrators open everything as root;
 /// support opens web1's WHM as a reseller and one customer's cPanel and Webmail on web2.
-const DIRECTORY: &str = r#"
+pub const DIRECTORY: &str = r#"
 [[servers]]
 {web1}
 name = "Shared hosting 1"
