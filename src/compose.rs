@@ -25,7 +25,9 @@ use crate::audit::Outcome;
 use crate::config::Config;
 use crate::config::Limits;
 use crate::config::PanelStyle as ConfiguredStyle;
+use crate::config::Provider as ConfiguredProvider;
 use crate::console::FrameSource;
+use crate::console::SignInChoice;
 use crate::console::Site;
 use crate::edge::Origins;
 use crate::edge::PanelStyle;
@@ -38,6 +40,8 @@ use crate::identity::InvalidPointer;
 use crate::identity::InvalidProvider;
 use crate::identity::Provider;
 use crate::identity::ProviderSettings;
+use crate::identity::Providers;
+use crate::identity::SameProvider;
 use crate::listener;
 use crate::listener::BindError;
 use crate::listener::Listener;
@@ -102,6 +106,9 @@ pub enum StartError {
     /// The provider's settings cannot be used.
     #[error("the provider's settings cannot be used")]
     Provider(#[source] InvalidProvider),
+    /// Two providers cannot be told apart.
+    #[error("the providers cannot be used together")]
+    SameProvider(#[source] SameProvider),
     /// A server's certificate cannot be verified as configured.
     #[error("server {server} cannot be verified as configured")]
     Trust {
@@ -134,7 +141,7 @@ impl Ready {
         let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
         let limits = &config.limits;
         let tls = tls(config)?;
-        let provider = provider(config, &clock, &random)?;
+        let providers = providers(config, &clock, &random)?;
         let panels = panels(config, &random)?;
         let (store, key) = state(&config.state_directory, &*random).await?;
         let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
@@ -166,7 +173,7 @@ impl Ready {
             tunnels: TaskTracker::new(),
             draining: CancellationToken::new(),
             origins,
-            provider,
+            providers,
             panels,
             audit,
             site,
@@ -192,7 +199,7 @@ impl Ready {
         let Self { gateway, listener, sockets, drain } = self;
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
-        let provider = tokio::spawn(ask_provider(Arc::clone(&gateway)));
+        let asking = tokio::spawn(ask_providers(Arc::clone(&gateway)));
         let sweeper = tokio::spawn(sweep(Arc::clone(&gateway)));
         let accepting = sockets.into_iter().map(|socket| {
             let gateway = Arc::clone(&gateway);
@@ -207,7 +214,7 @@ impl Ready {
         gateway.tunnels.close();
         listener.drain(drain).await;
         gateway.tunnels.wait().await;
-        provider.abort();
+        asking.abort();
         sweeper.abort();
         record(&gateway, Kind::GatewayStopped).await
     }
@@ -218,11 +225,14 @@ async fn record(gateway: &Gateway, kind: Kind) -> Result<(), StartError> {
     gateway.audit.record(&event).await.map_err(StartError::Audit)
 }
 
-/// Learns about the provider before the first person comes. It may be away: each sign-in asks again.
-async fn ask_provider(gateway: Arc<Gateway>) {
-    if let Err(error) = gateway.provider.ready().await {
-        tracing::warn!(cause = %Chain(&error), "the provider cannot be used yet");
-    }
+/// Learns about the providers before the first person comes. One may be away: each sign-in asks again.
+async fn ask_providers(gateway: Arc<Gateway>) {
+    let asking = gateway.providers.iter().map(|provider| async move {
+        if let Err(error) = provider.ready().await {
+            tracing::warn!(provider = %provider.id(), cause = %Chain(&error), "the provider cannot be used yet");
+        }
+    });
+    join_all(asking).await;
 }
 
 async fn sweep(gateway: Arc<Gateway>) {
@@ -244,18 +254,29 @@ fn tls(config: &Config) -> Result<Option<rustls::ServerConfig>, StartError> {
     listener::server_config(files).map(Some).map_err(StartError::Tls)
 }
 
-fn provider(
+fn providers(
     config: &Config,
     clock: &Arc<dyn Clock>,
     random: &Arc<dyn SecureRandom + Send + Sync>,
-) -> Result<Provider, StartError> {
-    let configured = &config.provider;
+) -> Result<Providers, StartError> {
+    let provider = |configured| {
+        let settings = provider_settings(config, configured)?;
+        Provider::new(settings, Arc::clone(clock), Arc::clone(random)).map_err(StartError::Provider)
+    };
+    let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
+    Providers::new(providers).map_err(StartError::SameProvider)
+}
+
+/// A provider's settings as the relying party takes them, its secret read.
+pub fn provider_settings(config: &Config, configured: &ConfiguredProvider) -> Result<ProviderSettings, StartError> {
     let extra_roots = configured
         .ca_file
         .as_ref()
         .map(|path| fs::read_to_string(path).map_err(|source| StartError::File { path: path.clone(), source }));
     let own = |path: &str| Url::parse(&format!("{}{path}", config.console)).map_err(StartError::Address);
-    let settings = ProviderSettings {
+    Ok(ProviderSettings {
+        id: configured.id.clone(),
+        name: configured.name.clone(),
         issuer: configured.issuer.clone(),
         client_id: configured.client_id.clone(),
         client_secret: vault::read(&configured.client_secret).map_err(StartError::ClientSecret)?,
@@ -267,14 +288,13 @@ fn provider(
             pointer: configured.groups.pointer.parse::<ClaimPointer>().map_err(StartError::Groups)?,
         },
         other_audiences: Vec::new(),
-        redirect_uri: own(CALLBACK)?,
+        redirect_uri: own(&format!("{CALLBACK}{}", configured.id))?,
         post_logout_redirect_uri: own(SIGNED_OUT)?,
         leeway: configured.leeway,
         timeout: Duration::from_secs(config.limits.provider_seconds),
         answer_limit: size(config.limits.provider_answer_kib * 1024),
         extra_roots: extra_roots.transpose()?,
-    };
-    Provider::new(settings, Arc::clone(clock), Arc::clone(random)).map_err(StartError::Provider)
+    })
 }
 
 fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Result<PanelSessions, StartError> {
@@ -324,11 +344,14 @@ fn site(config: &Config, origins: &Origins) -> Site {
         ConfiguredStyle::Ports => panels.extend(Service::ALL.into_iter().map(|service| below(service.port()))),
         ConfiguredStyle::Hosts => panels.push(below(console.port)),
     }
-    let issuer = Url::parse(&config.provider.issuer).ok().map(|url| url.origin().ascii_serialization());
+    let choice = |provider: &ConfiguredProvider| SignInChoice { id: provider.id.clone(), name: provider.name.clone() };
+    let origin = |provider: &ConfiguredProvider| {
+        Url::parse(&provider.issuer).ok().and_then(|url| url.origin().ascii_serialization().parse().ok())
+    };
     Site {
         console: origins.console().clone(),
-        provider_name: config.provider.name.clone(),
-        provider_origins: issuer.and_then(|origin| origin.parse().ok()).into_iter().collect(),
+        providers: config.providers.iter().map(choice).collect(),
+        provider_origins: config.providers.iter().filter_map(origin).collect(),
         panels,
     }
 }

@@ -34,6 +34,7 @@ use panelgate::console::Person;
 use panelgate::console::Problem;
 use panelgate::console::ProblemPage;
 use panelgate::console::Rendered;
+use panelgate::console::SignInChoice;
 use panelgate::console::SignInPage;
 use panelgate::console::SignedOutPage;
 use panelgate::console::Site;
@@ -45,6 +46,7 @@ use panelgate::model::Origin;
 use panelgate::model::ReferenceId;
 use panelgate::model::RoleGroupName;
 use panelgate::model::Service;
+use panelgate::model::Target;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
@@ -202,7 +204,8 @@ fn page_names() -> Vec<&'static str> {
 fn page_named(name: &str, site: &Site) -> Option<Rendered> {
     let no_access = |reason, groups: &[String]| {
         let groups = groups.iter().cloned().map(IdpGroup).collect();
-        NoAccessPage { person: person(), reason, groups, reference: reference() }.render(site)
+        let provider = "Example ID".into();
+        NoAccessPage { person: person(), reason, provider, groups, reference: reference() }.render(site)
     };
     let some = ["hosting-support".to_owned(), HOSTILE.to_owned(), "Domain Users".to_owned()];
     let many: Vec<String> = (0..200).map(|n| format!("CN=Team {n},OU=Groups,DC=example,DC=com")).collect();
@@ -210,7 +213,12 @@ fn page_named(name: &str, site: &Site) -> Option<Rendered> {
     let leave = |url: &str, in_frame| LeavePage { url: url.parse().unwrap(), in_frame }.render(site);
     let long = format!("https://xn--pypal-4ve.example/{}?next=%3Cscript%3E", "a-long-path/".repeat(20));
     Some(match name {
-        "sign-in" => SignInPage { sign_in: "/sign-in?return_to=%2F".into() }.render(site),
+        "sign-in" => {
+            let choice = |id: &str, name: &str| Some(SignInChoice { id: id.parse().ok()?, name: name.into() });
+            let providers = vec![choice("staff", "Example ID")?, choice("contractors", HOSTILE)?];
+            let site = Site { providers, ..site.clone() };
+            SignInPage { return_to: Target::parse("/").ok()? }.render(&site)
+        }
         "signed-out" => SignedOutPage { sign_in: "/sign-in".into(), provider_session_ended: false }.render(site),
         "signed-out-everywhere" => {
             SignedOutPage { sign_in: "/sign-in".into(), provider_session_ended: true }.render(site)
@@ -240,7 +248,7 @@ fn page_named(name: &str, site: &Site) -> Option<Rendered> {
 fn site(console: Origin, panel: &Origin) -> Site {
     Site {
         console,
-        provider_name: "Example ID".into(),
+        providers: "sso".parse().map(|id| SignInChoice { id, name: "Example ID".into() }).into_iter().collect(),
         provider_origins: vec!["https://login.example.com".parse().unwrap()],
         panels: vec![FrameSource::Exact(panel.clone())],
     }

@@ -14,6 +14,8 @@ mod life;
 mod open;
 #[path = "e2e/panel.rs"]
 mod panel;
+#[path = "e2e/providers.rs"]
+mod providers;
 #[path = "e2e/raw.rs"]
 mod raw;
 #[path = "e2e/records.rs"]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::settings::Config;
 use crate::config::settings::PanelStyle;
+use crate::config::settings::Provider;
 use crate::config::words::Escaped;
 use crate::config::words::counted;
 use crate::model::Access;
@@ -62,9 +63,32 @@ impl Posture<'_> {
     }
 
     fn trust(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let provider = &self.0.provider;
         writeln!(f, "\nTrusted")?;
-        writeln!(f, "  provider     {} ({})", provider.issuer, provider.name)?;
+        for provider in &self.0.providers {
+            self.provider(provider, f)?;
+        }
+        for server in self.0.directory.servers.values() {
+            let trust = match &server.trust {
+                Trust::PublicRoots => "the system's authorities".to_owned(),
+                Trust::CaFile(path) => format!("authorities in {}", shown(path)),
+                Trust::Pins(pins) => counted(pins.len(), "pinned key"),
+            };
+            let address = server.address.map(|ip| format!(" at {ip}")).unwrap_or_default();
+            writeln!(
+                f,
+                "  {:<12} {}{address}, {trust}, token of {} in {}",
+                server.id.as_str(),
+                server.host,
+                server.api_account,
+                secret(&server.api_token)
+            )?;
+        }
+        Ok(())
+    }
+
+    fn provider(self, provider: &Provider, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  provider     {}: {} ({})", provider.id, provider.issuer, provider.name)?;
+        writeln!(f, "  sent back to {}/callback/{}", self.0.console, provider.id)?;
         let auth = match provider.client_auth {
             ClientAuth::Basic => "basic",
             ClientAuth::Post => "post",
@@ -90,24 +114,7 @@ impl Posture<'_> {
             provider.id_token_alg.as_str(),
             Span(provider.leeway)
         )?;
-        writeln!(f, "  groups       {} of {from}", provider.groups.pointer)?;
-        for server in self.0.directory.servers.values() {
-            let trust = match &server.trust {
-                Trust::PublicRoots => "the system's authorities".to_owned(),
-                Trust::CaFile(path) => format!("authorities in {}", shown(path)),
-                Trust::Pins(pins) => counted(pins.len(), "pinned key"),
-            };
-            let address = server.address.map(|ip| format!(" at {ip}")).unwrap_or_default();
-            writeln!(
-                f,
-                "  {:<12} {}{address}, {trust}, token of {} in {}",
-                server.id.as_str(),
-                server.host,
-                server.api_account,
-                secret(&server.api_token)
-            )?;
-        }
-        Ok(())
+        writeln!(f, "  groups       {} of {from}", provider.groups.pointer)
     }
 
     fn lifetimes(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

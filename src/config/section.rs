@@ -91,6 +91,23 @@ impl<'d> Section<'d> {
         self.optional(key).map(|field| field.sections()).unwrap_or_default()
     }
 
+    /// The sections of a list that must have at least one; `keys` are those that each must have.
+    pub(super) fn required_sections(&self, key: &'static str, keys: &[&str]) -> Vec<Section<'d>> {
+        let help = format!("add `[[{key}]]` with {}", listed(keys));
+        match self.optional(key) {
+            None => {
+                let place = Place { key: key.to_owned(), ..self.place() };
+                self.found.problem(place, format!("the section `[[{key}]]` is missing"), help);
+                Vec::new()
+            }
+            Some(field) if field.is_empty_list() => {
+                field.problem(format!("`{key}` is empty"), help);
+                Vec::new()
+            }
+            Some(field) => field.sections(),
+        }
+    }
+
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self) {
         let asked = self.asked.borrow();

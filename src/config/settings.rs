@@ -12,6 +12,7 @@ use crate::model::Directory;
 use crate::model::GroupsFrom;
 use crate::model::IdTokenAlgorithm;
 use crate::model::Origin;
+use crate::model::ProviderId;
 use crate::model::SecretRef;
 
 /// A configuration without a problem in it.
@@ -25,8 +26,8 @@ pub struct Config {
     pub listen: Listen,
     /// The certificates to answer with: at least one for an `https` console, else none.
     pub certificates: Vec<CertificateFiles>,
-    /// Who says who people are.
-    pub provider: Provider,
+    /// Who says who people are: at least one, each with an id and an issuer of its own.
+    pub providers: Vec<Provider>,
     /// How long people's sessions last.
     pub session: SessionLifetimes,
     /// The folder of the store.
@@ -73,6 +74,8 @@ pub struct CertificateFiles {
 /// The `OpenID` Provider.
 #[derive(Clone, Debug)]
 pub struct Provider {
+    /// Its id, which stands in its redirect address.
+    pub id: ProviderId,
     /// The name that people see at sign-in.
     pub name: String,
     /// The issuer identifier, compared exactly as it is written.

@@ -43,6 +43,7 @@ pub use leave::LeavePage;
 pub use no_access::NoAccess;
 pub use no_access::NoAccessPage;
 pub use page::Rendered;
+pub use page::SignInChoice;
 pub use page::Site;
 pub use person::Person;
 pub use problem::Problem;

@@ -30,6 +30,8 @@ pub struct NoAccessPage {
     pub person: Person,
     /// Why nothing is open to them.
     pub reason: NoAccess,
+    /// The name of the provider that the person signed in with.
+    pub provider: String,
     /// The groups exactly as the provider sent them.
     pub groups: Vec<IdpGroup>,
     /// The id under which this stands in the log.
@@ -39,11 +41,11 @@ pub struct NoAccessPage {
 impl NoAccessPage {
     /// The page and its policy.
     pub fn render(&self, site: &Site) -> Rendered {
-        let (what, todo) = self.explanation(site);
+        let (what, todo) = self.explanation();
         let template = NoAccessTemplate {
             shell: Shell::console("Nothing to open yet"),
             person: &self.person,
-            provider_name: &site.provider_name,
+            provider_name: &self.provider,
             groups: &self.groups,
             message: self.message(site, &what),
             what,
@@ -54,8 +56,8 @@ impl NoAccessPage {
     }
 
     /// What is the matter, and what an administrator could change.
-    fn explanation(&self, site: &Site) -> (String, &'static str) {
-        let provider = &site.provider_name;
+    fn explanation(&self) -> (String, &'static str) {
+        let provider = &self.provider;
         match &self.reason {
             NoAccess::NoRoleGroup if self.groups.is_empty() => (
                 format!("{provider} signed you in, but sent no groups with it."),
@@ -86,7 +88,7 @@ impl NoAccessPage {
         let mut text = format!(
             "I signed in to Panelgate ({}), and nothing is open to me.\n\n\
              Who: {}{email}\nWhy: {what}\nReference: {reference}\nGroups from {}:{sent}\n",
-            site.console, person.name, site.provider_name,
+            site.console, person.name, self.provider,
         );
         for group in groups {
             text.push_str("- ");

@@ -7,18 +7,38 @@ use crate::console::csp::FrameSource;
 use crate::console::csp::Needs;
 use crate::console::paths;
 use crate::model::Origin;
+use crate::model::ProviderId;
 
 /// The installation that the pages belong to; the same for every request.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// The console origin.
     pub console: Origin,
-    /// The provider's name, as people know it.
-    pub provider_name: String,
-    /// The provider's origins: signing out answers a form with a redirect there.
+    /// The providers that people may sign in with; at least one.
+    pub providers: Vec<SignInChoice>,
+    /// The providers' origins: signing out answers a form with a redirect there.
     pub provider_origins: Vec<Origin>,
     /// The panel origins.
     pub panels: Vec<FrameSource>,
+}
+
+/// A provider that people may choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInChoice {
+    /// Its id.
+    pub id: ProviderId,
+    /// Its name, as people know it.
+    pub name: String,
+}
+
+impl Site {
+    /// The provider in a sentence: by its name if there is one alone.
+    pub(in crate::console) fn sign_in_service(&self) -> &str {
+        match self.providers.as_slice() {
+            [only] => &only.name,
+            _ => "your sign-in service",
+        }
+    }
 }
 
 /// A page with the policy that it was written for.

@@ -1,10 +1,14 @@
 //! The addresses on the console origin that pages and scripts use.
 
+use url::form_urlencoded;
+
 use crate::console::entry::Entry;
+use crate::model::ProviderId;
+use crate::model::Target;
 
 /// The console itself: the list of servers.
 pub const HOME: &str = "/";
-/// Begins a sign-in; takes `return_to`, a path on the console origin.
+/// Begins a sign-in; takes `return_to`, a path on the console origin, and `provider`, the id of one.
 pub const SIGN_IN: &str = "/sign-in";
 /// Ends the session; `POST` only.
 pub const SIGN_OUT: &str = "/sign-out";
@@ -18,6 +22,13 @@ pub const SESSION: &str = "/api/session";
 pub const ASSETS: &str = "/assets/";
 /// The prefix on panel origins below which everything is ours.
 pub const RESERVED: &str = "/.panelgate";
+
+/// Where signing in with one provider begins.
+pub fn sign_in_with(provider: &ProviderId, return_to: &Target) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("provider", provider.as_str()).append_pair("return_to", return_to.as_str());
+    format!("{SIGN_IN}?{}", query.finish())
+}
 
 /// The address of an opened panel, which can be kept as a bookmark: `/s/{server}/{service}/{account}`.
 ///

@@ -6,22 +6,22 @@ use crate::console::csp::Needs;
 use crate::console::page::Rendered;
 use crate::console::page::Shell;
 use crate::console::page::Site;
+use crate::console::paths;
+use crate::model::Target;
 
-/// Shown to somebody who arrives signed out by choice.
+/// Shown to somebody who is to sign in, where there is more than one provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignInPage {
-    /// Where signing in begins, a path on the console origin.
-    pub sign_in: String,
+    /// The page of ours to which signing in is to lead.
+    pub return_to: Target,
 }
 
 impl SignInPage {
     /// The page and its policy.
     pub fn render(&self, site: &Site) -> Rendered {
-        let template = SignInTemplate {
-            shell: Shell::console("Sign in"),
-            provider_name: &site.provider_name,
-            sign_in: &self.sign_in,
-        };
+        let choices =
+            site.providers.iter().map(|choice| (&*choice.name, paths::sign_in_with(&choice.id, &self.return_to)));
+        let template = SignInTemplate { shell: Shell::console("Sign in"), choices: choices.collect() };
         Rendered::new(&template, &Needs::NOTHING)
     }
 }
@@ -40,7 +40,7 @@ impl SignedOutPage {
     pub fn render(&self, site: &Site) -> Rendered {
         let template = SignedOutTemplate {
             shell: Shell::console("Signed out"),
-            provider_name: &site.provider_name,
+            provider_name: site.sign_in_service(),
             sign_in: &self.sign_in,
             provider_session_ended: self.provider_session_ended,
         };
@@ -52,8 +52,8 @@ impl SignedOutPage {
 #[template(path = "sign_in.html")]
 struct SignInTemplate<'a> {
     shell: Shell,
-    provider_name: &'a str,
-    sign_in: &'a str,
+    /// Names, and where to sign in with each.
+    choices: Vec<(&'a str, String)>,
 }
 
 #[derive(Template)]

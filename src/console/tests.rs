@@ -5,13 +5,14 @@ use crate::model::IdpGroup;
 use crate::model::ReferenceId;
 use crate::model::RoleGroupName;
 use crate::model::Service;
+use crate::model::Target;
 
 const HOSTILE: &str = r#""><img src=x onerror=alert(1)><script>alert(1)</script>'&"#;
 
 fn site() -> Site {
     Site {
         console: "https://connect.example.com".parse().unwrap(),
-        provider_name: HOSTILE.into(),
+        providers: vec![choice("staff", HOSTILE), choice("contractors", "Contractors")],
         provider_origins: vec!["https://login.example.com".parse().unwrap()],
         panels: vec![FrameSource::Below {
             scheme: crate::model::Scheme::Https,
@@ -19,6 +20,10 @@ fn site() -> Site {
             port: 2087,
         }],
     }
+}
+
+fn choice(id: &str, name: &str) -> SignInChoice {
+    SignInChoice { id: id.parse().unwrap(), name: name.into() }
 }
 
 fn person() -> Person {
@@ -37,7 +42,7 @@ fn problem() -> Problem {
 
 fn no_access(reason: NoAccess) -> NoAccessPage {
     let groups = vec![IdpGroup(HOSTILE.into()), IdpGroup("support".into())];
-    NoAccessPage { person: person(), reason, groups, reference: ReferenceId::from_bits(7) }
+    NoAccessPage { person: person(), reason, provider: HOSTILE.into(), groups, reference: ReferenceId::from_bits(7) }
 }
 
 fn home(selected: Option<Entry>) -> ConsolePage {
@@ -65,7 +70,7 @@ fn pages() -> Vec<(&'static str, Rendered)> {
         ("no_server", no_access(NoAccess::NoServer(roles)).render(&site)),
         ("problem", ProblemPage::whole(problem(), vec![link]).render(&site)),
         ("problem_framed", ProblemPage::framed(problem()).render(&site)),
-        ("sign_in", SignInPage { sign_in: HOSTILE.into() }.render(&site)),
+        ("sign_in", SignInPage { return_to: Target::parse("/s/web1").unwrap() }.render(&site)),
         ("signed_out", SignedOutPage { sign_in: HOSTILE.into(), provider_session_ended: true }.render(&site)),
         ("leave", leave(&format!("https://evil.example/?{HOSTILE}#{HOSTILE}"), false)),
         ("leave_framed", leave("javascript:alert('1')", true)),
@@ -178,7 +183,7 @@ fn a_person_without_access_can_send_all_that_an_administrator_needs() {
     let mut page = no_access(NoAccess::NoServer(vec![RoleGroupName::new("support").unwrap()]));
     page.person = Person { name: "Ann".into(), email: Some("ann@example.com".into()) };
     page.groups = vec![IdpGroup("a b".into()), IdpGroup("c".into())];
-    let html = page.render(&Site { provider_name: "Example ID".into(), ..site() }).html;
+    let html = page.render(&Site { providers: vec![choice("sso", "Example ID")], ..site() }).html;
     let message = html.split_once("<textarea").and_then(|(_, rest)| rest.split_once('>')).unwrap().1;
     let (message, _) = message.split_once("</textarea>").unwrap();
     insta::assert_snapshot!(message);
@@ -194,9 +199,13 @@ fn pages_look_as_they_were_last_read() {
         reference: ReferenceId::from_bits(7),
     };
     let console = "https://connect.example.com".parse().unwrap();
-    let site = Site { console, provider_name: "Example ID".into(), ..site() };
+    let site =
+        Site { console, providers: vec![choice("staff", "Staff ID"), choice("contractors", "Contractors")], ..site() };
     insta::assert_snapshot!("problem_framed", settled(&ProblemPage::framed(plain).render(&site)));
-    insta::assert_snapshot!("sign_in", settled(&SignInPage { sign_in: "/sign-in".into() }.render(&site)));
+    insta::assert_snapshot!(
+        "sign_in",
+        settled(&SignInPage { return_to: Target::parse("/s/web1?a&b").unwrap() }.render(&site))
+    );
     let mut home = home(None);
     home.person = Person { name: "Ann Example".into(), email: None };
     home.entries.retain(|entry| entry.server.as_str() == "web2");

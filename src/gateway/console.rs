@@ -30,15 +30,15 @@ use crate::gateway::answer;
 use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
 use crate::gateway::open::Asked;
-use crate::model::Target;
+use crate::identity::Provider;
 use crate::policy::AccessRequest;
 use crate::policy::Reach;
 use crate::policy::Reason;
 use crate::session::Session;
 use crate::upstream::Body;
 
-/// The way back from the provider.
-pub const CALLBACK: &str = "/callback";
+/// Below it lies the way back from each provider, under its id.
+pub const CALLBACK: &str = "/callback/";
 /// The page after signing out.
 pub const SIGNED_OUT: &str = "/signed-out";
 /// From the console to a panel origin.
@@ -55,12 +55,12 @@ impl Gateway {
             paths::OPEN if !get => self.open_for_script(request).await,
             paths::SIGN_OUT if !get => self.sign_out(&request).await,
             _ if !get => Err(Failure::NotFound),
-            paths::SIGN_IN => self.sign_in(&request, return_to(&request.target)).await,
-            CALLBACK => self.callback(&request).await,
+            paths::SIGN_IN => self.sign_in_page(&request).await,
             SIGNED_OUT => Ok(self.signed_out_page()),
             paths::SESSION => self.session_lives(&request).await,
             HANDOFF => self.hand_off(&request).await,
             paths::HOME => self.home(&request, None).await,
+            _ if path.starts_with(CALLBACK) => self.callback(&request).await,
             _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,
             _ => assets::find(&path).map(answer::asset).ok_or(Failure::NotFound),
         };
@@ -79,7 +79,7 @@ impl Gateway {
         let session = match self.person(request).await {
             // Only a whole page is sent to the provider: a frame or a script could not sign in there.
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
-                return self.sign_in(request, Some(request.target.clone())).await;
+                return self.sign_in(request, request.target.clone()).await;
             }
             other => other?,
         };
@@ -140,13 +140,19 @@ impl Gateway {
             .session(session)
             .reason(code.as_str());
         self.audit.record(&event).await.map_err(Failure::Audit)?;
-        let page =
-            NoAccessPage { person: Person::from(principal), reason, groups: principal.groups().to_vec(), reference };
+        let provider = self.providers.of(principal.subject());
+        let page = NoAccessPage {
+            person: Person::from(principal),
+            reason,
+            provider: provider.map_or_else(|| principal.subject().iss.clone(), |provider| provider.name().to_owned()),
+            groups: principal.groups().to_vec(),
+            reference,
+        };
         Ok(answer::page(StatusCode::FORBIDDEN, page.render(&self.site)))
     }
 
     fn signed_out_page(&self) -> Response<Body> {
-        let provider_session_ended = self.provider.can_end_sessions();
+        let provider_session_ended = self.providers.iter().all(Provider::can_end_sessions);
         let page = SignedOutPage { sign_in: paths::SIGN_IN.into(), provider_session_ended };
         answer::page(StatusCode::OK, page.render(&self.site))
     }
@@ -181,11 +187,4 @@ impl Gateway {
         let frame = format!("{origin}{}/enter?{query}", paths::RESERVED);
         Ok(answer::json(StatusCode::OK, &Opened::new(&entry, frame)))
     }
-}
-
-/// The page of ours that a sign-in is to lead back to, if it is one.
-fn return_to(target: &Target) -> Option<Target> {
-    let mut pairs = form_urlencoded::parse(target.query()?.as_bytes());
-    let (_, wanted) = pairs.find(|(name, _)| name == "return_to")?;
-    Target::parse(&wanted).ok().filter(super::serve::is_console_page)
 }

@@ -30,7 +30,7 @@ use tokio_util::task::TaskTracker;
 use crate::audit::AuditLog;
 use crate::console::Site;
 use crate::edge::Origins;
-use crate::identity::Provider;
+use crate::identity::Providers;
 use crate::model::Clock;
 use crate::model::Directory;
 use crate::panel_session::PanelSessions;
@@ -42,8 +42,8 @@ use crate::session::Sessions;
 pub struct Gateway {
     /// The origins that exist.
     pub origins: Origins,
-    /// The relying party.
-    pub provider: Provider,
+    /// The relying party, once for each provider.
+    pub providers: Providers,
     /// Sign-ins under way.
     pub pending: PendingLogins,
     /// How long a sign-in may take; the cookie lives as long.

@@ -24,7 +24,9 @@ impl Gateway {
         let mut onward = None;
         if let Some(token) = request.cookies.token(&Cookie::Session.name(scheme)) {
             let hint = self.sessions.id_token_hint(token).await.map_err(Failure::Session)?;
+            let mut provider = None;
             if let Some(session) = self.sessions.find(token).await.map_err(Failure::Session)? {
+                provider = self.providers.of(session.principal().subject());
                 let event = Event::new(Kind::SignOut, Outcome::Succeeded, request.reference, self.clock.now())
                     .client(request.client)
                     .session(&session);
@@ -32,7 +34,7 @@ impl Gateway {
                 self.end(&session).await?;
             }
             let state = Token256::random(&*self.random).map_err(|_| Failure::Random)?;
-            onward = hint.and_then(|hint| self.provider.end_session_url(&hint, &state));
+            onward = hint.zip(provider).and_then(|(hint, provider)| provider.end_session_url(&hint, &state));
         }
         let away = answer::see_other(onward.as_ref().map_or(SIGNED_OUT, url::Url::as_str));
         Ok(answer::with_cookies(away, [Cookie::Session.clear(scheme), Cookie::Login.clear(scheme)]))

@@ -39,6 +39,7 @@ use crate::identity::verify;
 use crate::identity::verify::VerifiedIdToken;
 use crate::model::Clock;
 use crate::model::GroupsFrom;
+use crate::model::ProviderId;
 use crate::model::Target;
 use crate::model::Timestamp;
 use crate::model::Token256;
@@ -111,6 +112,16 @@ impl Provider {
         }
         let transport = Transport::new(&settings)?;
         Ok(Self { settings, clock, random, transport, known: Known::default() })
+    }
+
+    /// Its id.
+    pub fn id(&self) -> &ProviderId {
+        &self.settings.id
+    }
+
+    /// The name that people know it by.
+    pub fn name(&self) -> &str {
+        &self.settings.name
     }
 
     /// The issuer identifier.

@@ -10,6 +10,7 @@ use crate::identity::groups::GroupsSource;
 use crate::model::ClientAuth;
 use crate::model::Host;
 use crate::model::IdTokenAlgorithm;
+use crate::model::ProviderId;
 
 /// The leeway for clocks that differ, unless configured.
 pub const DEFAULT_LEEWAY: Duration = Duration::from_mins(1);
@@ -23,6 +24,10 @@ pub const DEFAULT_ANSWER_LIMIT: usize = 1024 * 1024;
 /// Everything that is to be known about one OpenID Provider.
 #[derive(Clone, Debug)]
 pub struct ProviderSettings {
+    /// Its id: what tells it from the others.
+    pub id: ProviderId,
+    /// The name that people know it by.
+    pub name: String,
     /// The issuer identifier, compared byte for byte: a final slash matters.
     pub issuer: String,
     /// Our client identifier.
@@ -143,6 +148,8 @@ mod tests {
 
     fn settings() -> ProviderSettings {
         ProviderSettings {
+            id: "sso".parse().unwrap(),
+            name: "Example SSO".into(),
             issuer: "https://idp.example.com/realm".into(),
             client_id: "panelgate".into(),
             client_secret: "s".into(),

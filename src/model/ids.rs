@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(Box<str>);
 
-/// Why a name cannot be a DNS label.
+/// Why a name is not spelt like a DNS label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLabel {
     /// It has no characters.
@@ -34,24 +34,53 @@ impl ServerId {
 impl FromStr for ServerId {
     type Err = InvalidLabel;
 
-    fn from_str(label: &str) -> Result<Self, InvalidLabel> {
-        if label.is_empty() {
-            return Err(InvalidLabel::Empty);
-        }
-        if label.len() > 63 {
-            return Err(InvalidLabel::TooLong);
-        }
-        if !label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-            return Err(InvalidLabel::Character);
-        }
-        if label.starts_with('-') || label.ends_with('-') {
-            return Err(InvalidLabel::Hyphen);
-        }
-        Ok(Self(label.into()))
+    fn from_str(text: &str) -> Result<Self, InvalidLabel> {
+        label(text).map(Self)
     }
 }
 
+fn label(text: &str) -> Result<Box<str>, InvalidLabel> {
+    if text.is_empty() {
+        return Err(InvalidLabel::Empty);
+    }
+    if text.len() > 63 {
+        return Err(InvalidLabel::TooLong);
+    }
+    if !text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        return Err(InvalidLabel::Character);
+    }
+    if text.starts_with('-') || text.ends_with('-') {
+        return Err(InvalidLabel::Hyphen);
+    }
+    Ok(text.into())
+}
+
 impl fmt::Display for ServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The short name of an OpenID Provider, as it stands in its redirect address: spelt like a DNS label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProviderId(Box<str>);
+
+impl ProviderId {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProviderId {
+    type Err = InvalidLabel;
+
+    fn from_str(text: &str) -> Result<Self, InvalidLabel> {
+        label(text).map(Self)
+    }
+}
+
+impl fmt::Display for ProviderId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }

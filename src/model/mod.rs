@@ -34,6 +34,7 @@ pub use directory::Trust;
 pub use host::Host;
 pub use host::InvalidHost;
 pub use ids::InvalidLabel;
+pub use ids::ProviderId;
 pub use ids::ReferenceId;
 pub use ids::RoleGroupName;
 pub use ids::ServerId;

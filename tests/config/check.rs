@@ -70,7 +70,7 @@ fn problems_are_messages_and_exit_with_78() {
         assert_eq!(output.status.code(), Some(78), "{command}");
         assert_eq!(text(&output.stdout), "");
         let said = text(&output.stderr);
-        assert!(said.contains("panelgate.toml:12:1"), "{said}");
+        assert!(said.contains("panelgate.toml:13:1"), "{said}");
         assert!(said.contains("did you mean `issuer`?"), "{said}");
         assert!(said.ends_with("error: the configuration has 2 problems\n"), "{said}");
         assert!(!said.contains('\u{1b}'), "no colours in a pipe");

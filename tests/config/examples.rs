@@ -39,11 +39,11 @@ fn every_default_in_a_comment_is_the_default() {
         _ => line,
     });
     let written = written.collect::<Vec<_>>().join("\n");
-    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 42, "every key is shown");
+    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 43, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
-    assert!(written.provider.ca_file.take().is_some(), "shown, and not a default");
+    assert!(written.providers[0].ca_file.take().is_some(), "shown, and not a default");
     // The two live in folders of their own.
     defaults.certificates.clear();
     written.certificates.clear();
@@ -52,11 +52,11 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.panels, written.panels);
     assert_eq!(defaults.session, written.session);
     assert_eq!(defaults.log, written.log);
-    assert_eq!(defaults.provider.groups, written.provider.groups);
-    assert_eq!(defaults.provider.scopes, written.provider.scopes);
-    assert_eq!(defaults.provider.leeway, written.provider.leeway);
-    assert_eq!(defaults.provider.client_auth, written.provider.client_auth);
-    assert_eq!(defaults.provider.id_token_alg, written.provider.id_token_alg);
+    assert_eq!(defaults.providers[0].groups, written.providers[0].groups);
+    assert_eq!(defaults.providers[0].scopes, written.providers[0].scopes);
+    assert_eq!(defaults.providers[0].leeway, written.providers[0].leeway);
+    assert_eq!(defaults.providers[0].client_auth, written.providers[0].client_auth);
+    assert_eq!(defaults.providers[0].id_token_alg, written.providers[0].id_token_alg);
 }
 
 fn is_setting(text: &str) -> bool {

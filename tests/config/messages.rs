@@ -107,6 +107,14 @@ fn about_the_provider() {
         "panelgate.toml",
         &[
             Case("empty name", "\"Example SSO\"", "\" \""),
+            Case("id that fits no address", "\"sso\"", "\"Our SSO\""),
+            Case("section of before", "[[providers]]", "[provider]"),
+            Case(
+                "two with one id and issuer",
+                "[[providers]]",
+                "[[providers]]\nid = \"sso\"\nname = \"A\"\nissuer = \"https://idp.example.com\"\n\
+                 client_id = \"a\"\nclient_secret = \"file:secret\"\n[[providers]]",
+            ),
             Case("name of two lines", "\"Example SSO\"", "\"Example\\nSSO\""),
             Case("issuer without scheme", "\"https://idp.example.com\"", "\"idp.example.com\""),
             Case("issuer in clear text", "\"https://idp.example.com\"", "\"http://idp.example.com\""),
@@ -352,5 +360,5 @@ fn line_endings_and_a_byte_order_mark_change_nothing() {
     site.replace("panelgate.toml", "issuer =", "isuer =");
     let problems = site.load().unwrap_err();
     let found: Vec<_> = problems.list().iter().map(|p| (p.line, p.key.as_str())).collect();
-    assert_eq!(found, [(Some(10), "provider.issuer"), (Some(12), "provider.isuer")]);
+    assert_eq!(found, [(Some(10), "providers.issuer"), (Some(13), "providers.isuer")]);
 }

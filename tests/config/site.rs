@@ -20,7 +20,8 @@ style = "ports"
 console_port = 443
 [tls]
 certificates = [{ chain = "chain.pem", key = "key.pem" }]
-[provider]
+[[providers]]
+id = "sso"
 name = "Example SSO"
 issuer = "https://idp.example.com"
 client_id = "panelgate"

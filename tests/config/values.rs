@@ -37,13 +37,13 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(config.session.absolute, Duration::from_hours(10));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("info", LogFormat::Text));
     assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.provider.client_auth, ClientAuth::Basic);
-    assert_eq!(config.provider.id_token_alg, IdTokenAlgorithm::Rs256);
-    assert_eq!(config.provider.scopes, ["openid", "profile", "email"]);
-    assert_eq!(config.provider.groups.from, GroupsFrom::IdToken);
-    assert_eq!(config.provider.groups.pointer, "/groups");
-    assert_eq!(config.provider.leeway, Duration::from_mins(1));
-    assert_eq!(config.provider.ca_file, None);
+    assert_eq!(config.providers[0].client_auth, ClientAuth::Basic);
+    assert_eq!(config.providers[0].id_token_alg, IdTokenAlgorithm::Rs256);
+    assert_eq!(config.providers[0].scopes, ["openid", "profile", "email"]);
+    assert_eq!(config.providers[0].groups.from, GroupsFrom::IdToken);
+    assert_eq!(config.providers[0].groups.pointer, "/groups");
+    assert_eq!(config.providers[0].leeway, Duration::from_mins(1));
+    assert_eq!(config.providers[0].ca_file, None);
 }
 
 #[test]
@@ -72,15 +72,15 @@ fn what_is_written_counts() {
     assert_eq!(config.console.to_string(), "https://connect.example.com:8443");
     assert_eq!(config.listen.console_port, 2087, "the ports of panels are free in the other style");
     assert_eq!(config.listen.addresses.len(), 1);
-    assert_eq!(config.provider.client_id, "gate");
-    assert_eq!(config.provider.client_auth, ClientAuth::Post);
-    assert_eq!(config.provider.client_secret, SecretRef::Env("CARGO_MANIFEST_DIR".into()));
-    assert_eq!(config.provider.id_token_alg, IdTokenAlgorithm::EdDsa);
-    assert_eq!(config.provider.scopes, ["openid", "groups"]);
-    assert_eq!(config.provider.groups.from, GroupsFrom::Userinfo);
-    assert_eq!(config.provider.groups.pointer, "/realm~1access/roles");
-    assert_eq!(config.provider.leeway, Duration::ZERO);
-    assert_eq!(config.provider.ca_file, Some(site.path().join("chain.pem")));
+    assert_eq!(config.providers[0].client_id, "gate");
+    assert_eq!(config.providers[0].client_auth, ClientAuth::Post);
+    assert_eq!(config.providers[0].client_secret, SecretRef::Env("CARGO_MANIFEST_DIR".into()));
+    assert_eq!(config.providers[0].id_token_alg, IdTokenAlgorithm::EdDsa);
+    assert_eq!(config.providers[0].scopes, ["openid", "groups"]);
+    assert_eq!(config.providers[0].groups.from, GroupsFrom::Userinfo);
+    assert_eq!(config.providers[0].groups.pointer, "/realm~1access/roles");
+    assert_eq!(config.providers[0].leeway, Duration::ZERO);
+    assert_eq!(config.providers[0].ca_file, Some(site.path().join("chain.pem")));
     assert_eq!(config.session.idle, config.session.absolute);
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!((config.limits.connections, config.limits.drain_seconds), (16, 0));
@@ -96,7 +96,7 @@ fn a_trial_on_localhost_needs_no_certificates() {
     let config = site.load().unwrap();
     assert!(config.certificates.is_empty());
     assert_eq!(config.listen.console_port, 8080, "the origin's port");
-    assert_eq!(config.provider.issuer, "http://127.0.0.1:9000/realms/a", "as it was written");
+    assert_eq!(config.providers[0].issuer, "http://127.0.0.1:9000/realms/a", "as it was written");
 }
 
 #[test]

@@ -36,7 +36,7 @@ in_both_styles! {
         assert_eq!(answer.status, 204);
         // The whole way from the form at the provider was one chain of redirects from another site.
         assert_eq!(stage.outcomes("sign_in"), ["succeeded"]);
-        assert!(browser.everything().iter().any(|seen| seen.url.path() == "/callback" && seen.status == 303));
+        assert!(browser.everything().iter().any(|seen| seen.url.path() == "/callback/sso" && seen.status == 303));
     }
 }
 

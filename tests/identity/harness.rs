@@ -164,6 +164,8 @@ pub(crate) fn relying_party(settings: ProviderSettings, clock: &Arc<MovedClock>)
 /// Settings of a relying party that suit the lab's provider.
 pub(crate) fn settings(issuer: &str) -> ProviderSettings {
     ProviderSettings {
+        id: "sso".parse().unwrap(),
+        name: "Example SSO".into(),
         issuer: issuer.to_owned(),
         client_id: "panelgate".into(),
         client_secret: SECRET.into(),

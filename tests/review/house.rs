@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 /// A main file of which these commands need one key; the others name what is not there, or nothing at all.
 const MAIN: &str = r#"directory = "directory.toml"
-[provider]
+[[providers]]
+id = "sso"
 client_secret = "file:/nowhere"
 [a_section_of_a_later_version]
 "#;

@@ -32,7 +32,7 @@ pub(super) fn read(
 
     // Each line reads its sections and notes their problems, before the first `?` gives up.
     let network = network::read(&top);
-    let provider = provider::read(&top, check_secret);
+    let providers = provider::read(&top, check_secret);
     let session = operation::session(&top);
     let state_directory = operation::state(&top);
     let audit_file = operation::audit(&top);
@@ -54,7 +54,7 @@ pub(super) fn read(
         panels: network.panels,
         listen: network.listen,
         certificates: network.certificates,
-        provider: provider?,
+        providers: providers?,
         session: session?,
         state_directory: state_directory?,
         audit_file: audit_file?,

@@ -1,5 +1,7 @@
-//! `[provider]`: the `OpenID` Provider and our registration there.
+//! `[[providers]]`: the `OpenID` Providers and our registration at each.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::time::Duration;
 
 use url::Url;
@@ -15,6 +17,7 @@ use crate::model::ClientAuth;
 use crate::model::GroupsFrom;
 use crate::model::Host;
 use crate::model::IdTokenAlgorithm;
+use crate::model::ProviderId;
 
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 
@@ -24,10 +27,34 @@ const DEFAULT_LEEWAY_SECONDS: u64 = 60;
 /// A token that expired longer ago than this is old, whatever the clocks say.
 const MAX_LEEWAY_SECONDS: u64 = 300;
 
-pub(super) fn read(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<Provider> {
-    let section = top.required_section("provider", &["name", "issuer", "client_id", "client_secret"])?;
+pub(super) fn read(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<Vec<Provider>> {
+    let mut first = First::default();
+    let sections = top.required_sections("providers", &["id", "name", "issuer", "client_id", "client_secret"]);
+    // All are read before one that is refused refuses the list.
+    let read: Vec<Option<Provider>> =
+        sections.into_iter().map(|section| one(section, &mut first, check_secret)).collect();
+    if read.is_empty() { None } else { read.into_iter().collect() }
+}
+
+/// What the sections so far have for themselves, and in which line.
+#[derive(Default)]
+struct First {
+    ids: BTreeMap<String, usize>,
+    issuers: BTreeMap<String, usize>,
+}
+
+fn one(section: Section<'_>, first: &mut First, check_secret: CheckSecret<'_>) -> Option<Provider> {
+    let id = section.required("id", "\"sso\"").and_then(|field| {
+        let id =
+            field.parse::<ProviderId>("write a short name such as \"staff\": it stands in the redirect address")?;
+        alone(&field, id.as_str(), &mut first.ids, "give each provider an id of its own").then_some(id)
+    });
     let name = section.required("name", "\"Example SSO\"").and_then(|field| field.label());
-    let issuer = section.required("issuer", "\"https://idp.example.com\"").and_then(|field| issuer(&field));
+    let issuer = section.required("issuer", "\"https://idp.example.com\"").and_then(|field| {
+        let issuer = issuer(&field)?;
+        let help = "one issuer is one provider: its people and groups have the same names whatever the client";
+        alone(&field, &issuer, &mut first.issuers, help).then_some(issuer)
+    });
     let client_id = section.required("client_id", "\"panelgate\"").and_then(|field| field.label());
     let client_secret = section
         .required("client_secret", "\"file:/etc/panelgate/client-secret\"")
@@ -55,6 +82,7 @@ pub(super) fn read(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<P
     let ca_file = section.optional("ca_file").map(|field| outside::ca_file(&field));
     section.finish();
     Some(Provider {
+        id: id?,
         name: name?.to_owned(),
         issuer: issuer?,
         client_id: client_id?.to_owned(),
@@ -69,6 +97,20 @@ pub(super) fn read(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<P
             None => None,
         },
     })
+}
+
+/// Whether no provider before has this value for the key.
+fn alone(field: &Field<'_>, value: &str, first: &mut BTreeMap<String, usize>, help: &str) -> bool {
+    match first.entry(value.to_owned()) {
+        Entry::Vacant(free) => {
+            free.insert(field.line());
+            true
+        }
+        Entry::Occupied(line) => {
+            field.problem(format!("{} stands twice, first in line {}", quoted(value), line.get()), help);
+            false
+        }
+    }
 }
 
 /// Checks an issuer identifier (OpenID Connect Discovery 1.0, section 3), and leaves it as it was written.

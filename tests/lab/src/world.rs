@@ -62,6 +62,11 @@ pub struct Plan {
     pub provider: Option<IpAddr>,
     /// Shown on the provider's sign-in page.
     pub note: Option<String>,
+    /// Whether there is a second provider, `contractors`, at `https://contractors.localhost`.
+    ///
+    /// One person has an account there: `kim`, with the groups that the administrators have at the first
+    /// one, and with Ada's `sub`.
+    pub contractors: bool,
     /// Lines added to the gateway's main configuration file.
     pub more: String,
     /// The directory, instead of the usual one. `{web1}` and so on stand for the servers' own lines
@@ -82,6 +87,7 @@ impl Plan {
             issuer: "https://idp.localhost:0".into(),
             provider: Some([127, 0, 0, 1].into()),
             note: None,
+            contractors: false,
             more: String::new(),
             directory: None,
         }
@@ -108,6 +114,8 @@ pub struct World {
     pub authority: Authority,
     /// The provider.
     pub provider: Provider,
+    /// The second provider, if the plan has it.
+    pub contractors: Option<Provider>,
     /// web1, web2 and web3.
     pub servers: [Cpsrvd; 3],
     plan: Plan,
@@ -136,6 +144,8 @@ impl World {
         let ips = [place(None)?, place(None)?, place(None)?];
         let authority = Authority::new()?;
         let provider = Provider::start(provider_settings(&plan, provider, &authority)?).await?;
+        let contractors =
+            if plan.contractors { Some(Provider::start(contractors(&plan, &authority)?).await?) } else { None };
         let [one, two, three] = ips;
         let servers = [
             Cpsrvd::start(CpsrvdSettings::new("web1.hosting.example", one)).await?,
@@ -147,7 +157,7 @@ impl World {
             Cpsrvd::start(CpsrvdSettings::new("web3.hosting.example", three)).await?,
         ];
         let folder = tempfile::Builder::new().prefix("panelgate-").tempdir()?;
-        let world = Self { authority, provider, servers, plan, gateway, folder, _addresses: addresses };
+        let world = Self { authority, provider, contractors, servers, plan, gateway, folder, _addresses: addresses };
         world.write_files()?;
         Ok(world)
     }
@@ -252,12 +262,21 @@ impl World {
              [console]\norigin = \"{console}\"\n\
              [panels]\nstyle = \"{style}\"\n\
              [listen]\naddresses = [\"{gateway}\"]\n\
-             [provider]\nname = \"Example SSO\"\nissuer = \"{issuer}\"\nclient_id = \"panelgate\"\n\
+             [[providers]]\nid = \"sso\"\nname = \"Example SSO\"\nissuer = \"{issuer}\"\nclient_id = \"panelgate\"\n\
              client_secret = \"file:client-secret\"\nscopes = [\"openid\", \"profile\", \"email\", \"groups\"]\n\
              ca_file = \"authority.pem\"\n\
              [state]\ndirectory = \"state\"\n\
              [audit]\nfile = \"audit.jsonl\"\n{more}\n"
         );
+        if let Some(provider) = &self.contractors {
+            let issuer = provider.issuer();
+            let second = format!(
+                "[[providers]]\nid = \"contractors\"\nname = \"Contractors\"\nissuer = \"{issuer}\"\n\
+                 client_id = \"panelgate\"\nclient_secret = \"file:client-secret\"\n\
+                 scopes = [\"openid\", \"profile\", \"email\", \"groups\"]\nca_file = \"authority.pem\"\n"
+            );
+            text.push_str(&second);
+        }
         if console.starts_with("https") {
             text.push_str("[tls]\ncertificates = [{ chain = \"gateway.pem\", key = \"gateway.key\" }]\n");
         }
@@ -340,14 +359,6 @@ fn provider_settings(plan: &Plan, ip: IpAddr, authority: &Authority) -> anyhow::
     let host = url.host_str().context("the issuer has no host")?;
     let port = url.port_or_known_default().context("the issuer has no port")?;
     let tls: Option<Identity> = (url.scheme() == "https").then(|| authority.issue(&[host])).transpose()?;
-    let user = |login: &str, name: &str, groups: &[&str]| User {
-        login: login.into(),
-        password: login.into(),
-        sub: format!("sub-of-{login}"),
-        name: name.into(),
-        email: format!("{login}@example.com"),
-        groups: groups.iter().map(ToString::to_string).collect(),
-    };
     Ok(ProviderSettings {
         issuer: plan.issuer.clone(),
         listen: SocketAddr::new(ip, port),
@@ -357,13 +368,43 @@ fn provider_settings(plan: &Plan, ip: IpAddr, authority: &Authority) -> anyhow::
             user("sam", "Sam Support", &["whm-support", "staff"]),
             user("nia", "Nia Newcomer", &["staff", "marketing"]),
         ],
-        clients: vec![Client {
-            id: "panelgate".into(),
-            secret: CLIENT_SECRET.into(),
-            redirect_uris: vec![format!("{}/callback", plan.console)],
-            post_logout_redirect_uris: vec![format!("{}/signed-out", plan.console)],
-        }],
+        clients: vec![client(plan, "sso")],
         note: plan.note.clone(),
         misbehaviour: Misbehaviour::default(),
     })
+}
+
+fn contractors(plan: &Plan, authority: &Authority) -> anyhow::Result<ProviderSettings> {
+    let kim = user("kim", "Kim Contractor", &["whm-admins"]);
+    Ok(ProviderSettings {
+        issuer: "https://contractors.localhost:0".into(),
+        listen: SocketAddr::new(IpAddr::from([127, 0, 0, 1]), 0),
+        tls: Some(authority.issue(&["contractors.localhost"])?),
+        users: vec![User { sub: "sub-of-ada".into(), ..kim }],
+        clients: vec![client(plan, "contractors")],
+        note: None,
+        misbehaviour: Misbehaviour::default(),
+    })
+}
+
+/// A person whose password is the login.
+fn user(login: &str, name: &str, groups: &[&str]) -> User {
+    User {
+        login: login.into(),
+        password: login.into(),
+        sub: format!("sub-of-{login}"),
+        name: name.into(),
+        email: format!("{login}@example.com"),
+        groups: groups.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The gateway, as it is registered at the provider that it knows by this id.
+fn client(plan: &Plan, provider: &str) -> Client {
+    Client {
+        id: "panelgate".into(),
+        secret: CLIENT_SECRET.into(),
+        redirect_uris: vec![format!("{}/callback/{provider}", plan.console)],
+        post_logout_redirect_uris: vec![format!("{}/signed-out", plan.console)],
+    }
 }

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_chain_is_as_foreign_as_its_worst_step() {
         let (console, panel) = (url("https://connect.example.com/"), url("https://web1.connect.example.com:2087/x"));
-        let (issuer, own) = (url("https://idp.localhost:20001/"), url("https://connect.example.com/callback"));
+        let (issuer, own) = (url("https://idp.localhost:20001/"), url("https://connect.example.com/callback/sso"));
         assert_eq!(site(None, std::slice::from_ref(&console)), "none");
         assert_eq!(site(Some(&console), std::slice::from_ref(&own)), "same-origin");
         assert_eq!(site(Some(&console), &[panel.clone(), own.clone()]), "same-site");

@@ -57,7 +57,10 @@ impl Names {
     pub fn of(world: &World) -> anyhow::Result<Self> {
         let issuer = url::Url::parse(world.issuer())?;
         let issuer = issuer.host_str().context("the issuer has no host")?.to_owned();
-        let known = BTreeMap::from([(issuer, world.provider.address().ip())]);
+        let mut known = BTreeMap::from([(issuer, world.provider.address().ip())]);
+        if let Some(contractors) = &world.contractors {
+            known.insert("contractors.localhost".to_owned(), contractors.address().ip());
+        }
         Ok(Self { known, others: Some(world.gateway()) })
     }
 
