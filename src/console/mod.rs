@@ -9,7 +9,7 @@
 //! - `api` holds the JSON bodies that the scripts speak.
 //! - `assets` holds the style sheet, the scripts and the mark, each under a name that changes with its bytes.
 //! - `csp` builds the policies; there is no inline script or style anywhere, and no exception for one.
-//! - `home`, `no_access`, `problem_page`, `signed_out`, `entering` and `leave` are the pages.
+//! - `home`, `no_access`, `problem_page`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
 //!
 //! Everything shown is escaped by the templates, and by `textContent` in the scripts: names of servers,
 //! groups and people come from elsewhere and may hold anything.
@@ -21,6 +21,7 @@ mod entry;
 mod home;
 mod leave;
 mod no_access;
+mod own_tab;
 mod page;
 mod person;
 mod problem;
@@ -42,6 +43,7 @@ pub use home::ConsolePage;
 pub use leave::LeavePage;
 pub use no_access::NoAccess;
 pub use no_access::NoAccessPage;
+pub use own_tab::OwnTabPage;
 pub use page::Rendered;
 pub use page::SignInChoice;
 pub use page::Site;

@@ -70,17 +70,20 @@ impl ProblemPage {
 
     /// A page in the place of a panel that offers to open it again and to choose another.
     pub fn framed(problem: Problem) -> Self {
-        Self::in_place(problem, "Try again")
+        Self::in_place(problem, vec![ask("Try again", Ask::Reopen), ask(CHOOSE, Ask::Choose)])
     }
 
     /// A page in the place of a panel that somebody has left, with the same offers in other words.
     pub fn left(problem: Problem) -> Self {
-        Self::in_place(problem, "Open it again")
+        Self::in_place(problem, vec![ask("Open it again", Ask::Reopen), ask(CHOOSE, Ask::Choose)])
     }
 
-    fn in_place(problem: Problem, again: &str) -> Self {
-        let ask = |label: &str, ask| Action { label: label.into(), step: Step::Ask(ask) };
-        let actions = vec![ask(again, Ask::Reopen), ask("Choose another server", Ask::Choose)];
+    /// A page in the place of a panel that somebody may not open: another one is likelier to help.
+    pub fn denied(problem: Problem) -> Self {
+        Self::in_place(problem, vec![ask(CHOOSE, Ask::Choose), ask("Try again", Ask::Reopen)])
+    }
+
+    fn in_place(problem: Problem, actions: Vec<Action>) -> Self {
         Self { problem, actions, in_frame: true, announce: None }
     }
 
@@ -98,6 +101,12 @@ impl ProblemPage {
         let framed_by = self.in_frame.then_some(&site.console);
         Rendered::new(&template, &Needs { scripts: self.in_frame, framed_by, ..Needs::NOTHING })
     }
+}
+
+const CHOOSE: &str = "Choose another server";
+
+fn ask(label: &str, ask: Ask) -> Action {
+    Action { label: label.into(), step: Step::Ask(ask) }
 }
 
 #[derive(Template)]

@@ -74,6 +74,7 @@ fn pages() -> Vec<(&'static str, Rendered)> {
         ("signed_out", SignedOutPage { sign_in: HOSTILE.into(), provider_session_ended: true }.render(&site)),
         ("leave", leave(&format!("https://evil.example/?{HOSTILE}#{HOSTILE}"), false)),
         ("leave_framed", leave("javascript:alert('1')", true)),
+        ("own_tab_framed", OwnTabPage { target: format!("/cpsess1/x?{HOSTILE}") }.render(&site)),
     ]
 }
 

@@ -92,7 +92,13 @@ pub(super) fn failure(
         Destination::Frame => {
             // Where nothing failed there is nothing to try again.
             let again = matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost);
-            let mut framed = if again { ProblemPage::left(problem) } else { ProblemPage::framed(problem) };
+            let mut framed = if again {
+                ProblemPage::left(problem)
+            } else if matches!(failure, Failure::Denied(_)) {
+                ProblemPage::denied(problem)
+            } else {
+                ProblemPage::framed(problem)
+            };
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
             }

@@ -17,6 +17,7 @@ use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::console::LeavePage;
+use crate::console::OwnTabPage;
 use crate::console::assets;
 use crate::edge;
 use crate::edge::Arrival;
@@ -126,7 +127,7 @@ impl Gateway {
         origin: &PanelOrigin,
         entry: Entry,
     ) -> Result<Response<Body>, Failure> {
-        let EdgeRequest { reference, client, method, target, headers, framing, websocket, body, .. } = request;
+        let EdgeRequest { reference, client, method, target, headers, framing, websocket, body, fetch, .. } = request;
         let session = &entry.session;
         let asked = Asked { reference, client, session, before: Some(&entry.security_token) };
         let access = || AccessRequest {
@@ -175,6 +176,10 @@ impl Gateway {
                 return Err(Failure::Open(OpenError::Login(LoginError::Denied)));
             }
         }
+        if fetch.destination == Destination::Frame && method == Method::GET && is_unframeable(&answer) {
+            let page = OwnTabPage { target: target.as_str().to_owned() }.render(&self.site);
+            return Ok(answer::own(answer::page(StatusCode::OK, page), &self.site));
+        }
         respond(answer, &target, &addresses)
     }
 
@@ -222,6 +227,11 @@ enum Shaken {
     Open(Response<Body>),
     /// The server answered with something else.
     Answered(Answer),
+}
+
+/// A page that would hide itself, or be hidden, in the frame.
+fn is_unframeable(answer: &Answer) -> bool {
+    answer.status.is_success() && rewrite::refuses_frames(&answer.headers)
 }
 
 fn respond(from: Answer, target: &Target, addresses: &PanelAddresses) -> Result<Response<Body>, Failure> {

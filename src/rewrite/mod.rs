@@ -5,12 +5,14 @@
 //! (framing, isolation, caching) is ours and cannot be weakened by a server.
 
 mod address;
+mod framing;
 mod request;
 mod response;
 mod security;
 
 pub use address::Leads;
 pub use address::PanelAddresses;
+pub use framing::refuses_frames;
 pub use request::handshake_headers;
 pub use request::request_headers;
 pub use response::Unsafe;

@@ -5,7 +5,7 @@
 /**
  * @typedef {{ kind: "opened", frame: URL, title: string }
  *   | { kind: "signed-out", signIn: string }
- *   | { kind: "failed", problem: Problem }} Answer
+ *   | { kind: "failed", problem: Problem, denied?: boolean }} Answer
  */
 
 /** @type {Problem} */
@@ -89,7 +89,7 @@ function readAnswer(response, text) {
   if (problem && response.status === 401) {
     return { kind: "signed-out", signIn: typeof body.sign_in === "string" ? body.sign_in : "" };
   }
-  return problem && { kind: "failed", problem };
+  return problem && { kind: "failed", problem, denied: response.status === 403 };
 }
 
 /**

@@ -4,7 +4,7 @@ import { endedSession } from "./api.js";
 import { byId, isApple, within } from "./dom.js";
 import { keyOf, pathOf, readEntry, serviceTitle, titleOf } from "./entry.js";
 import { Menu } from "./menu.js";
-import { remember } from "./recent.js";
+import { forget, remember } from "./recent.js";
 import { Stage } from "./stage.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
@@ -136,6 +136,7 @@ within(document, ".brand").addEventListener("click", (event) => {
 menuDialog.addEventListener("click", (event) => {
   if (event.target === menuDialog) menuDialog.close();
 });
+within(document, "#person-menu form").addEventListener("submit", forget);
 document.addEventListener("keydown", onKey);
 window.addEventListener("message", onMessage);
 window.addEventListener("popstate", (event) => show(readEntry(event.state)));

@@ -1,4 +1,4 @@
-// The entries opened last on this browser: their ids only, newest first.
+// The entries opened last on this browser: their ids only, newest first, until somebody signs out.
 
 const KEY = "panelgate.recent";
 const KEPT = 6;
@@ -26,5 +26,14 @@ export function remember(key) {
     localStorage.setItem(KEY, JSON.stringify(keys));
   } catch {
     // Without storage the list just has no recent part.
+  }
+}
+
+/** Whoever sits here next learns nothing. */
+export function forget() {
+  try {
+    localStorage.removeItem(KEY);
+  } catch {
+    // Without storage there is nothing to forget.
   }
 }

@@ -106,7 +106,7 @@ export class Stage {
       const answer = await requestPanel(this.#path, entry, attempt.abort.signal);
       if (this.#attempt !== attempt) return;
       if (answer.kind === "opened") this.#mount(attempt, answer.frame, answer.title);
-      else if (answer.kind === "failed") this.#fail(entry, answer.problem);
+      else if (answer.kind === "failed") this.#fail(entry, answer.problem, answer.denied === true);
       else this.#endSession(answer.signIn);
     } catch (cause) {
       // Given up by the person, or overtaken by another opening.
@@ -191,8 +191,9 @@ export class Stage {
   /**
    * @param {Entry} entry
    * @param {Problem} problem
+   * @param {boolean} denied whether it is not permitted: then another server helps rather than another try
    */
-  #fail(entry, problem) {
+  #fail(entry, problem, denied) {
     this.#drop();
     this.#failed = entry;
     byId("problem-title", HTMLElement).textContent = problem.title;
@@ -201,6 +202,10 @@ export class Stage {
     byId("problem-reference", HTMLElement).textContent = problem.reference;
     byId("problem-reference-line", HTMLElement).hidden = problem.reference === "";
     this.#problem.dataset.code = problem.code;
+    const offers = [byId("retry", HTMLElement), byId("choose", HTMLElement)];
+    if (denied) offers.reverse();
+    offers.forEach((offer, place) => offer.classList.toggle("primary", place === 0));
+    offers[0]?.parentElement?.replaceChildren(...offers);
     this.#show(this.#problem);
     byId("problem-title", HTMLElement).focus();
   }

@@ -5,6 +5,7 @@ import { signOut } from "./console.js";
 import { Journey, visit } from "./journey.js";
 import * as looks from "./looks.js";
 import * as others from "./others.js";
+import * as tools from "./tools.js";
 import * as troubles from "./troubles.js";
 
 await new Journey().run(async (journey) => {
@@ -29,6 +30,7 @@ await new Journey().run(async (journey) => {
   });
   await journey.step("nia sees why there is nothing", () => others.niaSeesWhy(journey, page));
   await journey.step("sam sees only his own", () => others.samSeesOnlyHisOwn(journey, page));
+  await journey.step("sam uses tools that resist", () => tools.areUsedInTheirPlace(journey, page));
   await journey.step("nothing private is left", () => others.nothingPrivateIsLeft(journey, page));
   await journey.step("nobody else was asked", () => others.nobodyElseWasAsked(journey));
   await journey.step("it can be read at twice the size, and in the dark", () => looks.largeAndDark(journey, page));

@@ -62,6 +62,7 @@ export async function nothingPrivateIsLeft(journey, page) {
   await visit(page, journey.told.console);
   await visible(page, "#search");
   await signOut(page);
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage)), [], "whoever comes next learns nothing");
   await journey.picture(page, "signed-out");
   await page.evaluate(() => history.back());
   await until("the way to sign in", async () => page.url().startsWith(journey.told.issuer) && (await page.$("input[name=login]")));

@@ -46,6 +46,8 @@ export async function whatIsNotPermittedIsSaid(journey, page) {
   await visit(page, `${journey.told.console}/s/web1/cpaneld/bob`);
   await expectProblem(journey, page, "Not permitted", "account_not_in_rule");
   await says(page, "#problem-what", "You have access to this service, but not as this account.");
+  const offers = await page.$$eval("#problem button", (buttons) => buttons.map((button) => `${button.textContent} ${button.className}`));
+  assert.deepEqual(offers, ["Choose another server button primary", "Try again button"], "another try helps least");
   assert.match(await journey.behind("audit"), new RegExp(`${await words(page, "#problem-reference")}.*"account_not_in_rule"`));
   await journey.picture(page, "not-permitted");
   await visit(page, `${journey.told.console}/s/web3/whostmgrd/ghost`);

@@ -47,6 +47,11 @@ impl Page {
         self
     }
 
+    /// Whether nothing is around it: it has a tab to itself.
+    pub fn is_alone(&self) -> bool {
+        self.ancestors.is_empty()
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
