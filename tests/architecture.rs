@@ -82,7 +82,7 @@ const EXPOSES: &[(&str, &str)] = &[
     ("src/model/secret.rs", "the wrapper itself"),
     ("src/panel/create_user_session.rs", "the API token, on its way to the server"),
     ("src/panel/one_time_login.rs", "the one-time login, on its way to the server"),
-    ("src/session/person.rs", "the ID token, sealed"),
+    ("src/session/record.rs", "the ID token and the session's key, sealed"),
     ("src/vault/read.rs", "its own tests"),
 ];
 

@@ -145,7 +145,7 @@ impl Event {
     #[must_use]
     pub fn session(mut self, session: &Session) -> Self {
         self.session = Some(session.id().tag().to_string());
-        self.principal(session.principal())
+        self.principal(&session.principal())
     }
 
     /// What was allowed, and by which line.

@@ -83,13 +83,13 @@ impl Gateway {
             }
             other => other?,
         };
-        let reach = self.policy.reach(session.principal());
+        let reach = self.policy.reach(&session.principal());
         let entries: Vec<Entry> = reach.into_iter().map(|reach| self.entry(reach)).collect();
         if entries.is_empty() {
             return self.nothing_to_open(&session, request).await;
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
-        let page = ConsolePage { person: Person::from(session.principal()), entries, selected };
+        let page = ConsolePage { person: Person::from(&*session.principal()), entries, selected };
         Ok(answer::page(StatusCode::OK, page.render(&self.site)))
     }
 
@@ -127,7 +127,7 @@ impl Gateway {
         request: &EdgeRequest<Incoming>,
     ) -> Result<Response<Body>, Failure> {
         let (principal, reference) = (session.principal(), request.reference);
-        let standing = self.policy.standing(principal);
+        let standing = self.policy.standing(&principal);
         let (reason, code) = if standing.role_groups.is_empty() {
             (NoAccess::NoRoleGroup, Reason::NoRoleGroup)
         } else if standing.may_connect {
@@ -142,7 +142,7 @@ impl Gateway {
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         let provider = self.providers.of(principal.subject());
         let page = NoAccessPage {
-            person: Person::from(principal),
+            person: Person::from(&*principal),
             reason,
             provider: provider.map_or_else(|| principal.subject().iss.clone(), |provider| provider.name().to_owned()),
             groups: principal.groups().to_vec(),

@@ -78,7 +78,7 @@ impl Gateway {
 
     /// Asks policy; a denial is on record before anybody hears of it.
     pub(super) async fn authorize(&self, access: AccessRequest, asked: &Asked<'_>) -> Result<Grant, Failure> {
-        match self.policy.authorize(asked.session.principal(), access) {
+        match self.policy.authorize(&asked.session.principal(), access) {
             Ok(grant) => Ok(grant),
             Err(denial) => {
                 let event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())

@@ -24,6 +24,7 @@ use crate::identity::Provider;
 use crate::identity::SignedIn;
 use crate::model::Target;
 use crate::model::Token256;
+use crate::session::NewSession;
 use crate::upstream::Body;
 
 impl Gateway {
@@ -95,8 +96,8 @@ impl Gateway {
             Err(Failure::SignedOut) => {}
             Err(failure) => return Err(failure),
         }
-        let SignedIn { principal, id_token_hint, return_to, .. } = signed_in;
-        let begun = self.sessions.begin(principal, &id_token_hint).await;
+        let SignedIn { principal, id_token_hint, sid, return_to } = signed_in;
+        let begun = self.sessions.begin(NewSession { principal, id_token_hint, sid, client: request.client }).await;
         let (token, session) = begun.map_err(Failure::Session)?;
         tracing::info!(reference = %request.reference, session = %session.id().tag(), "signed in");
         let home = answer::see_other(return_to.as_str());

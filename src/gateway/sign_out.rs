@@ -23,14 +23,14 @@ impl Gateway {
         let scheme = self.origins.console().scheme;
         let mut onward = None;
         if let Some(token) = request.cookies.token(&Cookie::Session.name(scheme)) {
-            let hint = self.sessions.id_token_hint(token).await.map_err(Failure::Session)?;
-            let mut provider = None;
+            let (mut hint, mut provider) = (None, None);
             if let Some(session) = self.sessions.find(token).await.map_err(Failure::Session)? {
                 provider = self.providers.of(session.principal().subject());
                 let event = Event::new(Kind::SignOut, Outcome::Succeeded, request.reference, self.clock.now())
                     .client(request.client)
                     .session(&session);
                 self.audit.record(&event).await.map_err(Failure::Audit)?;
+                hint = self.sessions.id_token_hint(&session).await.map_err(Failure::Session)?;
                 self.end(&session).await?;
             }
             let state = Token256::random(&*self.random).map_err(|_| Failure::Random)?;

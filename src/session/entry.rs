@@ -6,13 +6,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::Serialize;
 
-use crate::identity::PrincipalRecord;
 use crate::model::Account;
 use crate::model::ServerId;
 use crate::model::Service;
-use crate::model::Timestamp;
 use crate::session::person::Session;
-use crate::session::person::SessionId;
+use crate::session::record::KeyText;
 
 /// What an entry leads to, and nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,30 +49,45 @@ impl fmt::Debug for SecretDigits {
 /// An entry, or a hand-off on its way to one, as it lies sealed in the store.
 #[derive(Serialize, Deserialize)]
 pub(super) struct EntryRecord {
-    pub(super) session: SessionId,
-    pub(super) session_created_at: Timestamp,
-    pub(super) principal: PrincipalRecord,
+    pub(super) session: KeyText,
+    #[serde(flatten)]
+    place: PlaceRecord,
+    pub(super) security_token: SecretDigits,
+}
+
+/// Where an entry leads, as names: in its record, and in what an operator may read of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PlaceRecord {
     server: String,
     service: String,
     account: String,
-    pub(super) security_token: SecretDigits,
 }
 
 impl EntryRecord {
     pub(super) fn new(entry: &Entry) -> Self {
         Self {
-            session: entry.session.id(),
-            session_created_at: entry.session.created_at(),
-            principal: entry.session.principal().record().clone(),
-            server: entry.place.server.to_string(),
-            service: entry.place.service.to_string(),
-            account: entry.place.account.to_string(),
+            session: KeyText(entry.session.key().clone()),
+            place: PlaceRecord::new(&entry.place),
             security_token: entry.security_token.clone(),
         }
     }
 
     /// Where it leads; nothing if an older version wrote names that are none today.
     pub(super) fn place(&self) -> Option<EntryPlace> {
+        self.place.read()
+    }
+}
+
+impl PlaceRecord {
+    pub(super) fn new(place: &EntryPlace) -> Self {
+        Self {
+            server: place.server.to_string(),
+            service: place.service.to_string(),
+            account: place.account.to_string(),
+        }
+    }
+
+    pub(super) fn read(&self) -> Option<EntryPlace> {
         Some(EntryPlace {
             server: self.server.parse().ok()?,
             service: self.service.parse().ok()?,

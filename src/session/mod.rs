@@ -1,14 +1,20 @@
 //! A person's session: cookie ↔ principal, its lifetime, and the entries to panel origins that end with it.
 //!
-//! A cookie holds 256 random bits and nothing else. Its SHA-256 is the record's key; the record itself is
-//! sealed with the cookie and the server's key together ([`crate::store`]). Live sessions are kept in
-//! memory beside the store, so that a request seldom touches it. Ending a session cancels its token, which
-//! cuts everything that runs under it.
+//! A cookie holds 256 random bits and nothing else. Its SHA-256 is the key of an entry's record, which is
+//! sealed with the cookie and the server's key together ([`crate::store`]) and holds the session's own key.
+//! That one opens the session's record in the same way, so whichever of the person's cookies comes, the
+//! session can be read and written, and without any it cannot. What revocation needs stands beside the
+//! sealed record: keyed hashes of the person and of the provider's session, and a label for operators.
+//!
+//! Live sessions are kept in memory beside the store, so that a request seldom touches it. Ending a session
+//! cancels its token, which cuts everything that runs under it.
 
+mod entries;
 mod entry;
 mod handoff;
 mod pending;
 mod person;
+mod record;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -22,5 +28,6 @@ pub use person::Lifetimes;
 pub use person::Session;
 pub use person::SessionId;
 pub use person::SessionTag;
+pub use sessions::NewSession;
 pub use sessions::SessionError;
 pub use sessions::Sessions;

@@ -47,8 +47,10 @@ impl PendingLogins {
             purpose: Purpose::PendingLogin,
             key: state.digest(),
             owner: None,
+            marks: [None, None],
             expires_at: now.plus(self.lifetime),
             sealed,
+            label: Vec::new(),
         };
         self.store.put_bounded(&record, self.limit, now).await.map_err(SessionError::Store)
     }

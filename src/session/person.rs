@@ -1,20 +1,20 @@
 //! One live session.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
-use secrecy::ExposeSecret as _;
-use secrecy::SecretString;
 use serde::Deserialize;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::Principal;
-use crate::identity::PrincipalRecord;
 use crate::model::Timestamp;
+use crate::model::Token256;
 use crate::store::Key;
 
 /// How long sessions live.
@@ -26,7 +26,7 @@ pub struct Lifetimes {
     pub absolute: Duration,
 }
 
-/// A session's id: the SHA-256 of its cookie. It gives no access.
+/// A session's id: the SHA-256 of its key. It gives no access.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SessionId(pub(super) Key);
@@ -58,33 +58,13 @@ impl fmt::Display for SessionTag {
     }
 }
 
-/// A session as it lies sealed in the store.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SessionRecord {
-    pub(super) principal: PrincipalRecord,
-    pub(super) created_at: Timestamp,
-    id_token_hint: String,
-}
-
-impl SessionRecord {
-    pub(super) fn new(principal: &Principal, created_at: Timestamp, id_token_hint: &SecretString) -> Self {
-        Self {
-            principal: principal.record().clone(),
-            created_at,
-            id_token_hint: id_token_hint.expose_secret().to_owned(),
-        }
-    }
-
-    pub(super) fn into_id_token_hint(self) -> SecretString {
-        self.id_token_hint.into()
-    }
-}
-
 /// A live session. Shared by the requests under it.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
-    principal: Principal,
+    /// Opens its record. It lies in the records of its entries, which only their cookies open.
+    key: Token256,
+    principal: ArcSwap<Principal>,
     created_at: Timestamp,
     seen_at: AtomicU64,
     written_until: AtomicU64,
@@ -92,10 +72,11 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(id: SessionId, principal: Principal, created_at: Timestamp, now: Timestamp) -> Self {
+    pub(super) fn new(key: Token256, principal: Principal, created_at: Timestamp, now: Timestamp) -> Self {
         Self {
-            id,
-            principal,
+            id: SessionId(key.digest()),
+            key,
+            principal: ArcSwap::from_pointee(principal),
             created_at,
             seen_at: AtomicU64::new(now.0),
             written_until: AtomicU64::new(0),
@@ -108,9 +89,9 @@ impl Session {
         self.id
     }
 
-    /// Who it belongs to.
-    pub fn principal(&self) -> &Principal {
-        &self.principal
+    /// Who it belongs to, as the provider last said it. A request takes it once.
+    pub fn principal(&self) -> Arc<Principal> {
+        self.principal.load_full()
     }
 
     /// When it began.
@@ -121,6 +102,11 @@ impl Session {
     /// Cancelled when the session ends, for whatever reason.
     pub fn ended(&self) -> &CancellationToken {
         &self.ended
+    }
+
+    /// What opens its record.
+    pub(super) fn key(&self) -> &Token256 {
+        &self.key
     }
 
     /// Whether it may still be used.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
@@ -11,19 +10,19 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::identity::Principal;
+use crate::model::ClientAddr;
 use crate::model::Clock;
-use crate::model::Target;
 use crate::model::Timestamp;
 use crate::model::Token256;
 use crate::session::entry::Entry;
-use crate::session::entry::EntryPlace;
-use crate::session::entry::EntryRecord;
-use crate::session::handoff::Handoff;
-use crate::session::handoff::HandoffRecord;
 use crate::session::person::Lifetimes;
 use crate::session::person::Session;
 use crate::session::person::SessionId;
-use crate::session::person::SessionRecord;
+use crate::session::record;
+use crate::session::record::ConsoleEntryRecord;
+use crate::session::record::KeyText;
+use crate::session::record::SessionLabel;
+use crate::session::record::SessionRecord;
 use crate::store;
 use crate::store::Key;
 use crate::store::Purpose;
@@ -33,13 +32,6 @@ use crate::store::ServerKey;
 use crate::store::Store;
 use crate::store::StoreError;
 use crate::store::Unsealed;
-
-/// How long a hand-off code lives: the time of two redirects, with a slow network in mind.
-const HANDOFF: Duration = Duration::from_secs(30);
-
-/// Entries, and hand-offs under way, that one session may have. Each opening of a panel takes one; a
-/// person who opens one a minute for a whole working day stays below.
-const PER_SESSION: u32 = 1000;
 
 /// Why a session could not be made, found or ended.
 #[derive(Debug, thiserror::Error)]
@@ -55,16 +47,31 @@ pub enum SessionError {
     Random,
 }
 
+/// What a session begins with: a sign-in that was verified and recorded.
+#[derive(Debug)]
+pub struct NewSession {
+    /// Who signed in.
+    pub principal: Principal,
+    /// The ID token, to sign out at the provider with.
+    pub id_token_hint: SecretString,
+    /// The provider's own session, if it names it.
+    pub sid: Option<String>,
+    /// From which address.
+    pub client: ClientAddr,
+}
+
 /// All sessions of this gateway.
 pub struct Sessions {
-    store: Store,
-    key: ServerKey,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn SecureRandom + Send + Sync>,
-    lifetimes: Lifetimes,
+    pub(super) store: Store,
+    pub(super) key: ServerKey,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn SecureRandom + Send + Sync>,
+    pub(super) lifetimes: Lifetimes,
     limit: u32,
     live: DashMap<Key, Arc<Session>>,
-    entries: DashMap<Key, Entry>,
+    /// Console cookies, by their digest, that were found to lead to a session.
+    cookies: DashMap<Key, SessionId>,
+    pub(super) entries: DashMap<Key, Entry>,
 }
 
 impl Sessions {
@@ -77,47 +84,82 @@ impl Sessions {
         lifetimes: Lifetimes,
         limit: u32,
     ) -> Self {
-        Self { store, key, clock, random, lifetimes, limit, live: DashMap::new(), entries: DashMap::new() }
+        let (live, cookies, entries) = (DashMap::new(), DashMap::new(), DashMap::new());
+        Self { store, key, clock, random, lifetimes, limit, live, cookies, entries }
     }
 
     /// Begins a session for somebody who has just signed in; gives the cookie's token.
-    pub async fn begin(
-        &self,
-        principal: Principal,
-        id_token_hint: &SecretString,
-    ) -> Result<(Token256, Arc<Session>), SessionError> {
-        let (now, token) = (self.clock.now(), self.draw()?);
-        let record = SessionRecord::new(&principal, now, id_token_hint);
-        let session = Arc::new(Session::new(SessionId(token.digest()), principal, now, now));
-        let record = self.sealed(&token, Purpose::Session, None, session.expires_at(self.lifetimes), &record)?;
+    pub async fn begin(&self, new: NewSession) -> Result<(Token256, Arc<Session>), SessionError> {
+        let NewSession { principal, id_token_hint, sid, client } = new;
+        let (now, key) = (self.clock.now(), self.draw()?);
+        let contents = SessionRecord::new(&principal, now, &id_token_hint);
+        let label = SessionLabel::new(&principal, client, now);
+        let by_sid = sid.map(|sid| record::provider_session_mark(&self.key, &principal.subject().iss, &sid));
+        let marks = [Some(record::subject_mark(&self.key, principal.subject())), by_sid];
+        let session = Arc::new(Session::new(key.clone(), principal, now, now));
+        let until = session.expires_at(self.lifetimes);
+        let mut record = self.sealed(&key, Purpose::Session, None, until, &contents)?;
+        record.marks = marks;
+        record.label =
+            store::seal_label(&self.key, Purpose::Session, &record.key, &label).map_err(SessionError::Seal)?;
         self.store.put_bounded(&record, self.limit, now).await.map_err(SessionError::Store)?;
+        let token = self.let_in(&session).await?;
         self.live.insert(record.key, Arc::clone(&session));
         Ok((token, session))
     }
 
+    /// Gives the session another cookie; the one that it had leads nowhere from now on.
+    pub async fn rotate(&self, session: &Session) -> Result<Token256, SessionError> {
+        let token = self.let_in(session).await?;
+        let (owner, kept) = (session.id().0, token.digest());
+        let removed = self.store.remove_owned_but(Purpose::ConsoleEntry, &owner, &kept).await;
+        removed.map_err(SessionError::Store)?;
+        self.cookies.retain(|cookie, id| *id != session.id() || *cookie == kept);
+        Ok(token)
+    }
+
+    /// Makes a cookie that leads to a session.
+    async fn let_in(&self, session: &Session) -> Result<Token256, SessionError> {
+        let token = self.draw()?;
+        let contents = ConsoleEntryRecord { session: KeyText(session.key().clone()) };
+        let until = session.created_at().plus(self.lifetimes.absolute);
+        let record = self.sealed(&token, Purpose::ConsoleEntry, Some(session.id()), until, &contents)?;
+        // Two for the moment in which one takes the other's place.
+        self.store.put_owned(&record, 2, self.clock.now()).await.map_err(SessionError::Store)?;
+        self.cookies.insert(record.key, session.id());
+        Ok(token)
+    }
+
     /// The live session of a console cookie, noted as in use.
     pub async fn find(&self, token: &Token256) -> Result<Option<Arc<Session>>, SessionError> {
-        let (now, key) = (self.clock.now(), token.digest());
-        let session = match self.cached(&key) {
-            Some(session) => session,
-            None => match self.opened::<SessionRecord>(token, Purpose::Session, now).await? {
-                None => return Ok(None),
-                Some(record) => {
-                    let (principal, created_at) = restore(record);
-                    self.adopt(SessionId(key), principal, created_at, now)
-                }
-            },
-        };
-        self.use_live(session, now).await
+        let now = self.clock.now();
+        match self.behind(token, now).await? {
+            Some(session) => self.use_live(session, now).await,
+            None => Ok(None),
+        }
     }
 
     /// Whether the session of a console cookie lives. Does not count as use.
     pub async fn lives(&self, token: &Token256) -> Result<bool, SessionError> {
-        let (now, key) = (self.clock.now(), token.digest());
-        if let Some(session) = self.cached(&key) {
-            return Ok(session.is_live(now, self.lifetimes));
+        let now = self.clock.now();
+        Ok(self.behind(token, now).await?.is_some_and(|session| session.is_live(now, self.lifetimes)))
+    }
+
+    /// The session of a console cookie, which may have ended by the clock.
+    async fn behind(&self, token: &Token256, now: Timestamp) -> Result<Option<Arc<Session>>, SessionError> {
+        let cookie = token.digest();
+        let known = self.cookies.get(&cookie).map(|id| *id);
+        if let Some(session) = known.and_then(|id| self.cached(&id.0)) {
+            return Ok(Some(session));
         }
-        Ok(self.opened::<SessionRecord>(token, Purpose::Session, now).await?.is_some())
+        let Some(record) = self.opened::<ConsoleEntryRecord>(token, Purpose::ConsoleEntry, now).await? else {
+            return Ok(None);
+        };
+        let session = self.by_key(&record.into_inner().session.0, now).await?;
+        if let Some(session) = &session {
+            self.cookies.insert(cookie, session.id());
+        }
+        Ok(session)
     }
 
     /// Whether a session with this id is in use here.
@@ -126,77 +168,16 @@ impl Sessions {
     }
 
     /// The ID token to hint to the provider at sign-out.
-    pub async fn id_token_hint(&self, token: &Token256) -> Result<Option<SecretString>, SessionError> {
-        let record = self.opened::<SessionRecord>(token, Purpose::Session, self.clock.now()).await?;
+    pub async fn id_token_hint(&self, session: &Session) -> Result<Option<SecretString>, SessionError> {
+        let record = self.opened::<SessionRecord>(session.key(), Purpose::Session, self.clock.now()).await?;
         Ok(record.map(|record| record.into_inner().into_id_token_hint()))
     }
 
     /// Ends a session: what runs under it is cut, its entries are gone, here and in the store.
     pub async fn end(&self, session: &Session) -> Result<(), SessionError> {
         self.forget(session);
-        self.store.remove_with_owned(Purpose::Session, &session.id().0).await.map_err(SessionError::Store)
-    }
-
-    /// Makes a code that hands this session over to a panel origin, for the browser whose verifier has
-    /// this SHA-256.
-    pub async fn hand_off(&self, entry: &Entry, landing: &Target, challenge: Key) -> Result<Token256, SessionError> {
-        let code = self.draw()?;
-        let record = HandoffRecord { entry: EntryRecord::new(entry), landing: landing.to_string(), challenge };
-        let until = self.clock.now().plus(HANDOFF);
-        let record = self.sealed(&code, Purpose::Handoff, Some(entry.session.id()), until, &record)?;
-        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
-        Ok(code)
-    }
-
-    /// Redeems a code: once, by the browser that holds the verifier, for the place that it was made for.
-    ///
-    /// Whatever is wrong with it, the code is spent and the answer is the same nothing.
-    pub async fn redeem(
-        &self,
-        code: &Token256,
-        verifier: &Token256,
-        place: impl FnOnce(&EntryPlace) -> bool,
-    ) -> Result<Option<Handoff>, SessionError> {
-        let now = self.clock.now();
-        let taken = self.store.take(Purpose::Handoff, &code.digest(), now).await.map_err(SessionError::Store)?;
-        let Some(taken) = taken else { return Ok(None) };
-        let record: Unsealed<HandoffRecord> =
-            store::open(&self.key, code, Purpose::Handoff, taken.sealed).map_err(SessionError::Seal)?;
-        let (landing, same_browser) =
-            record.look(|record| (Target::parse(&record.landing), record.challenge == verifier.digest()));
-        let (Ok(landing), true) = (landing, same_browser) else { return Ok(None) };
-        let entry = self.entry_of(record.map(|record| record.entry), now).await?.filter(|entry| place(&entry.place));
-        Ok(entry.map(|entry| Handoff { entry, landing }))
-    }
-
-    /// Lets a browser into a panel origin; gives the cookie's token.
-    pub async fn admit(&self, entry: Entry) -> Result<Token256, SessionError> {
-        let token = self.draw()?;
-        let until = entry.session.created_at().plus(self.lifetimes.absolute);
-        let record = EntryRecord::new(&entry);
-        let record = self.sealed(&token, Purpose::PanelEntry, Some(entry.session.id()), until, &record)?;
-        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
-        self.entries.insert(record.key, entry);
-        Ok(token)
-    }
-
-    /// The live entry of a panel origin's cookie; its session is noted as in use.
-    pub async fn entry(&self, token: &Token256) -> Result<Option<Entry>, SessionError> {
-        let (now, key) = (self.clock.now(), token.digest());
-        let cached = self.entries.get(&key).map(|entry| entry.clone());
-        let entry = match cached {
-            Some(entry) => Some(entry),
-            None => match self.opened::<EntryRecord>(token, Purpose::PanelEntry, now).await? {
-                None => None,
-                Some(record) => self.entry_of(record, now).await?,
-            },
-        };
-        let Some(entry) = entry else { return Ok(None) };
-        let live = self.use_live(Arc::clone(&entry.session), now).await?.is_some();
-        if live {
-            self.entries.insert(key, entry.clone());
-        }
-        Ok(live.then_some(entry))
+        let removed = self.store.remove_with_owned(Purpose::Session, &session.id().0).await;
+        removed.map(|_| ()).map_err(SessionError::Store)
     }
 
     /// Removes what has expired, from memory and from the store.
@@ -213,20 +194,33 @@ impl Sessions {
     fn forget(&self, session: &Session) {
         session.ended().cancel();
         self.live.remove(&session.id().0);
+        self.cookies.retain(|_, id| *id != session.id());
         self.entries.retain(|_, entry| entry.session.id() != session.id());
     }
 
-    fn cached(&self, key: &Key) -> Option<Arc<Session>> {
+    pub(super) fn cached(&self, key: &Key) -> Option<Arc<Session>> {
         self.live.get(key).map(|session| Arc::clone(&session))
     }
 
-    /// Puts a session from the store among the live ones, unless another request was first.
-    fn adopt(&self, id: SessionId, principal: Principal, created_at: Timestamp, now: Timestamp) -> Arc<Session> {
-        let fresh = || Arc::new(Session::new(id, principal, created_at, now));
-        Arc::clone(&self.live.entry(id.0).or_insert_with(fresh))
+    /// The session that a key opens: one that is in use here, or out of the store.
+    pub(super) async fn by_key(&self, key: &Token256, now: Timestamp) -> Result<Option<Arc<Session>>, SessionError> {
+        if let Some(session) = self.cached(&key.digest()) {
+            return Ok(Some(session));
+        }
+        let Some(record) = self.opened::<SessionRecord>(key, Purpose::Session, now).await? else { return Ok(None) };
+        let created_at = record.look(|record| record.created_at);
+        let principal = Principal::restore(record.map(|record| record.principal));
+        // Another request may have been first.
+        let fresh = || Arc::new(Session::new(key.clone(), principal, created_at, now));
+        Ok(Some(Arc::clone(&self.live.entry(key.digest()).or_insert_with(fresh))))
     }
 
-    async fn use_live(&self, session: Arc<Session>, now: Timestamp) -> Result<Option<Arc<Session>>, SessionError> {
+    /// The session as it is in use here, noted as used; nothing if it has ended.
+    pub(super) async fn use_live(
+        &self,
+        session: Arc<Session>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Session>>, SessionError> {
         if !session.is_live(now, self.lifetimes) {
             self.end(&session).await?;
             return Ok(None);
@@ -242,29 +236,11 @@ impl Sessions {
         Ok(Some(session))
     }
 
-    async fn entry_of(&self, record: Unsealed<EntryRecord>, now: Timestamp) -> Result<Option<Entry>, SessionError> {
-        let (id, created_at, place, security_token) = record
-            .look(|record| (record.session, record.session_created_at, record.place(), record.security_token.clone()));
-        let Some(place) = place else { return Ok(None) };
-        if let Some(session) = self.cached(&id.0) {
-            return Ok(Some(Entry { session, place, security_token }));
-        }
-        // The session's own cookie is not at hand on a panel origin; that its record still lies in the
-        // store is what counts.
-        let there = self.store.get(Purpose::Session, &id.0, now).await.map_err(SessionError::Store)?;
-        if there.is_none() {
-            return Ok(None);
-        }
-        let principal = Principal::restore(record.map(|record| record.principal));
-        let session = self.adopt(id, principal, created_at, now);
-        Ok(Some(Entry { session, place, security_token }))
-    }
-
-    fn draw(&self) -> Result<Token256, SessionError> {
+    pub(super) fn draw(&self) -> Result<Token256, SessionError> {
         Token256::random(&*self.random).map_err(|_| SessionError::Random)
     }
 
-    fn sealed<T: Serialize>(
+    pub(super) fn sealed<T: Serialize>(
         &self,
         token: &Token256,
         purpose: Purpose,
@@ -273,10 +249,11 @@ impl Sessions {
         value: &T,
     ) -> Result<Record, SessionError> {
         let sealed = store::seal(&self.key, token, purpose, value).map_err(SessionError::Seal)?;
-        Ok(Record { purpose, key: token.digest(), owner: owner.map(|id| id.0), expires_at, sealed })
+        let (key, owner) = (token.digest(), owner.map(|id| id.0));
+        Ok(Record { purpose, key, owner, marks: [None, None], expires_at, sealed, label: Vec::new() })
     }
 
-    async fn opened<T: DeserializeOwned>(
+    pub(super) async fn opened<T: DeserializeOwned>(
         &self,
         token: &Token256,
         purpose: Purpose,
@@ -290,11 +267,6 @@ impl Sessions {
             Some(Err(error @ SealError::Write(_))) => Err(SessionError::Seal(error)),
         }
     }
-}
-
-fn restore(record: Unsealed<SessionRecord>) -> (Principal, Timestamp) {
-    let created_at = record.look(|record| record.created_at);
-    (Principal::restore(record.map(|record| record.principal)), created_at)
 }
 
 impl fmt::Debug for Sessions {

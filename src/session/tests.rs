@@ -9,6 +9,7 @@ use aws_lc_rs::rand::SystemRandom;
 use tempfile::TempDir;
 
 use crate::identity::Principal;
+use crate::model::ClientAddr;
 use crate::model::Clock;
 use crate::model::Service;
 use crate::model::Target;
@@ -17,6 +18,7 @@ use crate::model::Token256;
 use crate::session::Entry;
 use crate::session::EntryPlace;
 use crate::session::Lifetimes;
+use crate::session::NewSession;
 use crate::session::PendingLogins;
 use crate::session::SecretDigits;
 use crate::session::Session;
@@ -65,8 +67,7 @@ impl Bench {
     }
 
     async fn begin(&self) -> (Token256, Arc<Session>) {
-        let principal = Principal::for_test("ann", &["staff"]);
-        self.sessions.begin(principal, &"id-token".to_owned().into()).await.unwrap()
+        self.sessions.begin(new_session("ann")).await.unwrap()
     }
 
     async fn lives(&self, token: &Token256) -> bool {
@@ -87,6 +88,15 @@ async fn registry(clock: &Arc<Hand>, folder: &TempDir, key: ServerKey) -> Sessio
     let lifetimes = Lifetimes { idle: IDLE, absolute: ABSOLUTE };
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
     Sessions::new(store, key, clock, Arc::new(SystemRandom::new()), lifetimes, 3)
+}
+
+fn new_session(sub: &str) -> NewSession {
+    NewSession {
+        principal: Principal::for_test(sub, &["staff"]),
+        id_token_hint: "id-token".to_owned().into(),
+        sid: Some(format!("sid of {sub}")),
+        client: ClientAddr("192.0.2.7:1".parse().unwrap()),
+    }
 }
 
 fn token() -> Token256 {
@@ -193,7 +203,7 @@ async fn there_are_no_more_sessions_than_the_limit_allows() {
     for _ in 0..3 {
         bench.begin().await;
     }
-    let another = bench.sessions.begin(Principal::for_test("ann", &[]), &"x".to_owned().into()).await;
+    let another = bench.sessions.begin(new_session("ann")).await;
     assert!(matches!(another, Err(SessionError::Store(_))));
     // Those that have ended do not count.
     bench.wait(IDLE);
@@ -255,4 +265,17 @@ async fn a_sign_in_is_taken_once_in_time_by_its_browser() {
     assert!(keep().await.is_err());
     bench.wait(Duration::from_mins(10));
     keep().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_new_cookie_takes_the_place_of_the_old_one_and_entries_stay() {
+    let bench = Bench::new().await;
+    let (old, session) = bench.begin().await;
+    let panel = bench.sessions.admit(entry(&session)).await.unwrap();
+    let new = bench.sessions.rotate(&session).await.unwrap();
+    assert!(!bench.used(&old).await);
+    assert!(bench.used(&new).await && bench.entered(&panel).await);
+    let bench = bench.restarted().await;
+    assert!(!bench.used(&old).await);
+    assert!(bench.used(&new).await && bench.entered(&panel).await);
 }

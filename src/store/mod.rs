@@ -4,12 +4,17 @@
 //! the business of the room that sealed it.
 
 mod key_file;
+mod leases;
+mod notices;
 mod records;
 mod seal;
 
 pub use key_file::KeyFileError;
 pub use key_file::read_or_create;
+pub use notices::NOTICE_LIFETIME;
+pub use notices::Notice;
 pub use records::Key;
+pub use records::Labelled;
 pub use records::Record;
 pub use records::Store;
 pub use records::StoreError;
@@ -18,4 +23,6 @@ pub use seal::SealError;
 pub use seal::ServerKey;
 pub use seal::Unsealed;
 pub use seal::open;
+pub use seal::open_label;
 pub use seal::seal;
+pub use seal::seal_label;

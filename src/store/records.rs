@@ -30,7 +30,8 @@ const BUSY: Duration = Duration::from_secs(5);
 const CONNECTIONS: u32 = 4;
 
 /// The steps from an empty file to today's layout. Only ever appended to.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE records (
         purpose TEXT NOT NULL,
         key BLOB NOT NULL,
@@ -41,7 +42,27 @@ const MIGRATIONS: &[&str] = &["
     ) WITHOUT ROWID;
     CREATE INDEX records_by_owner ON records (owner) WHERE owner IS NOT NULL;
     CREATE INDEX records_by_expiry ON records (expires_at);
-"];
+",
+    "
+    ALTER TABLE records ADD COLUMN mark BLOB;
+    ALTER TABLE records ADD COLUMN other_mark BLOB;
+    ALTER TABLE records ADD COLUMN label BLOB NOT NULL DEFAULT x'';
+    CREATE INDEX records_by_mark ON records (mark) WHERE mark IS NOT NULL;
+    CREATE INDEX records_by_other_mark ON records (other_mark) WHERE other_mark IS NOT NULL;
+    CREATE TABLE leases (
+        name BLOB PRIMARY KEY,
+        holder BLOB NOT NULL,
+        until INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE notices (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        topic TEXT NOT NULL,
+        body BLOB NOT NULL,
+        expires_at INTEGER NOT NULL
+    );
+    CREATE INDEX notices_by_expiry ON notices (expires_at);
+",
+];
 
 /// A sealed record with what must be known of it without opening it.
 #[derive(Clone, Debug)]
@@ -50,12 +71,29 @@ pub struct Record {
     pub purpose: Purpose,
     /// By what it is found.
     pub key: Key,
-    /// The record that it ends with: a panel entry's session.
+    /// The record that it ends with: an entry's session.
     pub owner: Option<Key>,
+    /// By what it is found without its key: up to two keyed hashes ([`ServerKey::mark`](crate::store::ServerKey::mark)).
+    pub marks: [Option<Key>; 2],
     /// When it ends.
     pub expires_at: Timestamp,
     /// The sealed bytes.
     pub sealed: Vec<u8>,
+    /// What an operator may read of it, sealed with the server's key alone; empty if that is nothing.
+    pub label: Vec<u8>,
+}
+
+/// What can be known of a record without its token.
+#[derive(Clone, Debug)]
+pub struct Labelled {
+    /// By what it is found.
+    pub key: Key,
+    /// The record that it ends with.
+    pub owner: Option<Key>,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// What an operator may read of it, sealed with the server's key alone.
+    pub label: Vec<u8>,
 }
 
 /// Why the store could not do what it was asked.
@@ -88,7 +126,7 @@ pub enum StoreError {
 /// The store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl Store {
@@ -111,14 +149,16 @@ impl Store {
 
     /// Writes a record unless `limit` unexpired ones of its purpose are there already.
     pub async fn put_bounded(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
-        const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed) SELECT ?1, ?2, ?3, ?4, ?5 \
+        const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed, mark, other_mark, label) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10 \
              WHERE (SELECT count(*) FROM records WHERE purpose = ?1 AND expires_at > ?6) < ?7";
         self.put_if(IF_ROOM, record, limit, now).await
     }
 
     /// Writes an owned record unless its owner has `limit` unexpired ones of its purpose already.
     pub async fn put_owned(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
-        const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed) SELECT ?1, ?2, ?3, ?4, ?5 \
+        const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed, mark, other_mark, label) \
+             SELECT ?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10 \
              WHERE (SELECT count(*) FROM records WHERE owner = ?3 AND purpose = ?1 AND expires_at > ?6) < ?7";
         self.put_if(IF_ROOM, record, limit, now).await
     }
@@ -133,21 +173,88 @@ impl Store {
         let written = sqlx::query(statement)
             .bind(record.purpose.as_str())
             .bind(record.key.as_slice())
-            .bind(record.owner.as_ref().map(<[u8; 32]>::as_slice))
+            .bind(bytes(record.owner.as_ref()))
             .bind(millis(record.expires_at))
             .bind(record.sealed.as_slice())
             .bind(millis(now))
             .bind(i64::from(limit))
+            .bind(bytes(record.marks[0].as_ref()))
+            .bind(bytes(record.marks[1].as_ref()))
+            .bind(record.label.as_slice())
             .execute(&self.pool)
             .await
             .map_err(StoreError::Query)?;
         if written.rows_affected() == 0 { Err(StoreError::Full(record.purpose)) } else { Ok(()) }
     }
 
+    /// Writes a record unless there is one under its key, expired or not; says whether it was written. Of
+    /// many callers, one is told so. At most `limit` unexpired ones of its purpose are kept.
+    pub async fn put_once(&self, record: &Record, limit: u32, now: Timestamp) -> Result<bool, StoreError> {
+        if self.exists(record.purpose, &record.key).await? {
+            return Ok(false);
+        }
+        match self.put_bounded(record, limit, now).await {
+            Ok(()) => Ok(true),
+            // Somebody was faster.
+            Err(StoreError::Query(sqlx::Error::Database(error))) if error.is_unique_violation() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn exists(&self, purpose: Purpose, key: &Key) -> Result<bool, StoreError> {
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM records WHERE purpose = ? AND key = ?)")
+            .bind(purpose.as_str())
+            .bind(key.as_slice())
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::Query)
+    }
+
+    /// Writes new contents and a new label into a record; says whether it was still there.
+    pub async fn replace(&self, purpose: Purpose, key: &Key, sealed: &[u8], label: &[u8]) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE records SET sealed = ?, label = ? WHERE purpose = ? AND key = ?")
+            .bind(sealed)
+            .bind(label)
+            .bind(purpose.as_str())
+            .bind(key.as_slice())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The unexpired records that carry a mark, without what is sealed in them.
+    pub async fn marked(&self, purpose: Purpose, mark: &Key, now: Timestamp) -> Result<Vec<Labelled>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT key, owner, expires_at, label FROM records \
+             WHERE (mark = ?1 OR other_mark = ?1) AND purpose = ?2 AND expires_at > ?3",
+        )
+        .bind(mark.as_slice())
+        .bind(purpose.as_str())
+        .bind(millis(now))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::Query)?;
+        rows.iter().map(labelled).collect()
+    }
+
+    /// All unexpired records of a purpose, without what is sealed in them, the newest end last.
+    pub async fn labelled(&self, purpose: Purpose, now: Timestamp) -> Result<Vec<Labelled>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT key, owner, expires_at, label FROM records WHERE purpose = ? AND expires_at > ? ORDER BY expires_at",
+        )
+        .bind(purpose.as_str())
+        .bind(millis(now))
+        .fetch_all(&self.pool)
+        .await
+        .map_err(StoreError::Query)?;
+        rows.iter().map(labelled).collect()
+    }
+
     /// The record, unless it has expired.
     pub async fn get(&self, purpose: Purpose, key: &Key, now: Timestamp) -> Result<Option<Record>, StoreError> {
         let row = sqlx::query(
-            "SELECT owner, expires_at, sealed FROM records WHERE purpose = ? AND key = ? AND expires_at > ?",
+            "SELECT owner, expires_at, sealed, mark, other_mark, label FROM records WHERE purpose = ? AND key = ? AND expires_at > ?",
         )
         .bind(purpose.as_str())
         .bind(key.as_slice())
@@ -161,7 +268,8 @@ impl Store {
     /// Removes the record and gives it, unless it has expired: of many callers, one gets it.
     pub async fn take(&self, purpose: Purpose, key: &Key, now: Timestamp) -> Result<Option<Record>, StoreError> {
         let row = sqlx::query(
-            "DELETE FROM records WHERE purpose = ? AND key = ? AND expires_at > ? RETURNING owner, expires_at, sealed",
+            "DELETE FROM records WHERE purpose = ? AND key = ? AND expires_at > ? \
+             RETURNING owner, expires_at, sealed, mark, other_mark, label",
         )
         .bind(purpose.as_str())
         .bind(key.as_slice())
@@ -184,19 +292,34 @@ impl Store {
         Ok(done.rows_affected() == 1)
     }
 
-    /// Removes a record and everything that it owns.
-    pub async fn remove_with_owned(&self, purpose: Purpose, key: &Key) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM records WHERE (purpose = ?1 AND key = ?2) OR owner = ?2")
+    /// Removes a record and everything that it owns; says whether there was anything.
+    pub async fn remove_with_owned(&self, purpose: Purpose, key: &Key) -> Result<bool, StoreError> {
+        let done = sqlx::query("DELETE FROM records WHERE (purpose = ?1 AND key = ?2) OR owner = ?2")
             .bind(purpose.as_str())
             .bind(key.as_slice())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// Removes the records of a purpose that have this owner, but for one.
+    pub async fn remove_owned_but(&self, purpose: Purpose, owner: &Key, but: &Key) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM records WHERE purpose = ? AND owner = ? AND key <> ?")
+            .bind(purpose.as_str())
+            .bind(owner.as_slice())
+            .bind(but.as_slice())
             .execute(&self.pool)
             .await
             .map_err(StoreError::Query)?;
         Ok(())
     }
 
-    /// Deletes what has expired; says how much.
+    /// Deletes what has expired; says how many records.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
+        for statement in ["DELETE FROM leases WHERE until <= ?", "DELETE FROM notices WHERE expires_at <= ?"] {
+            sqlx::query(statement).bind(millis(now)).execute(&self.pool).await.map_err(StoreError::Query)?;
+        }
         let done = sqlx::query("DELETE FROM records WHERE expires_at <= ?")
             .bind(millis(now))
             .execute(&self.pool)
@@ -232,18 +355,41 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
 }
 
 fn record(purpose: Purpose, key: &Key, row: &SqliteRow) -> Result<Record, StoreError> {
-    let owner: Option<Vec<u8>> = row.try_get("owner").map_err(StoreError::Query)?;
-    let expires_at: i64 = row.try_get("expires_at").map_err(StoreError::Query)?;
     Ok(Record {
         purpose,
         key: *key,
-        owner: owner.and_then(|bytes| bytes.try_into().ok()),
-        expires_at: Timestamp(u64::try_from(expires_at).unwrap_or_default()),
+        owner: key_in(row, "owner")?,
+        marks: [key_in(row, "mark")?, key_in(row, "other_mark")?],
+        expires_at: moment(row)?,
         sealed: row.try_get("sealed").map_err(StoreError::Query)?,
+        label: row.try_get("label").map_err(StoreError::Query)?,
     })
 }
 
-fn millis(moment: Timestamp) -> i64 {
+fn labelled(row: &SqliteRow) -> Result<Labelled, StoreError> {
+    Ok(Labelled {
+        key: key_in(row, "key")?.unwrap_or_default(),
+        owner: key_in(row, "owner")?,
+        expires_at: moment(row)?,
+        label: row.try_get("label").map_err(StoreError::Query)?,
+    })
+}
+
+fn key_in(row: &SqliteRow, column: &str) -> Result<Option<Key>, StoreError> {
+    let found: Option<Vec<u8>> = row.try_get(column).map_err(StoreError::Query)?;
+    Ok(found.and_then(|bytes| bytes.try_into().ok()))
+}
+
+fn moment(row: &SqliteRow) -> Result<Timestamp, StoreError> {
+    let millis: i64 = row.try_get("expires_at").map_err(StoreError::Query)?;
+    Ok(Timestamp(u64::try_from(millis).unwrap_or_default()))
+}
+
+fn bytes(key: Option<&Key>) -> Option<&[u8]> {
+    key.map(<[u8; 32]>::as_slice)
+}
+
+pub(super) fn millis(moment: Timestamp) -> i64 {
     i64::try_from(moment.0).unwrap_or(i64::MAX)
 }
 
@@ -256,8 +402,10 @@ mod tests {
             purpose: Purpose::Session,
             key: [key; 32],
             owner,
+            marks: [Some([key; 32]), None],
             expires_at: Timestamp(expires_at),
             sealed: vec![key; 3],
+            label: vec![key],
         }
     }
 
@@ -288,6 +436,43 @@ mod tests {
             let found = store.get(Purpose::Session, &[key; 32], Timestamp(0)).await.unwrap();
             assert_eq!(found.is_some(), there, "{key}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_record_is_found_by_its_mark_and_takes_new_contents() {
+        let (store, _folder) = store().await;
+        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
+        store.put_bounded(&a_record(2, None, 100), 9, Timestamp(0)).await.unwrap();
+        let marked = store.marked(Purpose::Session, &[1; 32], Timestamp(0)).await.unwrap();
+        assert_eq!(
+            marked.iter().map(|found| (found.key, found.label.clone())).collect::<Vec<_>>(),
+            [([1; 32], vec![1])]
+        );
+        assert!(store.marked(Purpose::Session, &[1; 32], Timestamp(100)).await.unwrap().is_empty());
+        assert!(store.replace(Purpose::Session, &[1; 32], b"new", b"label").await.unwrap());
+        assert!(!store.replace(Purpose::Session, &[3; 32], b"new", b"label").await.unwrap());
+        let found = store.get(Purpose::Session, &[1; 32], Timestamp(0)).await.unwrap().unwrap();
+        assert_eq!((found.sealed.as_slice(), found.label.as_slice()), (&b"new"[..], &b"label"[..]));
+        assert_eq!(store.labelled(Purpose::Session, Timestamp(0)).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn what_may_be_there_once_is_written_once() {
+        let (store, _folder) = store().await;
+        assert!(store.put_once(&a_record(1, None, 100), 1, Timestamp(0)).await.unwrap());
+        assert!(!store.put_once(&a_record(1, None, 100), 1, Timestamp(0)).await.unwrap());
+        assert!(store.put_once(&a_record(2, None, 100), 1, Timestamp(0)).await.is_err(), "the bound holds");
+    }
+
+    #[tokio::test]
+    async fn of_what_an_owner_has_one_may_be_left() {
+        let (store, _folder) = store().await;
+        for key in [2, 3, 4] {
+            store.put_bounded(&a_record(key, Some([1; 32]), 100), 9, Timestamp(0)).await.unwrap();
+        }
+        store.remove_owned_but(Purpose::Session, &[1; 32], &[3; 32]).await.unwrap();
+        let left = store.labelled(Purpose::Session, Timestamp(0)).await.unwrap();
+        assert_eq!(left.iter().map(|found| found.key).collect::<Vec<_>>(), [[3; 32]]);
     }
 
     #[tokio::test]

@@ -12,6 +12,7 @@ use aws_lc_rs::aead;
 use aws_lc_rs::aead::Aad;
 use aws_lc_rs::aead::RandomizedNonceKey;
 use aws_lc_rs::hkdf;
+use aws_lc_rs::hmac;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroize;
@@ -26,6 +27,21 @@ impl ServerKey {
     /// Takes the bytes of the key.
     pub fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
+    }
+
+    /// A keyed hash of names, under which a record is found without its token. It tells nobody without this
+    /// key what it was made of, and hashes of another kind are never the same.
+    pub fn mark(&self, kind: &'static str, names: &[&str]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0));
+        for part in ["panelgate/mark/v1", kind].iter().chain(names) {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut out = [0; 32];
+        for (slot, byte) in out.iter_mut().zip(context.sign().as_ref()) {
+            *slot = *byte;
+        }
+        out
     }
 }
 
@@ -48,10 +64,14 @@ pub enum Purpose {
     PendingLogin,
     /// A person's session.
     Session,
+    /// A browser's way into a session, on the console.
+    ConsoleEntry,
     /// A browser's entry to a panel origin.
     PanelEntry,
     /// A hand-off code on its way from the console to a panel origin.
     Handoff,
+    /// A logout token that was used. Its record holds nothing.
+    LogoutToken,
 }
 
 impl Purpose {
@@ -60,8 +80,10 @@ impl Purpose {
         match self {
             Self::PendingLogin => "pending-login",
             Self::Session => "session",
+            Self::ConsoleEntry => "console-entry",
             Self::PanelEntry => "panel-entry",
             Self::Handoff => "handoff",
+            Self::LogoutToken => "logout-token",
         }
     }
 }
@@ -108,9 +130,35 @@ pub fn seal<T: Serialize>(
     purpose: Purpose,
     value: &T,
 ) -> Result<Vec<u8>, SealError> {
+    close(&record_key(server, token.expose_bytes(), RECORD, purpose)?, associated(purpose, &token.digest()), value)
+}
+
+/// Seals what an operator may read of the record under `key`: with the server's key alone.
+pub fn seal_label<T: Serialize>(
+    server: &ServerKey,
+    purpose: Purpose,
+    key: &[u8; 32],
+    value: &T,
+) -> Result<Vec<u8>, SealError> {
+    close(&record_key(server, &[], LABEL, purpose)?, associated(purpose, key), value)
+}
+
+/// Opens what [`seal_label`] made, for the same record.
+pub fn open_label<T: DeserializeOwned>(
+    server: &ServerKey,
+    purpose: Purpose,
+    key: &[u8; 32],
+    sealed: Vec<u8>,
+) -> Result<T, SealError> {
+    unclose(&record_key(server, &[], LABEL, purpose)?, associated(purpose, key), sealed)
+}
+
+const RECORD: &[u8] = b"panelgate/record/v1/";
+const LABEL: &[u8] = b"panelgate/label/v1/";
+
+fn close<T: Serialize>(key: &RandomizedNonceKey, aad: Aad<Vec<u8>>, value: &T) -> Result<Vec<u8>, SealError> {
     let mut sealed = serde_json::to_vec(value).map_err(SealError::Write)?;
-    let key = record_key(server, token, purpose)?;
-    let nonce = key.seal_in_place_append_tag(associated(token, purpose), &mut sealed).map_err(|_| SealError::Closed)?;
+    let nonce = key.seal_in_place_append_tag(aad, &mut sealed).map_err(|_| SealError::Closed)?;
     sealed.extend_from_slice(nonce.as_ref());
     Ok(sealed)
 }
@@ -120,24 +168,37 @@ pub fn open<T: DeserializeOwned>(
     server: &ServerKey,
     token: &Token256,
     purpose: Purpose,
-    mut sealed: Vec<u8>,
+    sealed: Vec<u8>,
 ) -> Result<Unsealed<T>, SealError> {
+    let key = record_key(server, token.expose_bytes(), RECORD, purpose)?;
+    unclose(&key, associated(purpose, &token.digest()), sealed).map(Unsealed)
+}
+
+fn unclose<T: DeserializeOwned>(
+    key: &RandomizedNonceKey,
+    aad: Aad<Vec<u8>>,
+    mut sealed: Vec<u8>,
+) -> Result<T, SealError> {
     let at = sealed.len().checked_sub(aead::NONCE_LEN).ok_or(SealError::Closed)?;
     let nonce = aead::Nonce::try_assume_unique_for_key(&sealed.split_off(at)).map_err(|_| SealError::Closed)?;
-    let key = record_key(server, token, purpose)?;
-    let plain = key.open_in_place(nonce, associated(token, purpose), &mut sealed).map_err(|_| SealError::Closed)?;
+    let plain = key.open_in_place(nonce, aad, &mut sealed).map_err(|_| SealError::Closed)?;
     let value = serde_json::from_slice(plain).map_err(SealError::Read);
     plain.zeroize();
-    value.map(Unsealed)
+    value
 }
 
-fn associated(token: &Token256, purpose: Purpose) -> Aad<Vec<u8>> {
-    Aad::from([purpose.as_str().as_bytes(), b"\0", &token.digest()].concat())
+fn associated(purpose: Purpose, key: &[u8; 32]) -> Aad<Vec<u8>> {
+    Aad::from([purpose.as_str().as_bytes(), b"\0", key].concat())
 }
 
-fn record_key(server: &ServerKey, token: &Token256, purpose: Purpose) -> Result<RandomizedNonceKey, SealError> {
-    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &server.0).extract(token.expose_bytes());
-    let info = [b"panelgate/record/v1/".as_slice(), purpose.as_str().as_bytes()];
+fn record_key(
+    server: &ServerKey,
+    secret: &[u8],
+    kind: &[u8],
+    purpose: Purpose,
+) -> Result<RandomizedNonceKey, SealError> {
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &server.0).extract(secret);
+    let info = [kind, purpose.as_str().as_bytes()];
     let mut bytes = [0; 32];
     prk.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut bytes)).map_err(|_| SealError::Closed)?;
     let key = RandomizedNonceKey::new(&aead::AES_256_GCM, &bytes).map_err(|_| SealError::Closed);
@@ -173,5 +234,32 @@ mod tests {
             assert_eq!(opened(&server, &mine, Purpose::Session, &changed), None);
         }
         assert_eq!(opened(&server, &mine, Purpose::Session, b"short"), None);
+    }
+
+    #[test]
+    fn a_label_opens_with_the_servers_key_for_its_record() {
+        let server = ServerKey::new([7; 32]);
+        let sealed = seal_label(&server, Purpose::Session, &[1; 32], &"Ann").unwrap();
+        let opened = |server: &ServerKey, purpose, key: [u8; 32]| {
+            open_label::<String>(server, purpose, &key, sealed.clone()).ok()
+        };
+        assert_eq!(opened(&server, Purpose::Session, [1; 32]).unwrap(), "Ann");
+        assert_eq!(opened(&server, Purpose::Session, [2; 32]), None);
+        assert_eq!(opened(&server, Purpose::Handoff, [1; 32]), None);
+        assert_eq!(opened(&ServerKey::new([8; 32]), Purpose::Session, [1; 32]), None);
+    }
+
+    #[test]
+    fn a_mark_depends_on_the_key_the_kind_and_each_name() {
+        let server = ServerKey::new([7; 32]);
+        let mark = server.mark("subject", &["a", "bc"]);
+        assert_eq!(mark, server.mark("subject", &["a", "bc"]));
+        for other in [
+            server.mark("subject", &["ab", "c"]),
+            server.mark("sid", &["a", "bc"]),
+            ServerKey::new([8; 32]).mark("subject", &["a", "bc"]),
+        ] {
+            assert_ne!(mark, other);
+        }
     }
 }

@@ -1,0 +1,102 @@
+//! The way from the console to a panel origin, and the entries there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::Target;
+use crate::model::Timestamp;
+use crate::model::Token256;
+use crate::session::entry::Entry;
+use crate::session::entry::EntryPlace;
+use crate::session::entry::EntryRecord;
+use crate::session::entry::PlaceRecord;
+use crate::session::handoff::Handoff;
+use crate::session::handoff::HandoffRecord;
+use crate::session::record;
+use crate::session::sessions::SessionError;
+use crate::session::sessions::Sessions;
+use crate::store;
+use crate::store::Key;
+use crate::store::Purpose;
+use crate::store::Unsealed;
+
+/// How long a hand-off code lives: the time of two redirects, with a slow network in mind.
+const HANDOFF: Duration = Duration::from_secs(30);
+
+/// Entries, and hand-offs under way, that one session may have. Each opening of a panel takes one; a
+/// person who opens one a minute for a whole working day stays below.
+const PER_SESSION: u32 = 1000;
+
+impl Sessions {
+    /// Makes a code that hands this session over to a panel origin, for the browser whose verifier has
+    /// this SHA-256.
+    pub async fn hand_off(&self, entry: &Entry, landing: &Target, challenge: Key) -> Result<Token256, SessionError> {
+        let code = self.draw()?;
+        let record = HandoffRecord { entry: EntryRecord::new(entry), landing: landing.to_string(), challenge };
+        let until = self.clock.now().plus(HANDOFF);
+        let record = self.sealed(&code, Purpose::Handoff, Some(entry.session.id()), until, &record)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
+        Ok(code)
+    }
+
+    /// Redeems a code: once, by the browser that holds the verifier, for the place that it was made for.
+    ///
+    /// Whatever is wrong with it, the code is spent and the answer is the same nothing.
+    pub async fn redeem(
+        &self,
+        code: &Token256,
+        verifier: &Token256,
+        place: impl FnOnce(&EntryPlace) -> bool,
+    ) -> Result<Option<Handoff>, SessionError> {
+        let now = self.clock.now();
+        let taken = self.store.take(Purpose::Handoff, &code.digest(), now).await.map_err(SessionError::Store)?;
+        let Some(taken) = taken else { return Ok(None) };
+        let record: Unsealed<HandoffRecord> =
+            store::open(&self.key, code, Purpose::Handoff, taken.sealed).map_err(SessionError::Seal)?;
+        let (landing, same_browser) =
+            record.look(|record| (Target::parse(&record.landing), record.challenge == verifier.digest()));
+        let (Ok(landing), true) = (landing, same_browser) else { return Ok(None) };
+        let entry = self.entry_of(&record.into_inner().entry, now).await?.filter(|entry| place(&entry.place));
+        Ok(entry.map(|entry| Handoff { entry, landing }))
+    }
+
+    /// Lets a browser into a panel origin; gives the cookie's token.
+    pub async fn admit(&self, entry: Entry) -> Result<Token256, SessionError> {
+        let token = self.draw()?;
+        let until = entry.session.created_at().plus(self.lifetimes.absolute);
+        let contents = EntryRecord::new(&entry);
+        let mut record = self.sealed(&token, Purpose::PanelEntry, Some(entry.session.id()), until, &contents)?;
+        record.marks = [Some(record::server_mark(&self.key, &entry.place.server)), None];
+        let label = PlaceRecord::new(&entry.place);
+        record.label =
+            store::seal_label(&self.key, Purpose::PanelEntry, &record.key, &label).map_err(SessionError::Seal)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
+        self.entries.insert(record.key, entry);
+        Ok(token)
+    }
+
+    /// The live entry of a panel origin's cookie; its session is noted as in use.
+    pub async fn entry(&self, token: &Token256) -> Result<Option<Entry>, SessionError> {
+        let (now, key) = (self.clock.now(), token.digest());
+        let cached = self.entries.get(&key).map(|entry| entry.clone());
+        let entry = match cached {
+            Some(entry) => Some(entry),
+            None => match self.opened::<EntryRecord>(token, Purpose::PanelEntry, now).await? {
+                None => None,
+                Some(record) => self.entry_of(&record.into_inner(), now).await?,
+            },
+        };
+        let Some(entry) = entry else { return Ok(None) };
+        let live = self.use_live(Arc::clone(&entry.session), now).await?.is_some();
+        if live {
+            self.entries.insert(key, entry.clone());
+        }
+        Ok(live.then_some(entry))
+    }
+
+    async fn entry_of(&self, record: &EntryRecord, now: Timestamp) -> Result<Option<Entry>, SessionError> {
+        let Some(place) = record.place() else { return Ok(None) };
+        let session = self.by_key(&record.session.0, now).await?;
+        Ok(session.map(|session| Entry { session, place, security_token: record.security_token.clone() }))
+    }
+}
