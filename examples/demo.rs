@@ -4,6 +4,7 @@
 
 use std::io;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use lab::world::Plan;
@@ -43,7 +44,8 @@ async fn main() -> anyhow::Result<()> {
         }
         signals.cancel();
     });
-    ready.serve(stop).await.context("the gateway broke off")?;
+    let path = world.config();
+    ready.serve(Arc::new(move || cli::load(&path)), Arc::default(), stop).await.context("the gateway broke off")?;
     writeln!(io::stdout(), "Stopped.")?;
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! From a checked configuration to a running gateway: the one place that knows both.
 
-use std::collections::HashMap;
+mod reload;
+mod servers;
+
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
@@ -13,6 +15,7 @@ use aws_lc_rs::rand::SecureRandom;
 use aws_lc_rs::rand::SystemRandom;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -22,6 +25,8 @@ use crate::audit::AuditLog;
 use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
+use crate::compose::reload::Current;
+use crate::compose::reload::Reloader;
 use crate::config::Config;
 use crate::config::Limits;
 use crate::config::PanelStyle as ConfiguredStyle;
@@ -53,7 +58,6 @@ use crate::model::ReferenceId;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::SystemClock;
-use crate::panel_session::Hosted;
 use crate::panel_session::PanelSessions;
 use crate::policy::Policy;
 use crate::session::Lifetimes;
@@ -66,10 +70,10 @@ use crate::store::Store;
 use crate::store::StoreError;
 use crate::telemetry::Chain;
 use crate::upstream::TrustError;
-use crate::upstream::Upstream;
-use crate::upstream::UpstreamLimits;
 use crate::vault;
 use crate::vault::VaultError;
+
+pub use reload::Load;
 
 /// How often expired sessions are cleared away.
 const SWEEP: Duration = Duration::from_mins(1);
@@ -128,7 +132,8 @@ pub enum StartError {
 /// A gateway with its sockets bound, about to serve.
 #[derive(Debug)]
 pub struct Ready {
-    gateway: Arc<Gateway>,
+    current: Current,
+    config: Config,
     listener: Listener,
     sockets: Vec<TcpListener>,
     drain: Duration,
@@ -149,40 +154,41 @@ impl Ready {
         let lifetimes = Lifetimes { idle: config.session.idle, absolute: config.session.absolute };
         let origins = origins(config);
         let site = site(config, &origins);
-        let gateway = Arc::new(Gateway {
-            pending: PendingLogins::new(
+        let gateway = Gateway {
+            pending: Arc::new(PendingLogins::new(
                 store.clone(),
                 key.clone(),
                 Arc::clone(&clock),
                 pending_lifetime,
                 bounded(limits.pending_logins),
-            ),
+            )),
             pending_lifetime,
-            sessions: Sessions::new(
+            sessions: Arc::new(Sessions::new(
                 store,
                 key,
                 Arc::clone(&clock),
                 Arc::clone(&random),
                 lifetimes,
                 bounded(limits.sessions),
-            ),
-            policy: Policy::new(Arc::clone(&config.directory)),
+            )),
+            policy: Arc::new(Policy::new(Arc::clone(&config.directory))),
             directory: Arc::clone(&config.directory),
             body_idle: Duration::from_secs(limits.body_idle_seconds),
             websocket_idle: Duration::from_mins(limits.websocket_idle_minutes),
             tunnels: TaskTracker::new(),
             draining: CancellationToken::new(),
-            origins,
-            providers,
+            origins: Arc::new(origins),
+            providers: Arc::new(providers),
             panels,
             audit,
-            site,
+            site: Arc::new(site),
             clock,
             random,
-        });
+        };
         let sockets = addresses(config).into_iter().map(listener::bind).collect::<Result<_, _>>();
         Ok(Self {
-            gateway,
+            current: Current::new(gateway),
+            config: config.clone(),
             listener: Listener::new(tls, listener_limits(limits)),
             sockets: sockets.map_err(StartError::Bind)?,
             drain: Duration::from_secs(limits.drain_seconds),
@@ -191,19 +197,23 @@ impl Ready {
 
     /// The console's origin.
     pub fn console(&self) -> &Origin {
-        self.gateway.origins.console()
+        &self.config.console
     }
 
-    /// Serves until `stop` is cancelled, then lets open requests end.
-    pub async fn serve(self, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { gateway, listener, sockets, drain } = self;
+    /// Serves until `stop` is cancelled, then lets open requests end. Meanwhile the configuration is read
+    /// again with `load` when its files change, and when `again` is told to.
+    pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
+        let Self { current, config, listener, sockets, drain } = self;
+        let gateway = current.gateway();
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
         let asking = tokio::spawn(ask_providers(Arc::clone(&gateway)));
         let sweeper = tokio::spawn(sweep(Arc::clone(&gateway)));
+        let reviewer = tokio::spawn(reload::review(current.clone()));
+        let reloader = tokio::spawn(Reloader::new(current.clone(), config, load).run(again));
         let accepting = sockets.into_iter().map(|socket| {
-            let gateway = Arc::clone(&gateway);
-            listener.accept(socket, move |request, accepted| Arc::clone(&gateway).serve(request, accepted))
+            let current = current.clone();
+            listener.accept(socket, move |request, accepted| current.gateway().serve(request, accepted))
         });
         tokio::select! {
             () = stop.cancelled() => {}
@@ -216,6 +226,8 @@ impl Ready {
         gateway.tunnels.wait().await;
         asking.abort();
         sweeper.abort();
+        reviewer.abort();
+        reloader.abort();
         record(&gateway, Kind::GatewayStopped).await
     }
 }
@@ -299,19 +311,8 @@ pub fn provider_settings(config: &Config, configured: &ConfiguredProvider) -> Re
 
 fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Result<PanelSessions, StartError> {
     let limits = &config.limits;
-    let times = UpstreamLimits {
-        connect: Duration::from_secs(limits.upstream_connect_seconds),
-        response: Duration::from_secs(limits.upstream_response_seconds),
-    };
-    let mut servers = HashMap::new();
-    for (id, server) in &config.directory.servers {
-        let upstream =
-            Upstream::new(server, times).map_err(|source| StartError::Trust { server: id.to_string(), source })?;
-        let hosted = Hosted { upstream, api_account: server.api_account.clone(), api_token: server.api_token.clone() };
-        servers.insert(id.clone(), hosted);
-    }
     Ok(PanelSessions::new(
-        servers,
+        servers::servers(config)?,
         Arc::clone(random),
         size(limits.panel_sessions),
         size(limits.api_answer_kib * 1024),

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
     let mut streams = Streams { out: &mut out, err: &mut err, look };
     let exit = match cli::run(env::args_os(), &mut streams) {
         Next::Exit(exit) => exit,
-        Next::Serve(config) => cli::serve(&config, &mut streams),
+        Next::Serve(config, path) => cli::serve(&config, &path, &mut streams),
     };
     exit.into()
 }

@@ -20,6 +20,8 @@ mod providers;
 mod raw;
 #[path = "e2e/records.rs"]
 mod records;
+#[path = "e2e/reload.rs"]
+mod reload;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
 #[path = "e2e/stage.rs"]

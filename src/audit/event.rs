@@ -3,7 +3,9 @@
 use serde::Serialize;
 
 use crate::identity::Principal;
+use crate::model::Account;
 use crate::model::ClientAddr;
+use crate::model::DirectoryVersion;
 use crate::model::IdpGroup;
 use crate::model::ReferenceId;
 use crate::model::ServerId;
@@ -40,12 +42,18 @@ pub enum Kind {
     /// A browser is let into a panel origin.
     #[serde(rename = "panel.enter")]
     PanelEnter,
+    /// A panel session was cut because access was lost, or the server's entry is another one.
+    #[serde(rename = "panel.cut")]
+    PanelCut,
     /// A request to a panel that could not be carried out, or that is not for people.
     #[serde(rename = "panel.request")]
     PanelRequest,
     /// Policy said no.
     #[serde(rename = "access.denied")]
     AccessDenied,
+    /// The configuration was read again: another version is in force, or what was found was refused.
+    #[serde(rename = "config.reload")]
+    ConfigReload,
 }
 
 /// How it ended.
@@ -100,7 +108,12 @@ pub struct Event {
     directory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
 }
+
+/// Longest text of a detail, in bytes.
+const MAX_DETAIL: usize = 500;
 
 impl Event {
     /// An event of this kind, now, under this reference.
@@ -121,6 +134,7 @@ impl Event {
             rule: None,
             directory: None,
             reason: None,
+            detail: None,
         }
     }
 
@@ -181,6 +195,28 @@ impl Event {
     #[must_use]
     pub fn reason(mut self, code: &'static str) -> Self {
         self.reason = Some(code);
+        self
+    }
+
+    /// The account, where there is no grant to say it.
+    #[must_use]
+    pub fn account(mut self, account: &Account) -> Self {
+        self.account = Some(account.to_string());
+        self
+    }
+
+    /// The version of the directory that is in force.
+    #[must_use]
+    pub fn directory(mut self, version: &DirectoryVersion) -> Self {
+        self.directory = Some(version.to_string());
+        self
+    }
+
+    /// What there is to say beside the reason, in words that hold no secret; at most 500 bytes of it.
+    #[must_use]
+    pub fn detail(mut self, text: &str) -> Self {
+        let end = text.floor_char_boundary(MAX_DETAIL);
+        self.detail = text.get(..end).map(str::to_owned);
         self
     }
 

@@ -14,6 +14,7 @@ use std::fmt;
 use std::io;
 use std::io::ErrorKind;
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Parser;
 
@@ -50,8 +51,8 @@ pub struct Streams<'s> {
 pub enum Next {
     /// Nothing: end the program.
     Exit(Exit),
-    /// Start the gateway with this configuration, whose warnings have been shown.
-    Serve(Box<Config>),
+    /// Start the gateway with this configuration, whose warnings have been shown, and which came from here.
+    Serve(Box<Config>, PathBuf),
 }
 
 /// Does what the arguments ask for, or says what is left to be done.
@@ -91,7 +92,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Serve(file) => match load(&file.config) {
             Ok(config) => {
                 streams.err.write_all(config.warnings.render(streams.look).as_bytes())?;
-                Ok(Next::Serve(Box::new(config)))
+                Ok(Next::Serve(Box::new(config), file.config))
             }
             Err(problems) => {
                 streams.err.write_all(problems.render(streams.look).as_bytes())?;

@@ -13,6 +13,7 @@ use crate::config::words::quoted;
 
 /// Reads a file that `named_at` refers to, or reports why it cannot be.
 pub(super) fn read(path: &Path, named_at: Option<Place>, findings: &Findings) -> Option<Rc<SourceFile>> {
+    findings.source(path);
     match SourceFile::read(path) {
         Ok(file) => Some(Rc::new(file)),
         Err(error) => {

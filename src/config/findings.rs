@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
+use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::config::problem::Problem;
@@ -19,6 +21,7 @@ const MAX_KEPT: usize = 1000;
 pub(super) struct Findings {
     problems: Pile,
     warnings: Pile,
+    sources: RefCell<BTreeSet<PathBuf>>,
 }
 
 #[derive(Debug, Default)]
@@ -53,11 +56,23 @@ impl Findings {
         self.warnings.add(Finding { place, message: message.into(), help: help.into() });
     }
 
+    /// Notes a file or folder that what was read depends on, whether it could be read or not.
+    pub(super) fn source(&self, path: &Path) {
+        self.sources.borrow_mut().insert(path.to_owned());
+    }
+
+    /// The files and folders that were noted so far.
+    pub(super) fn sources(&self) -> BTreeSet<PathBuf> {
+        self.sources.borrow().clone()
+    }
+
     /// What was read with the warnings, or all problems if there is one.
     pub(super) fn conclude<T>(self, read: Option<T>, path: &Path) -> Result<(T, Warnings), Problems> {
+        let sources = self.sources();
         let (list, further) = self.problems.sorted();
         let (Some(read), true) = (read, list.is_empty()) else {
-            return Err(Problems { list: if list.is_empty() { vec![unexplained(path)] } else { list }, further });
+            let list = if list.is_empty() { vec![unexplained(path)] } else { list };
+            return Err(Problems { list, further, sources });
         };
         let (list, further) = self.warnings.sorted();
         Ok((read, Warnings { list, further }))

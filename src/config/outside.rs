@@ -76,7 +76,11 @@ pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<Secret
         SecretCheck::Unreadable(error) => {
             let help = match &reference {
                 SecretRef::Env(name) => format!("set {name} in the environment of panelgate"),
-                SecretRef::File(_) => "write the secret alone into the first line of that file".to_owned(),
+                SecretRef::File(path) => {
+                    // Once it is there, the configuration is worth another look.
+                    field.found().source(path);
+                    "write the secret alone into the first line of that file".to_owned()
+                }
             };
             field.problem(format!("{}: {}", quoted(&reference.to_string()), chain(&*error)), help);
         }
@@ -127,6 +131,7 @@ pub(super) fn not_covered(files: &CertificateFiles, names: Vec<String>) -> Vec<S
 /// The path of a PEM file with at least one certificate in it.
 pub(super) fn ca_file(field: &Field<'_>) -> Option<PathBuf> {
     let path = path(field)?;
+    field.found().source(&path);
     certificates(field, &path)?;
     Some(path)
 }

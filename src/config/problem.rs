@@ -1,7 +1,9 @@
 //! What is wrong with the files, all of it, as the operator reads it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use annotate_snippets::AnnotationKind;
@@ -10,7 +12,9 @@ use annotate_snippets::Origin;
 use annotate_snippets::Renderer;
 use annotate_snippets::Snippet;
 
+use crate::config::words::Escaped;
 use crate::config::words::counted;
+use crate::model::Source;
 
 /// Something in a file that has to be changed, or in a warning: looked at.
 #[derive(Clone, Debug)]
@@ -42,6 +46,7 @@ pub struct Problems {
     pub(super) list: Vec<Problem>,
     /// How many more there were than are kept.
     pub(super) further: usize,
+    pub(super) sources: BTreeSet<PathBuf>,
 }
 
 /// What is allowed and yet worth a look, in the order of the files. May be empty.
@@ -61,10 +66,51 @@ pub enum Look {
     Coloured,
 }
 
+impl Problem {
+    /// A problem that was not found in the text of a file but in what it means.
+    pub fn of_meaning(source: &Source, message: String, help: &str) -> Self {
+        Self {
+            file: Arc::clone(&source.file),
+            line: usize::try_from(source.line).ok(),
+            key: String::new(),
+            message,
+            help: help.to_owned(),
+            excerpt: None,
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    /// On one line: file, line and what is wrong.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{}:{line}: {}", Escaped(&self.file), Escaped(&self.message)),
+            None => write!(f, "{}: {}", Escaped(&self.file), Escaped(&self.message)),
+        }
+    }
+}
+
 impl Problems {
+    /// Problems of a configuration that could be read, at least one.
+    pub fn of_meaning(list: Vec<Problem>, sources: BTreeSet<PathBuf>) -> Self {
+        Self { list, further: 0, sources }
+    }
+
     /// The problems.
     pub fn list(&self) -> &[Problem] {
         &self.list
+    }
+
+    /// The files and folders that were read, or could not be.
+    pub fn sources(&self) -> &BTreeSet<PathBuf> {
+        &self.sources
+    }
+
+    /// The first of them on one line, and how many more there are.
+    pub fn brief(&self) -> String {
+        let others = self.list.len().saturating_add(self.further).saturating_sub(1);
+        let first = self.list.first().map(ToString::to_string).unwrap_or_default();
+        if others == 0 { first } else { format!("{first} (and {})", counted(others, "other problem")) }
     }
 
     /// All of them as text, and a last line with their number.

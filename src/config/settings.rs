@@ -1,5 +1,6 @@
 //! The settings as the gateway uses them: every value has been checked.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,8 +41,31 @@ pub struct Config {
     pub limits: Limits,
     /// The servers, role groups and rules.
     pub directory: Arc<Directory>,
+    /// Files of tests that the directory has to pass before it is used.
+    pub access_tests: Vec<PathBuf>,
+    /// The files and folders that all this was read from; a change of one is a reason to read them again.
+    pub sources: BTreeSet<PathBuf>,
     /// What is allowed and yet worth a look.
     pub warnings: Warnings,
+}
+
+impl Config {
+    /// The sections of the main file that differ and take effect with the next start only.
+    pub fn needs_restart(&self, other: &Self) -> Vec<&'static str> {
+        let differs = [
+            ("console", self.console != other.console),
+            ("panels", self.panels != other.panels),
+            ("listen", self.listen != other.listen),
+            ("tls", self.certificates != other.certificates),
+            ("providers", self.providers != other.providers),
+            ("session", self.session != other.session),
+            ("state", self.state_directory != other.state_directory),
+            ("audit", self.audit_file != other.audit_file),
+            ("log", self.log != other.log),
+            ("limits", self.limits != other.limits),
+        ];
+        differs.into_iter().filter_map(|(section, differs)| differs.then_some(section)).collect()
+    }
 }
 
 /// The shape of panel origins, in which cPanel's own pages find out what they are.
@@ -72,7 +96,7 @@ pub struct CertificateFiles {
 }
 
 /// The `OpenID` Provider.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// Its id, which stands in its redirect address.
     pub id: ProviderId,

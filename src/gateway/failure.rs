@@ -71,6 +71,9 @@ pub(super) enum Failure {
     /// A path that is not for people at a panel: never forwarded.
     #[error("the path is not served")]
     Withheld,
+    /// The way to the panel ended while the request was under way: access was lost, or the server changed.
+    #[error("the panel session was cut")]
+    Cut,
     /// The panel's own sign-out.
     #[error("the panel session was left")]
     PanelLeft,
@@ -108,7 +111,7 @@ impl Failure {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Sign(_) | Self::Random | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Rewrite(_) => StatusCode::BAD_GATEWAY,
-            Self::Audit(_) | Self::Session(_) | Self::Renewed => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Audit(_) | Self::Session(_) | Self::Renewed | Self::Cut => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -147,6 +150,7 @@ impl Failure {
             },
             Self::Rewrite(_) => "answer_withheld",
             Self::Withheld => "path_withheld",
+            Self::Cut => "panel_session_cut",
             Self::PanelLeft => "panel_left",
             Self::Random => "no_random_numbers",
             Self::Panicked => "internal",
@@ -164,7 +168,9 @@ impl Failure {
             Self::SignedOut | Self::NotEntered | Self::NotFound | Self::PanelLeft | Self::HandoffLost => {
                 tracing::Level::DEBUG
             }
-            Self::Edge(_) | Self::BadBody | Self::Denied(_) | Self::Withheld | Self::Renewed => tracing::Level::INFO,
+            Self::Edge(_) | Self::BadBody | Self::Denied(_) | Self::Withheld | Self::Renewed | Self::Cut => {
+                tracing::Level::INFO
+            }
             Self::Login(error) => match error.fault() {
                 Fault::Client => tracing::Level::INFO,
                 Fault::Provider => tracing::Level::WARN,

@@ -7,6 +7,7 @@
 mod answer;
 mod console;
 mod cookie;
+mod cut;
 mod failure;
 mod handoff;
 mod open;
@@ -39,19 +40,23 @@ use crate::session::PendingLogins;
 use crate::session::Sessions;
 
 /// Everything that a request can meet. Made by `compose`.
+///
+/// A gateway knows one version of the directory. For a new version there is a new gateway, which shares all
+/// else with the old one: a request meets one version from its first station to its last.
+#[derive(Clone)]
 pub struct Gateway {
     /// The origins that exist.
-    pub origins: Origins,
+    pub origins: Arc<Origins>,
     /// The relying party, once for each provider.
-    pub providers: Providers,
+    pub providers: Arc<Providers>,
     /// Sign-ins under way.
-    pub pending: PendingLogins,
+    pub pending: Arc<PendingLogins>,
     /// How long a sign-in may take; the cookie lives as long.
     pub pending_lifetime: Duration,
     /// People's sessions.
-    pub sessions: Sessions,
+    pub sessions: Arc<Sessions>,
     /// Who may what.
-    pub policy: Policy,
+    pub policy: Arc<Policy>,
     /// What the policy was made of, for names to show.
     pub directory: Arc<Directory>,
     /// Signed-in cpsrvd sessions.
@@ -59,7 +64,7 @@ pub struct Gateway {
     /// The record.
     pub audit: AuditLog,
     /// What the pages say about this installation.
-    pub site: Site,
+    pub site: Arc<Site>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Random numbers.

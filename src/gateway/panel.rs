@@ -46,6 +46,7 @@ use crate::policy::AccessRequest;
 use crate::proxy;
 use crate::proxy::Answer;
 use crate::proxy::Connected;
+use crate::proxy::ProxyError;
 use crate::rewrite;
 use crate::rewrite::PanelAddresses;
 use crate::session::Entry;
@@ -76,6 +77,7 @@ impl Gateway {
         let (reference, client) = (request.reference, request.client);
         let session = Arc::clone(&entry.session);
         match self.pass(request, origin, entry).await {
+            Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => Err(Failure::Cut),
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
                 let event = Event::new(Kind::PanelRequest, Outcome::Failed, reference, self.clock.now())
                     .client(client)

@@ -19,9 +19,12 @@ pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
         Failure::Login(_) => sign_in(code),
         Failure::Open(_) | Failure::Proxy(_) => server(code),
         Failure::Edge(_) | Failure::NotFound | Failure::BadBody | Failure::Withheld => request(code),
-        Failure::SignedOut | Failure::NotEntered | Failure::HandoffLost | Failure::Renewed | Failure::PanelLeft => {
-            session(code)
-        }
+        Failure::SignedOut
+        | Failure::NotEntered
+        | Failure::HandoffLost
+        | Failure::Renewed
+        | Failure::Cut
+        | Failure::PanelLeft => session(code),
         Failure::Audit(_) => (
             "Not recorded, so not done",
             "Panelgate records access before it happens, and the record could not be written.",
@@ -189,6 +192,11 @@ fn session(code: &str) -> Words {
             "The server had ended the session",
             "A new one is open. What you just sent was not carried out.",
             "Please repeat your last step.",
+        ),
+        "panel_session_cut" => (
+            "The panel was closed",
+            "What you may open, or the server's entry in Panelgate, was changed while this was under way.",
+            "Open it again from the console, if it is still there.",
         ),
         "panel_left" => (
             "You have left this panel",

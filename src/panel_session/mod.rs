@@ -10,9 +10,12 @@ mod signed;
 
 pub use open::OpenError;
 pub use open::PanelSession;
+pub use registry::Cut;
+pub use registry::CutBecause;
 pub use registry::Hosted;
 pub use registry::PanelSessions;
 pub use registry::Place;
+pub use registry::ServerIdentity;
 pub use registry::Vacancy;
 pub use signed::Incoming;
 pub use signed::Mismatch;

@@ -11,6 +11,7 @@ use http::HeaderMap;
 use http::HeaderValue;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::Service;
 use crate::model::Target;
@@ -22,6 +23,7 @@ use crate::panel::LoginError;
 use crate::panel::SecurityToken;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
+use crate::session::SessionId;
 use crate::upstream::Client;
 use crate::upstream::Upstream;
 use crate::vault::VaultError;
@@ -65,6 +67,14 @@ pub struct PanelSession {
     landing: Target,
     at_once: Arc<Semaphore>,
     used_at: Mutex<Instant>,
+    owner: Owner,
+}
+
+/// Whose a panel session is, and until when.
+#[derive(Clone)]
+pub(super) struct Owner {
+    pub(super) session: SessionId,
+    pub(super) ended: CancellationToken,
 }
 
 impl PanelSession {
@@ -74,6 +84,7 @@ impl PanelSession {
         credential: &ApiCredential,
         place: &EntryPlace,
         chosen: &SecurityToken,
+        owner: Owner,
         answer_limit: usize,
     ) -> Result<Self, OpenError> {
         let whm = upstream.client(Service::Whostmgrd);
@@ -90,7 +101,18 @@ impl PanelSession {
             landing: signed_in.landing,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             used_at: Mutex::new(Instant::now()),
+            owner,
         })
+    }
+
+    /// Whose it is.
+    pub(super) fn owner(&self) -> SessionId {
+        self.owner.session
+    }
+
+    /// Cancelled when the person's session ends, or only their way to this panel.
+    pub fn ended(&self) -> &CancellationToken {
+        &self.owner.ended
     }
 
     /// What it leads to.

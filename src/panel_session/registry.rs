@@ -9,6 +9,7 @@ use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
 use tokio::sync::Mutex;
 use tokio::sync::OwnedMutexGuard;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::Account;
 use crate::model::SecretRef;
@@ -17,6 +18,7 @@ use crate::model::Service;
 use crate::panel::ApiCredential;
 use crate::panel_session::open;
 use crate::panel_session::open::OpenError;
+use crate::panel_session::open::Owner;
 use crate::panel_session::open::PanelSession;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
@@ -26,9 +28,16 @@ use crate::session::SessionId;
 use crate::upstream::Upstream;
 use crate::vault;
 
+/// What makes a server entry what it is to panel sessions: a digest of host, address, trust and token
+/// reference. A panel session is used under the entry that it was opened under, and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ServerIdentity(pub [u8; 32]);
+
 /// A server with what it takes to open sessions on it.
 #[derive(Debug)]
 pub struct Hosted {
+    /// Changes when panel sessions of before must not be used any more.
+    pub identity: ServerIdentity,
     /// The way there.
     pub upstream: Upstream,
     /// The owner of the API token.
@@ -53,21 +62,54 @@ pub struct Vacancy<'r> {
     sessions: &'r PanelSessions,
     key: Key,
     slot: OwnedMutexGuard<Option<Arc<PanelSession>>>,
+    ended: CancellationToken,
     before: Option<SecretDigits>,
+}
+
+/// A panel session, or one that is being opened, that was cut.
+#[derive(Debug)]
+pub struct Cut {
+    /// Whose.
+    pub session: Arc<Session>,
+    /// What it led to.
+    pub place: EntryPlace,
+    /// Why.
+    pub why: CutBecause,
+}
+
+/// Why a panel session was cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CutBecause {
+    /// The directory's entry of the server is another one, or gone.
+    ServerChanged,
+    /// A new request would be refused.
+    AccessLost,
 }
 
 /// How long a panel session is kept unused. cpsrvd drops them after 15 minutes (cPanel API docs), we let
 /// the ones go that are surely dropped.
 const UNUSED: Duration = Duration::from_hours(1);
 
-type Key = (SessionId, ServerId, Service, Account);
-type Slot = Arc<Mutex<Option<Arc<PanelSession>>>>;
+type Key = (SessionId, ServerId, Service, Account, ServerIdentity);
+type Held = Arc<Mutex<Option<Arc<PanelSession>>>>;
+
+/// A person's place. What runs under it ends with it.
+#[derive(Clone)]
+struct Slot {
+    held: Held,
+    session: Arc<Session>,
+    /// A child of the session's, so that it can end alone.
+    ended: CancellationToken,
+}
 
 /// The registry. A slot's lock is held while it is opened, so that one person's many requests open one
 /// session, and nobody else waits.
+///
+/// A registry knows the servers of one version of the directory; those of all versions share the slots.
+#[derive(Clone)]
 pub struct PanelSessions {
-    servers: HashMap<ServerId, Hosted>,
-    slots: DashMap<Key, Slot>,
+    servers: Arc<HashMap<ServerId, Hosted>>,
+    slots: Arc<DashMap<Key, Slot>>,
     random: Arc<dyn SecureRandom + Send + Sync>,
     limit: usize,
     answer_limit: usize,
@@ -84,7 +126,13 @@ impl PanelSessions {
         answer_limit: usize,
         deadline: Duration,
     ) -> Self {
-        Self { servers, slots: DashMap::new(), random, limit, answer_limit, deadline }
+        Self { servers: Arc::new(servers), slots: Arc::default(), random, limit, answer_limit, deadline }
+    }
+
+    /// The same registry for the servers of another version of the directory.
+    #[must_use]
+    pub fn with_servers(&self, servers: HashMap<ServerId, Hosted>) -> Self {
+        Self { servers: Arc::new(servers), ..self.clone() }
     }
 
     /// The way to a server.
@@ -98,7 +146,7 @@ impl PanelSessions {
     pub async fn place(
         &self,
         grant: &Grant,
-        session: &Session,
+        session: &Arc<Session>,
         before: Option<&SecretDigits>,
     ) -> Result<Place<'_>, OpenError> {
         let vacancy = self.lock(grant, session, before.cloned()).await?;
@@ -111,7 +159,7 @@ impl PanelSessions {
     pub async fn place_of(
         &self,
         grant: &Grant,
-        session: &Session,
+        session: &Arc<Session>,
         stale: &Arc<PanelSession>,
     ) -> Result<Place<'_>, OpenError> {
         let mut vacancy = self.lock(grant, session, Some(stale.digits())).await?;
@@ -122,61 +170,107 @@ impl PanelSessions {
         Ok(Place::Vacant(vacancy))
     }
 
-    /// Lets go of one panel session.
+    /// Lets go of one panel session, and cuts what still runs under it.
     pub fn close(&self, grant: &Grant, session: &Session) {
-        self.slots.remove(&key(grant, session));
+        let Ok(key) = self.key(grant, session) else { return };
+        if let Some((_, slot)) = self.slots.remove(&key) {
+            slot.ended.cancel();
+        }
+    }
+
+    /// Cuts the panel sessions, with every request and socket under them, whose server has another entry by
+    /// now and those for which `may_stay` says no. Those that are just being opened are among them.
+    pub fn review(&self, may_stay: impl Fn(&Session, &EntryPlace) -> bool) -> Vec<Cut> {
+        let mut cut = Vec::new();
+        self.slots.retain(|(_, server, service, account, identity), slot| {
+            let place = EntryPlace { server: server.clone(), service: *service, account: account.clone() };
+            let why = if self.servers.get(server).is_none_or(|hosted| hosted.identity != *identity) {
+                CutBecause::ServerChanged
+            } else if may_stay(&slot.session, &place) {
+                return true;
+            } else {
+                CutBecause::AccessLost
+            };
+            slot.ended.cancel();
+            cut.push(Cut { session: Arc::clone(&slot.session), place, why });
+            false
+        });
+        cut
     }
 
     /// Lets go of a session's panel sessions. cpsrvd drops them after its idle time; asking it to log
     /// out could end a colleague's session of the same account (cPanel docs: two-factor authentication
     /// allows one session per user).
     pub fn forget(&self, session: SessionId) {
-        self.slots.retain(|(owner, ..), _| *owner != session);
+        self.keep(|(owner, ..), _| *owner != session);
     }
 
     /// Lets go of the panel sessions of sessions that have ended, and of those that nobody has used for
     /// `UNUSED`: they are opened again under the same security token when somebody comes back.
     pub fn sweep(&self, live: impl Fn(SessionId) -> bool) {
-        let used = |slot: &Slot| match slot.try_lock() {
+        let used = |slot: &Slot| match slot.held.try_lock() {
             Ok(held) => held.as_ref().is_some_and(|panel| panel.unused() < UNUSED),
             // Locked: it is being opened or asked for right now.
             Err(_) => true,
         };
-        self.slots.retain(|(owner, ..), slot| live(*owner) && used(slot));
+        self.keep(|(owner, ..), slot| live(*owner) && used(slot));
+    }
+
+    /// Whoever is not kept is cut: what no slot stands for, nobody could review any more.
+    fn keep(&self, stays: impl Fn(&Key, &Slot) -> bool) {
+        self.slots.retain(|key, slot| {
+            let stays = stays(key, slot);
+            if !stays {
+                slot.ended.cancel();
+            }
+            stays
+        });
     }
 
     /// The place, once nobody else is at it; that is waited for as long as opening may take.
     async fn lock(
         &self,
         grant: &Grant,
-        session: &Session,
+        session: &Arc<Session>,
         before: Option<SecretDigits>,
     ) -> Result<Vacancy<'_>, OpenError> {
-        let key = key(grant, session);
-        let slot = self.slot(&key)?;
-        let locked = tokio::time::timeout(self.deadline, slot.lock_owned()).await;
+        let key = self.key(grant, session)?;
+        let Slot { held, ended, .. } = self.slot(&key, session)?;
+        let locked = tokio::time::timeout(self.deadline, held.lock_owned()).await;
         let slot = locked.map_err(|_| OpenError::TimedOut(self.deadline))?;
-        Ok(Vacancy { sessions: self, key, slot, before })
+        Ok(Vacancy { sessions: self, key, slot, ended, before })
     }
 
-    fn slot(&self, key: &Key) -> Result<Slot, OpenError> {
+    fn slot(&self, key: &Key, session: &Arc<Session>) -> Result<Slot, OpenError> {
         if let Some(slot) = self.slots.get(key) {
-            return Ok(Arc::clone(&slot));
+            return Ok(slot.clone());
         }
         if self.slots.len() >= self.limit {
             return Err(OpenError::Full(self.limit));
         }
-        Ok(Arc::clone(&self.slots.entry(key.clone()).or_default()))
+        let fresh =
+            || Slot { held: Held::default(), session: Arc::clone(session), ended: session.ended().child_token() };
+        Ok(self.slots.entry(key.clone()).or_insert_with(fresh).clone())
     }
 
-    async fn fresh(&self, grant: &Grant, before: Option<&SecretDigits>) -> Result<Arc<PanelSession>, OpenError> {
+    fn key(&self, grant: &Grant, session: &Session) -> Result<Key, OpenError> {
+        let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
+        Ok((session.id(), grant.server().clone(), grant.service(), grant.account().clone(), hosted.identity))
+    }
+
+    async fn fresh(
+        &self,
+        grant: &Grant,
+        before: Option<&SecretDigits>,
+        owner: Owner,
+    ) -> Result<Arc<PanelSession>, OpenError> {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
         let place =
             EntryPlace { server: grant.server().clone(), service: grant.service(), account: grant.account().clone() };
         let chosen = open::choose(before, &*self.random)?;
         let token = vault::read(&hosted.api_token).map_err(OpenError::Vault)?;
         let credential = ApiCredential { account: hosted.api_account.clone(), token };
-        let opening = PanelSession::open(&hosted.upstream, &credential, &place, &chosen, self.answer_limit);
+        let opening = PanelSession::open(&hosted.upstream, &credential, &place, &chosen, owner, self.answer_limit);
         let opened = tokio::time::timeout(self.deadline, opening).await;
         opened.unwrap_or(Err(OpenError::TimedOut(self.deadline))).map(Arc::new)
     }
@@ -185,7 +279,8 @@ impl PanelSessions {
 impl Vacancy<'_> {
     /// Opens the panel session. The grant must be the one that the place was asked for with.
     pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, OpenError> {
-        let fresh = self.sessions.fresh(grant, self.before.as_ref()).await?;
+        let owner = Owner { session: self.key.0, ended: self.ended.clone() };
+        let fresh = self.sessions.fresh(grant, self.before.as_ref(), owner).await?;
         *self.slot = Some(Arc::clone(&fresh));
         Ok(fresh)
     }
@@ -197,8 +292,10 @@ impl Drop for Vacancy<'_> {
     fn drop(&mut self) {
         if self.slot.is_none() {
             let own = OwnedMutexGuard::mutex(&self.slot);
-            let unwanted = |slot: &Slot| Arc::ptr_eq(slot, own) && Arc::strong_count(slot) <= 2;
-            self.sessions.slots.remove_if(&self.key, |_, slot| unwanted(slot));
+            let unwanted = |slot: &Slot| Arc::ptr_eq(&slot.held, own) && Arc::strong_count(&slot.held) <= 2;
+            if self.sessions.slots.remove_if(&self.key, |_, slot| unwanted(slot)).is_some() {
+                self.ended.cancel();
+            }
         }
     }
 }
@@ -207,10 +304,6 @@ impl fmt::Debug for Vacancy<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Vacancy")
     }
-}
-
-fn key(grant: &Grant, session: &Session) -> Key {
-    (session.id(), grant.server().clone(), grant.service(), grant.account().clone())
 }
 
 impl fmt::Debug for PanelSessions {

@@ -36,7 +36,7 @@ impl fmt::Debug for Incoming<'_> {
     }
 }
 
-/// The grant is for another server, service or account than the panel session.
+/// The grant is for another server, service, account or person than the panel session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the panel session does not belong to the grant")]
 pub struct Mismatch;
@@ -55,7 +55,7 @@ impl SignedRequest {
     /// Spends the grant on this request.
     ///
     /// # Errors
-    /// [`Mismatch`] when the panel session is for something else than what was granted.
+    /// [`Mismatch`] when the panel session is for something or somebody else than what was granted.
     pub fn sign(
         grant: Grant,
         session: &Session,
@@ -65,7 +65,8 @@ impl SignedRequest {
     ) -> Result<Self, Mismatch> {
         let place = panel.place();
         let granted = (grant.server(), grant.service(), grant.account());
-        if granted != (&place.server, place.service, &place.account) || addresses.service != place.service {
+        let is_meant = granted == (&place.server, place.service, &place.account) && addresses.service == place.service;
+        if !is_meant || panel.owner() != session.id() {
             return Err(Mismatch);
         }
         drop(grant);
@@ -77,7 +78,8 @@ impl SignedRequest {
             .body(incoming.body)
             .map_err(|_| Mismatch)?;
         *request.headers_mut() = headers;
-        Ok(Self { session: panel, request, ended: session.ended().clone() })
+        let ended = panel.ended().clone();
+        Ok(Self { session: panel, request, ended })
     }
 
     /// The same request as a WebSocket handshake, under this key, with what the browser offered.

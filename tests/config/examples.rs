@@ -39,7 +39,7 @@ fn every_default_in_a_comment_is_the_default() {
         _ => line,
     });
     let written = written.collect::<Vec<_>>().join("\n");
-    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 43, "every key is shown");
+    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 44, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());

@@ -43,6 +43,7 @@ pub(super) fn read(
         limits
     });
     let directory = directory::read(&top, Outside::Checked(check_secret));
+    let access_tests = operation::access_tests(&top);
     if let (Some(network), Some(directory)) = (&network, &directory) {
         coverage::warn(&top, network, directory);
     }
@@ -61,6 +62,8 @@ pub(super) fn read(
         log: log?,
         limits: limits.unwrap_or_default(),
         directory: directory?,
+        access_tests: access_tests?,
+        sources: findings.sources(),
         warnings: Warnings::default(),
     })
 }

@@ -63,6 +63,15 @@ pub(super) fn audit(top: &Section<'_>) -> Option<PathBuf> {
     one_path(top, "audit", "file", "\"/var/log/panelgate/audit.jsonl\"")
 }
 
+/// The files of tests that the directory has to pass before it is used.
+pub(super) fn access_tests(top: &Section<'_>) -> Option<Vec<PathBuf>> {
+    let Some(field) = top.optional("access_tests") else { return Some(Vec::new()) };
+    let paths: Vec<Option<PathBuf>> = field.items()?.iter().map(outside::path).collect();
+    let paths: Option<Vec<PathBuf>> = paths.into_iter().collect();
+    paths.iter().flatten().for_each(|path| top.found.source(path));
+    paths
+}
+
 fn one_path(top: &Section<'_>, title: &'static str, key: &'static str, example: &str) -> Option<PathBuf> {
     let section = top.required_section(title, &[key])?;
     let path = section.required(key, example).and_then(|field| outside::path(&field));

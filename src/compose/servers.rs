@@ -1,0 +1,53 @@
+//! The servers of one version of the directory, with the ways there.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+
+use crate::compose::StartError;
+use crate::config::Config;
+use crate::model::Server;
+use crate::model::ServerId;
+use crate::model::Trust;
+use crate::panel_session::Hosted;
+use crate::panel_session::ServerIdentity;
+use crate::upstream::Upstream;
+use crate::upstream::UpstreamLimits;
+
+/// The servers of the directory, each with the way there.
+pub(super) fn servers(config: &Config) -> Result<HashMap<ServerId, Hosted>, StartError> {
+    let times = UpstreamLimits {
+        connect: Duration::from_secs(config.limits.upstream_connect_seconds),
+        response: Duration::from_secs(config.limits.upstream_response_seconds),
+    };
+    let mut servers = HashMap::new();
+    for (id, server) in &config.directory.servers {
+        let upstream =
+            Upstream::new(server, times).map_err(|source| StartError::Trust { server: id.to_string(), source })?;
+        let hosted = Hosted {
+            identity: identity(server)?,
+            upstream,
+            api_account: server.api_account.clone(),
+            api_token: server.api_token.clone(),
+        };
+        servers.insert(id.clone(), hosted);
+    }
+    Ok(servers)
+}
+
+/// A digest of everything that says which machine a server is, and what Panelgate is on it.
+fn identity(server: &Server) -> Result<ServerIdentity, StartError> {
+    let authorities = match &server.trust {
+        Trust::CaFile(path) => fs::read(path).map_err(|source| StartError::File { path: path.clone(), source })?,
+        Trust::PublicRoots | Trust::Pins(_) => Vec::new(),
+    };
+    let Server { host, address, trust, api_account, api_token, .. } = server;
+    let mut digest = digest::Context::new(&digest::SHA256);
+    digest.update(format!("{:?}", (host, address, trust, api_account, api_token)).as_bytes());
+    digest.update(&authorities);
+    let mut identity = [0; 32];
+    identity.iter_mut().zip(digest.finish().as_ref()).for_each(|(slot, byte)| *slot = *byte);
+    Ok(ServerIdentity(identity))
+}

@@ -1,0 +1,46 @@
+//! Cutting what may not go on: whoever lost access, and sessions on servers that are others by now.
+
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::gateway::Gateway;
+use crate::model::ReferenceId;
+use crate::panel_session::CutBecause;
+use crate::policy::AccessRequest;
+use crate::policy::Decision;
+use crate::session::Session;
+use crate::telemetry::Chain;
+
+impl Gateway {
+    /// Judges every open panel session as a new request would be judged now, and cuts those that would be
+    /// refused: requests, downloads and sockets under them end at once. Each is recorded afterwards, because
+    /// cutting must not wait for a disk.
+    pub async fn review(&self) {
+        let now = self.clock.now();
+        let cut = self.panels.review(|session, place| {
+            let access =
+                AccessRequest { server: place.server.clone(), service: place.service, account: place.account.clone() };
+            self.may(session, &access)
+        });
+        for cut in cut {
+            let reason = match cut.why {
+                CutBecause::ServerChanged => "server_changed",
+                CutBecause::AccessLost => "access_lost",
+            };
+            tracing::info!(session = %cut.session.id().tag(), server = %cut.place.server, reason, "panel session cut");
+            let event = Event::new(Kind::PanelCut, Outcome::Succeeded, ReferenceId::from_bits(0), now)
+                .session(&cut.session)
+                .place(&cut.place.server, cut.place.service)
+                .account(&cut.place.account)
+                .directory(self.policy.version())
+                .reason(reason);
+            if let Err(error) = self.audit.record(&event).await {
+                tracing::error!(cause = %Chain(&error), "a cut panel session is not on record");
+            }
+        }
+    }
+
+    fn may(&self, session: &Session, access: &AccessRequest) -> bool {
+        matches!(self.policy.decide(session.principal().groups(), access), Decision::Allowed(_))
+    }
+}
