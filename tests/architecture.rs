@@ -64,6 +64,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("rustls", &["compose", "config", "listener", "upstream"]),
     ("tokio_rustls", &["listener", "upstream"]),
     ("dashmap", &["panel_session", "session"]),
+    ("lol_html", &["rewrite"]),
 ];
 
 /// Rooms that compute and nothing else.

@@ -10,6 +10,8 @@ mod failure;
 mod hand_off;
 #[path = "e2e/life.rs"]
 mod life;
+#[path = "e2e/links.rs"]
+mod links;
 #[path = "e2e/open.rs"]
 mod open;
 #[path = "e2e/panel.rs"]

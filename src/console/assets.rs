@@ -24,7 +24,7 @@ pub struct Asset {
 }
 
 /// Sources by name; a script stands behind every script that it imports.
-const SOURCES: [(&str, &str); 11] = [
+const SOURCES: [(&str, &str); 12] = [
     ("mark.svg", include_str!("assets/mark.svg")),
     ("console.css", include_str!("assets/console.css")),
     ("dom.js", include_str!("assets/dom.js")),
@@ -36,6 +36,7 @@ const SOURCES: [(&str, &str); 11] = [
     ("console.js", include_str!("assets/console.js")),
     ("copy.js", include_str!("assets/copy.js")),
     ("framed.js", include_str!("assets/framed.js")),
+    ("panel.js", include_str!("assets/panel.js")),
 ];
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
@@ -58,6 +59,11 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
 pub fn find(path: &str) -> Option<&'static Asset> {
     let path = path.strip_prefix(paths::RESERVED).unwrap_or(path);
     ASSETS.iter().find(|asset| asset.path == path)
+}
+
+/// The path on a panel origin of the script that catches links in a panel's own pages.
+pub fn panel_script() -> String {
+    format!("{}{}", paths::RESERVED, path_of("panel.js"))
 }
 
 /// The path of the asset that has this name in the source; empty if there is none.

@@ -11,6 +11,7 @@ mod cut;
 mod failure;
 mod handoff;
 mod open;
+mod page;
 mod panel;
 mod serve;
 mod sign_in;

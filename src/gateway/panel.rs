@@ -9,6 +9,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Response;
 use http::StatusCode;
+use http::header::ACCEPT_ENCODING;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use url::Url;
@@ -33,6 +34,7 @@ use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
 use crate::gateway::open::Asked;
+use crate::gateway::page;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
@@ -129,7 +131,13 @@ impl Gateway {
         origin: &PanelOrigin,
         entry: Entry,
     ) -> Result<Response<Body>, Failure> {
-        let EdgeRequest { reference, client, method, target, headers, framing, websocket, body, fetch, .. } = request;
+        let is_page = request.fetch.is_navigation() && request.websocket.is_none();
+        let EdgeRequest { reference, client, method, target, mut headers, framing, websocket, body, fetch, .. } =
+            request;
+        if is_page {
+            // Its links are rewritten on the way.
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
         let session = &entry.session;
         let asked = Asked { reference, client, session, before: Some(&entry.security_token) };
         let access = || AccessRequest {
@@ -182,7 +190,8 @@ impl Gateway {
             let page = OwnTabPage { target: target.as_str().to_owned() }.render(&self.site);
             return Ok(answer::own(answer::page(StatusCode::OK, page), &self.site));
         }
-        respond(answer, &target, &addresses)
+        let response = respond(answer, &target, &addresses)?;
+        Ok(if is_page { page::with_our_links(response, &method, target.as_str(), &addresses) } else { response })
     }
 
     /// Passes a WebSocket handshake on; the socket then lives in a task of its own, under the session.
@@ -214,12 +223,14 @@ impl Gateway {
     }
 
     fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {
-        let host = self.panels.upstream(&origin.server)?.host().clone();
+        let upstream = self.panels.upstream(&origin.server)?;
+        let (host, address) = (upstream.host().clone(), upstream.address());
         let origins = Service::ALL
             .into_iter()
             .filter_map(|service| Some((service, self.origins.panel(&origin.server, service)?)))
             .collect();
-        Some(PanelAddresses { host, service: origin.service, origins, console: self.origins.console().clone() })
+        let console = self.origins.console().clone();
+        Some(PanelAddresses { host, address, service: origin.service, origins, console })
     }
 }
 

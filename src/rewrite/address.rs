@@ -1,5 +1,8 @@
 //! Where an address in an answer leads, seen from our side.
 
+use std::iter;
+use std::net::IpAddr;
+
 use url::Url;
 
 use crate::model::Host;
@@ -11,6 +14,8 @@ use crate::model::Service;
 pub struct PanelAddresses {
     /// The server's own host name.
     pub host: Host,
+    /// The address that it is reached at, where the directory has one: pages may name it too.
+    pub address: Option<IpAddr>,
     /// The service that the request was for.
     pub service: Service,
     /// Our origins of the server's services.
@@ -50,8 +55,8 @@ impl PanelAddresses {
         if !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
             return None;
         }
-        let same_host = url.host_str().and_then(|host| host.parse::<Host>().ok()).is_some_and(|host| host == self.host);
-        let service = url.port_or_known_default().and_then(service_of_port).filter(|_| same_host);
+        let named = url.host_str().is_some_and(|host| self.is_own_name(host));
+        let service = url.port_or_known_default().and_then(service_of_port).filter(|_| named);
         Some(match service {
             Some(service) if service == self.service => Leads::Here(tail(&url)),
             Some(service) => match self.ours(service) {
@@ -60,6 +65,39 @@ impl PanelAddresses {
             },
             None => Leads::Away(url),
         })
+    }
+
+    /// An address as it stands in a page, with our origin in the place of one of the server's own; nothing
+    /// if it names no origin, or another.
+    ///
+    /// Only the origin is looked at. What follows stays as it was written, whatever it is.
+    pub fn with_our_origin(&self, written: &str) -> Option<String> {
+        // Browsers drop blanks in front (WHATWG URL, "basic URL parser").
+        let text = written.trim_start_matches(|c: char| c <= ' ');
+        let (scheme, rest) = text.split_once("//")?;
+        let default_port = match scheme.to_ascii_lowercase().as_str() {
+            "https:" | "" => 443,
+            "http:" => 80,
+            _ => return None,
+        };
+        let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let (authority, tail) = rest.split_at_checked(end)?;
+        let (name, port) = match authority.rsplit_once(':') {
+            Some((name, port)) if !port.contains(']') => (name, port.parse().ok()?),
+            _ => (authority, default_port),
+        };
+        let origin = service_of_port(port).filter(|_| self.is_own_name(name)).and_then(|service| self.ours(service))?;
+        Some(format!("{origin}{tail}"))
+    }
+
+    /// The names of the server.
+    pub fn names(&self) -> impl Iterator<Item = Host> {
+        iter::once(self.host.clone()).chain(self.address.map(Host::Ip))
+    }
+
+    fn is_own_name(&self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name).parse::<Host>();
+        name.is_ok_and(|name| self.names().any(|own| own == name))
     }
 
     fn ours(&self, service: Service) -> Option<&Origin> {
@@ -93,6 +131,7 @@ pub(super) mod tests {
         let origin = |port: u16| format!("https://web1.connect.example.com:{port}").parse().unwrap();
         PanelAddresses {
             host: "web1.hosting.example".parse().unwrap(),
+            address: Some([192, 0, 2, 1].into()),
             service: Service::Whostmgrd,
             origins: Service::ALL.into_iter().map(|s| (s, origin(s.port()))).collect(),
             console: "https://connect.example.com".parse().unwrap(),
@@ -121,6 +160,35 @@ pub(super) mod tests {
         }
         for none in ["javascript:alert(1)", "data:text/html,x", "https://u@web1.hosting.example:2087/", "https://["] {
             assert_eq!(lead(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_address_gets_our_origin_and_is_otherwise_left_alone() {
+        let ours = |written: &str| addresses().with_our_origin(written);
+        let whm = "https://web1.connect.example.com:2087";
+        for (written, expected) in [
+            ("https://web1.hosting.example:2087/x?a=1&amp;b#c", format!("{whm}/x?a=1&amp;b#c")),
+            (" //Web1.Hosting.Example:2087", whm.to_owned()),
+            ("http://web1.hosting.example.:2086/x", format!("{whm}/x")),
+            ("https://192.0.2.1:2087/", format!("{whm}/")),
+            ("HTTPS://web1.hosting.example:2096/", "https://web1.connect.example.com:2096/".to_owned()),
+        ] {
+            assert_eq!(ours(written), Some(expected), "{written}");
+        }
+        for other in [
+            "/x",
+            "x//y",
+            "https://web1.hosting.example/",
+            "https://web1.hosting.example:2087@evil.example/",
+            "https://evil.example:2087/",
+            "https://u@web1.hosting.example:2087/",
+            "javascript://web1.hosting.example:2087/%0aalert(1)",
+            "https://192.0.2.2:2087/",
+            "https://web1.hosting.example:99999/",
+            "",
+        ] {
+            assert_eq!(ours(other), None, "{other}");
         }
     }
 }

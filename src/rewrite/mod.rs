@@ -6,6 +6,8 @@
 
 mod address;
 mod framing;
+mod html;
+mod link;
 mod request;
 mod response;
 mod security;
@@ -13,6 +15,7 @@ mod security;
 pub use address::Leads;
 pub use address::PanelAddresses;
 pub use framing::refuses_frames;
+pub use html::PageLinks;
 pub use request::handshake_headers;
 pub use request::request_headers;
 pub use response::Unsafe;

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use crate::rewrite::address::Leads;
 use crate::rewrite::address::PanelAddresses;
+use crate::rewrite::link;
 use crate::rewrite::request::OFFERS;
 use crate::rewrite::security;
 
@@ -89,8 +90,14 @@ pub fn response_headers(
         let address = ours(location, path, addresses).ok_or(Unsafe::Redirect)?;
         to.insert(header::LOCATION, HeaderValue::from_str(&address).map_err(|_| Unsafe::Redirect)?);
     }
-    if let Some(refresh) = from.get(header::REFRESH).and_then(|value| refreshed(value, path, addresses)) {
+    let refresh = from.get(header::REFRESH).and_then(|value| refreshed(value.to_str().ok()?, path, addresses));
+    if let Some(refresh) = refresh.and_then(|refresh| HeaderValue::from_str(&refresh).ok()) {
         to.insert(header::REFRESH, refresh);
+    }
+    for value in from.get_all(header::LINK) {
+        if let Some(links) = link::own_links(value, path, addresses) {
+            to.append(header::LINK, links);
+        }
     }
     for policy in from.get_all(header::CONTENT_SECURITY_POLICY) {
         if let Some(policy) = own_policy(policy) {
@@ -141,9 +148,9 @@ fn ours(address: &str, path: &str, addresses: &PanelAddresses) -> Option<String>
     })
 }
 
-/// `Refresh: 2; url=/x` with the address on our side; without one it only reloads.
-fn refreshed(value: &HeaderValue, path: &str, addresses: &PanelAddresses) -> Option<HeaderValue> {
-    let text = value.to_str().ok()?;
+/// `2; url=/x`, as in `Refresh` and in a page's own META element, with the address on our side; without one
+/// it only reloads. Nothing if it leads to what is no web address.
+pub(super) fn refreshed(text: &str, path: &str, addresses: &PanelAddresses) -> Option<String> {
     let (delay, rest) = text.split_once([';', ',']).unwrap_or((text, ""));
     let delay: u32 = delay.trim().parse().ok()?;
     let rest = rest.trim();
@@ -152,11 +159,10 @@ fn refreshed(value: &HeaderValue, path: &str, addresses: &PanelAddresses) -> Opt
         _ if rest.is_empty() => None,
         _ => Some(rest),
     };
-    let line = match address {
+    Some(match address {
         None => delay.to_string(),
         Some(address) => format!("{delay}; url={}", ours(address.trim_matches(['"', '\'', ' ']), path, addresses)?),
-    };
-    HeaderValue::from_str(&line).ok()
+    })
 }
 
 fn own_policy(policy: &HeaderValue) -> Option<HeaderValue> {

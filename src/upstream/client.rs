@@ -104,6 +104,11 @@ impl Upstream {
         &self.host
     }
 
+    /// The address that it is reached at, where the directory has one.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
     /// Host and port of a service as cpsrvd itself writes them.
     pub fn authority(&self, service: Service) -> String {
         format!("{}:{}", self.host, service.port())

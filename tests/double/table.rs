@@ -82,7 +82,7 @@ const ROWS: &[Row] = &[
     Row { number: 43, what: "absolute redirects", check: check!(b43_absolute_redirects), straight: Pass,
         plain: [Pass, Fail(":2083/"), Pass, Fail(":2083/")], ours: Works },
     Row { number: 44, what: "absolute links in bodies", check: check!(b44_absolute_links), straight: Pass,
-        plain: [Fail("no such name"), Fail(":2087/"), Fail("no such name"), Fail(":2087/")], ours: NotYet },
+        plain: [Fail("no such name"), Fail(":2087/"), Fail("no such name"), Fail(":2087/")], ours: Works },
     Row { number: 45, what: "identity from the address", check: check!(b45_identity_from_the_address), straight: Pass,
         plain: [Fail("for other with no"), Fail("for other with no"), Fail("for other with its"), Fail("for other with its")], ours: Works },
     Row { number: 47, what: "a tool that resists framing", check: check!(b47_a_tool_that_resists_framing), straight: Fail("X-Frame-Options"),

@@ -131,7 +131,8 @@ impl Browser {
 
     /// Follows a link of a page in the window or frame that shows it.
     pub async fn follow(&self, page: &Page, address: &str) -> anyhow::Result<Page> {
-        self.ask(Ask::get(Self::shows(page), page.resolve(address)?.as_str()).by(page).in_place()).await
+        let url = page.caught(page.resolve(address)?);
+        self.ask(Ask::get(Self::shows(page), url.as_str()).by(page).in_place()).await
     }
 
     /// Loads a page in a frame of another.
@@ -141,7 +142,7 @@ impl Browser {
 
     /// Submits a form of a page in the window or frame that shows it.
     pub async fn submit(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> anyhow::Result<Page> {
-        let url = page.resolve(action)?;
+        let url = page.caught(page.resolve(action)?);
         self.ask(Ask::get(Self::shows(page), url.as_str()).by(page).in_place().form(fields)).await
     }
 

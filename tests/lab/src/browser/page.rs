@@ -107,6 +107,29 @@ impl Page {
         self.url.join(address).with_context(|| format!("{address} is no address"))
     }
 
+    /// Where a person ends up who follows an address of this page: the gateway's script in it catches those
+    /// with the server's own names and ports. (The one script that this browser knows; `tests/browsers`
+    /// runs it in real ones.)
+    pub(super) fn caught(&self, url: Url) -> Url {
+        let text = self.text();
+        let mut tags = text.split("<script").skip(1).filter_map(|rest| rest.split('>').next());
+        let ours = |tag: &&str| value(tag, "src").is_some_and(|src| src.starts_with("/.panelgate/assets/panel."));
+        let Some(tag) = tags.find(ours) else { return url };
+        let label = match url.port() {
+            Some(2086 | 2087) => "data-whm",
+            Some(2082 | 2083) => "data-cpanel",
+            Some(2095 | 2096) => "data-webmail",
+            Some(_) | None => return url,
+        };
+        let names = value(tag, "data-names").unwrap_or_default();
+        let known = |host: &str| names.split(' ').any(|name| name == host) || self.url.host_str() == Some(host);
+        if !url.host_str().is_some_and(known) {
+            return url;
+        }
+        let ours = value(tag, label).and_then(|origin| Url::parse(&origin).ok());
+        ours.and_then(|origin| origin.join(&url[url::Position::BeforePath..]).ok()).unwrap_or(url)
+    }
+
     /// Where `<meta http-equiv="refresh">` leads without a delay.
     pub(super) fn refresh(&self) -> Option<Url> {
         let text = self.text();
