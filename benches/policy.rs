@@ -2,9 +2,12 @@
 //!
 //! Prints numbers and judges none: machines differ, and a limit here would fail on the slowest of them.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io;
 use std::io::Write as _;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::Instant;
@@ -12,6 +15,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use panelgate::model::Access;
 use panelgate::model::Account;
+use panelgate::model::Conditions;
 use panelgate::model::Directory;
 use panelgate::model::DirectoryVersion;
 use panelgate::model::IdpGroup;
@@ -23,9 +27,13 @@ use panelgate::model::Server;
 use panelgate::model::ServerId;
 use panelgate::model::Service;
 use panelgate::model::Source;
+use panelgate::model::Timestamp;
 use panelgate::model::Trust;
 use panelgate::policy::AccessRequest;
+use panelgate::policy::Circumstances;
+use panelgate::policy::Claimant;
 use panelgate::policy::Policy;
+use panelgate::policy::Provenance;
 use panelgate::policy::Question;
 use panelgate::policy::Review;
 use panelgate::policy::Scope;
@@ -55,17 +63,17 @@ fn main() -> anyhow::Result<()> {
         for _ in 0..rounds {
             for person in &people {
                 for request in &requests {
-                    black_box(policy.decide(black_box(person), black_box(request)));
+                    black_box(policy.decide(&claimant(black_box(person)), black_box(request), &somewhen()));
                 }
             }
         }
     });
-    let role_groups = people.first().map_or(0, |person| policy.standing_of(person).role_groups.len());
+    let role_groups = people.first().map_or(0, |person| policy.standing_of(&claimant(person)).role_groups.len());
     let decisions = rounds * people.len() * requests.len();
     let each = time.as_nanos() / u128::try_from(decisions)?;
     writeln!(out, "decision     {each:>9} ns, a person of {role_groups} role groups, over {decisions} decisions")?;
 
-    let (reach, _) = timed(|| policy.reach_of(people.first().map_or(&[], Vec::as_slice)));
+    let (reach, _) = timed(|| policy.reach_of(&claimant(people.first().map_or(&[], Vec::as_slice)), &somewhen()));
     writeln!(out, "reach        {reach:>12.2?} of one person")?;
 
     let (time, whole) = timed(|| matrix(&directory, Scope::All));
@@ -97,6 +105,7 @@ fn directory() -> anyhow::Result<Directory> {
     let role_groups = (0..ROLE_GROUPS).map(role_group).collect::<anyhow::Result<Vec<_>>>()?;
     Ok(Directory {
         version: DirectoryVersion("0123456789abcdef".into()),
+        providers: BTreeMap::new(),
         servers: servers.into_iter().map(|server| (server.id.clone(), server)).collect(),
         role_groups: role_groups.into_iter().map(|group| (group.name.clone(), group)).collect(),
         rules: (0..RULES).map(rule).collect::<anyhow::Result<_>>()?,
@@ -106,7 +115,7 @@ fn directory() -> anyhow::Result<Directory> {
 /// One server in a hundred is unrestricted.
 fn server(number: usize) -> anyhow::Result<Server> {
     let access = if number.is_multiple_of(100) {
-        Access::Unrestricted { services: vec![Service::Cpaneld], account: "demo".parse()? }
+        Access::Unrestricted { services: vec![Service::Cpaneld], account: "demo".parse()?, customers: Vec::new() }
     } else {
         Access::Restricted
     };
@@ -125,7 +134,14 @@ fn server(number: usize) -> anyhow::Result<Server> {
 
 fn role_group(number: usize) -> anyhow::Result<RoleGroup> {
     let idp_groups = (0..GROUPS).map(|place| group(number + place * 37)).collect();
-    Ok(RoleGroup { name: role_group_name(number)?, idp_groups, connect: true, source: source(number)? })
+    Ok(RoleGroup {
+        name: role_group_name(number)?,
+        idp_groups,
+        provider: None,
+        connect: true,
+        rights: Vec::new(),
+        source: source(number)?,
+    })
 }
 
 fn rule(number: usize) -> anyhow::Result<Rule> {
@@ -136,6 +152,8 @@ fn rule(number: usize) -> anyhow::Result<Rule> {
         servers: servers.collect::<anyhow::Result<_>>()?,
         services,
         account: account(number)?,
+        customers: Vec::new(),
+        conditions: Conditions::default(),
         source: source(number)?,
     })
 }
@@ -145,11 +163,18 @@ fn person(number: usize) -> Vec<IdpGroup> {
 }
 
 fn request(number: usize) -> anyhow::Result<AccessRequest> {
-    Ok(AccessRequest {
-        server: server_id(scattered(number, 3) % SERVERS)?,
-        service: Service::ALL.into_iter().cycle().nth(number % 3).context("there are services")?,
-        account: account(number)?,
-    })
+    let service = Service::ALL.into_iter().cycle().nth(number % 3).context("there are services")?;
+    Ok(AccessRequest::direct(server_id(scattered(number, 3) % SERVERS)?, service, account(number)?))
+}
+
+fn claimant(groups: &[IdpGroup]) -> Claimant<'_> {
+    Claimant { provider: Provenance::Unknown, groups }
+}
+
+fn somewhen() -> Circumstances<'static> {
+    let now = Timestamp::from_secs(1_800_000_000);
+    let client = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    Circumstances { now, client, authenticated_at: Some(now), acr: None }
 }
 
 /// Numbers that look scattered and are the same each time (Knuth's multiplicative hashing).

@@ -30,11 +30,13 @@ use any::any_directory;
 use any::every_request;
 use any::every_set_of_groups;
 use build::ask;
+use build::claimant;
 use build::directory;
 use build::groups;
 use build::role_group;
 use build::rule;
 use build::server;
+use build::somewhen;
 use build::unrestricted;
 
 /// One line per person and server: what WHM as root is answered.
@@ -43,10 +45,11 @@ fn table(directory: Directory, people: &[(&str, &[&str])], servers: &[&str]) -> 
     let mut table = String::new();
     for (person, of) in people {
         for server in servers {
-            let answer = match policy.decide(&groups(of), &ask(server, Service::Whostmgrd, "root")) {
-                Decision::Allowed(source) => format!("allowed by {source}"),
-                Decision::Denied(reason) => format!("denied {reason}"),
-            };
+            let answer =
+                match policy.decide(&claimant(&groups(of)), &ask(server, Service::Whostmgrd, "root"), &somewhen()) {
+                    Decision::Allowed(source) => format!("allowed by {source}"),
+                    Decision::Denied(reason) => format!("denied {reason}"),
+                };
             writeln!(table, "{person:<8} {server:<8} {answer}").unwrap();
         }
     }
@@ -134,15 +137,16 @@ fn root_only_where_it_is_written() {
         .into(),
     );
     let staff = groups(&["staff"]);
-    let as_root: Vec<_> = policy.reach_of(&staff).into_iter().filter(|r| r.account.is_root()).collect();
+    let as_root: Vec<_> =
+        policy.reach_of(&claimant(&staff), &somewhen()).into_iter().filter(|r| r.account.is_root()).collect();
     assert_eq!(as_root.len(), 1);
     assert_eq!((as_root[0].server.as_str(), as_root[0].service), ("web2", Service::Whostmgrd));
     for service in Service::ALL {
-        let asked = policy.decide(&staff, &ask("web1", service, "root"));
+        let asked = policy.decide(&claimant(&staff), &ask("web1", service, "root"), &somewhen());
         assert_eq!(asked, Decision::Denied(Reason::AccountNotInRule));
     }
     for like_root in ["Root", "root-", "roo", "root2", "root@web2"] {
-        let asked = policy.decide(&staff, &ask("web2", Service::Whostmgrd, like_root));
+        let asked = policy.decide(&claimant(&staff), &ask("web2", Service::Whostmgrd, like_root), &somewhen());
         assert_eq!(asked, Decision::Denied(Reason::AccountNotInRule), "{like_root}");
     }
 }
@@ -162,11 +166,11 @@ fn two_rules_do_not_lend_each_other_their_parts() {
     );
     // The services of one rule with the account of the other were never written.
     let both = groups(&["a", "b"]);
-    let asked = policy.decide(&both, &ask("web1", Service::Whostmgrd, "root"));
+    let asked = policy.decide(&claimant(&both), &ask("web1", Service::Whostmgrd, "root"), &somewhen());
     assert_eq!(asked, Decision::Denied(Reason::AccountNotInRule));
-    let asked = policy.decide(&both, &ask("web1", Service::Webmaild, "root"));
+    let asked = policy.decide(&claimant(&both), &ask("web1", Service::Webmaild, "root"), &somewhen());
     assert_eq!(asked, Decision::Denied(Reason::ServiceNotInRule));
-    assert_eq!(policy.reach_of(&both).len(), 2);
+    assert_eq!(policy.reach_of(&claimant(&both), &somewhen()).len(), 2);
 }
 
 #[test]
@@ -179,7 +183,7 @@ fn a_group_that_only_looks_alike_gives_nothing() {
         )
         .into(),
     );
-    let may_connect = |group: &str| policy.standing_of(&groups(&[group])).may_connect;
+    let may_connect = |group: &str| policy.standing_of(&claimant(&groups(&[group]))).may_connect;
     assert!(may_connect("WHM-Admins"));
     assert!(may_connect("caf\u{e9}"));
     for alike in [
@@ -205,7 +209,7 @@ fn a_group_that_only_looks_alike_gives_nothing() {
     ] {
         assert!(!may_connect(alike), "{alike:?}");
         assert_eq!(
-            policy.decide(&groups(&[alike]), &ask("web1", Service::Whostmgrd, "root")),
+            policy.decide(&claimant(&groups(&[alike])), &ask("web1", Service::Whostmgrd, "root"), &somewhen()),
             Decision::Denied(Reason::NoRoleGroup),
             "{alike:?}"
         );
@@ -219,7 +223,7 @@ fn compare(directory: &Directory) -> (usize, usize) {
     for groups in every_set_of_groups() {
         let mut reach = Vec::new();
         for request in every_request() {
-            let decision = policy.decide(&groups, &request);
+            let decision = policy.decide(&claimant(&groups), &request, &somewhen());
             assert_eq!(decision, naive::decide(directory, &groups, &request), "{groups:?} {request:?} {directory:#?}");
             if matches!(decision, Decision::Allowed(_)) {
                 allowed += 1;
@@ -228,7 +232,8 @@ fn compare(directory: &Directory) -> (usize, usize) {
                 denied += 1;
             }
         }
-        let told: Vec<AccessRequest> = policy.reach_of(&groups).into_iter().map(Into::into).collect();
+        let told: Vec<AccessRequest> =
+            policy.reach_of(&claimant(&groups), &somewhen()).into_iter().map(Into::into).collect();
         reach.sort_by(|a, b| (&a.server, a.service, &a.account).cmp(&(&b.server, b.service, &b.account)));
         assert_eq!(told, reach, "reach is what is allowed, in order, once each");
     }
@@ -271,10 +276,10 @@ proptest! {
     fn a_further_group_takes_nothing_away(directory in any_directory(), further in select(&GROUPS[..])) {
         let policy = Policy::new(directory.into());
         for groups in every_set_of_groups() {
-            let before = policy.reach_of(&groups);
+            let before = policy.reach_of(&claimant(&groups), &somewhen());
             let mut more = groups.clone();
             more.push(IdpGroup(further.to_owned()));
-            let after = policy.reach_of(&more);
+            let after = policy.reach_of(&claimant(&more), &somewhen());
             prop_assert!(before.iter().all(|one| after.contains(one)));
         }
     }
@@ -286,7 +291,7 @@ proptest! {
         let (policy, turned) = (Policy::new(directory.into()), Policy::new(turned.into()));
         for groups in every_set_of_groups() {
             let reversed: Vec<_> = groups.iter().rev().cloned().collect();
-            prop_assert_eq!(policy.reach_of(&groups), turned.reach_of(&reversed));
+            prop_assert_eq!(policy.reach_of(&claimant(&groups), &somewhen()), turned.reach_of(&claimant(&reversed), &somewhen()));
         }
     }
 }

@@ -118,6 +118,18 @@ impl<'d> Field<'d> {
         value
     }
 
+    /// A date with a time, as TOML writes it or in quotes. Whether it is one is for the reader to say.
+    pub(super) fn moment(&self) -> Option<String> {
+        match self.value.get_ref() {
+            DeValue::Datetime(moment) => Some(moment.to_string()),
+            DeValue::String(text) => Some(text.clone().into_owned()),
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                self.wrong_type("a date with a time", "write 2026-12-31T18:00:00Z");
+                None
+            }
+        }
+    }
+
     /// The items of a list that has at least one.
     pub(super) fn items(&self) -> Option<Vec<Field<'d>>> {
         let Some(list) = self.value.get_ref().as_array() else {

@@ -163,7 +163,7 @@ impl Posture<'_> {
     fn openings(self, server: &Server) -> Vec<String> {
         let directory = &self.0.directory;
         match &server.access {
-            Access::Unrestricted { services, account } => {
+            Access::Unrestricted { services, account, .. } => {
                 let anyone = directory.role_groups.values().any(|group| group.connect);
                 let line = format!("every role group that may connect: {} as {account}", titles(services));
                 anyone.then_some(line).into_iter().collect()

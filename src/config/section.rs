@@ -108,6 +108,18 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// The sections of a list without asking for them: somebody else reads them.
+    pub(super) fn peek(&self, key: &str) -> Vec<Section<'d>> {
+        let list = self.table.get(key).and_then(|value| value.get_ref().as_array());
+        let tables = list.into_iter().flatten().filter_map(|value| value.get_ref().as_table());
+        tables.map(|table| Section::top(Rc::clone(&self.file), self.found, table)).collect()
+    }
+
+    /// The text of a key without asking for it: somebody else reads it.
+    pub(super) fn peek_text(&self, key: &str) -> Option<&'d str> {
+        self.table.get(key)?.get_ref().as_str()
+    }
+
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(self) {
         let asked = self.asked.borrow();

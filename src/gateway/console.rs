@@ -32,6 +32,7 @@ use crate::gateway::failure::Failure;
 use crate::gateway::open::Asked;
 use crate::identity::Provider;
 use crate::policy::AccessRequest;
+use crate::policy::Circumstances;
 use crate::policy::Reach;
 use crate::policy::Reason;
 use crate::session::Session;
@@ -83,7 +84,9 @@ impl Gateway {
             }
             other => other?,
         };
-        let reach = self.policy.reach(&session.principal());
+        let principal = session.principal();
+        let circumstances = Circumstances::of(&principal, request.client, self.clock.now());
+        let reach = self.policy.reach(&principal, &circumstances);
         let entries: Vec<Entry> = reach.into_iter().map(|reach| self.entry(reach)).collect();
         if entries.is_empty() {
             return self.nothing_to_open(&session, request).await;
@@ -173,7 +176,7 @@ impl Gateway {
         let body = Limited::new(body, API_BODY).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
         let wanted: OpenRequest = serde_json::from_slice(&body).map_err(|_| Failure::BadBody)?;
         let OpenRequest { server, service, account } = wanted;
-        let access = AccessRequest { server, service, account };
+        let access = AccessRequest::direct(server, service, account);
         let asked = Asked { reference, client, session: &session, before: None };
         let (grant, _) = self.open(access, &asked).await?;
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;

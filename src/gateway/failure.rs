@@ -46,7 +46,7 @@ pub(super) enum Failure {
     Login(#[source] LoginError),
     /// Policy said no.
     #[error("access denied: {}", .0.reason)]
-    Denied(Denial),
+    Denied(Box<Denial>),
     /// The record could not be written, so the act did not happen.
     #[error("the audit event could not be recorded")]
     Audit(#[source] AuditError),

@@ -75,11 +75,11 @@ impl Gateway {
         }
         let session = self.person(request).await?;
         let text = |name| parameter(&request.target, name);
-        let access = AccessRequest {
-            server: text("server").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
-            service: text("service").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
-            account: text("account").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
-        };
+        let access = AccessRequest::direct(
+            text("server").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
+            text("service").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
+            text("account").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
+        );
         let challenge: [u8; 32] = text("challenge")
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
             .and_then(|bytes| bytes.try_into().ok())
@@ -121,11 +121,8 @@ impl Gateway {
         let entry = handoff.entry;
         let asked =
             Asked { reference: request.reference, client: request.client, session: &entry.session, before: None };
-        let access = AccessRequest {
-            server: entry.place.server.clone(),
-            service: entry.place.service,
-            account: entry.place.account.clone(),
-        };
+        let place = &entry.place;
+        let access = AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
         let grant = self.authorize(access, &asked).await?;
         let event = Event::new(Kind::PanelEnter, Outcome::Succeeded, request.reference, self.clock.now())
             .client(request.client)

@@ -15,6 +15,7 @@ use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::Place;
 use crate::policy::AccessRequest;
+use crate::policy::Circumstances;
 use crate::policy::Grant;
 use crate::session::SecretDigits;
 use crate::session::Session;
@@ -78,7 +79,9 @@ impl Gateway {
 
     /// Asks policy; a denial is on record before anybody hears of it.
     pub(super) async fn authorize(&self, access: AccessRequest, asked: &Asked<'_>) -> Result<Grant, Failure> {
-        match self.policy.authorize(&asked.session.principal(), access) {
+        let principal = asked.session.principal();
+        let circumstances = Circumstances::of(&principal, asked.client, self.clock.now());
+        match self.policy.authorize(&principal, access, &circumstances) {
             Ok(grant) => Ok(grant),
             Err(denial) => {
                 let event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())

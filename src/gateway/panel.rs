@@ -140,11 +140,8 @@ impl Gateway {
         }
         let session = &entry.session;
         let asked = Asked { reference, client, session, before: Some(&entry.security_token) };
-        let access = || AccessRequest {
-            server: entry.place.server.clone(),
-            service: entry.place.service,
-            account: entry.place.account.clone(),
-        };
+        let place = &entry.place;
+        let access = || AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
         let (grant, panel) = self.open(access(), &asked).await?;
         match meant_for(&target) {
             Meant::Panel => {}

@@ -6,6 +6,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::identity::verify::VerifiedIdToken;
+use crate::model::AcrValue;
 use crate::model::IdpGroup;
 use crate::model::Subject;
 use crate::model::Timestamp;
@@ -32,6 +33,10 @@ pub struct PrincipalRecord {
     email: Option<String>,
     groups: Vec<IdpGroup>,
     signed_in_at: Timestamp,
+    #[serde(default)]
+    authenticated_at: Option<Timestamp>,
+    #[serde(default)]
+    acr: Option<String>,
 }
 
 impl Principal {
@@ -48,7 +53,8 @@ impl Principal {
         let email = show("email");
         let name = show("name").or_else(|| show("preferred_username")).or_else(|| email.clone());
         let name = name.unwrap_or_else(|| subject.sub.clone());
-        Self { record: PrincipalRecord { subject, name, email, groups, signed_in_at } }
+        let (authenticated_at, acr) = (authenticated_at(token.claims(), signed_in_at), acr(token.claims()));
+        Self { record: PrincipalRecord { subject, name, email, groups, signed_in_at, authenticated_at, acr } }
     }
 
     /// The principal out of a record that we sealed.
@@ -86,14 +92,48 @@ impl Principal {
         self.record.signed_in_at
     }
 
+    /// When the provider last asked the person for proof (`auth_time`), if it said so. Never after the sign-in.
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.record.authenticated_at
+    }
+
+    /// The authentication context class that the provider vouches for (`acr`), if it said one.
+    pub fn acr(&self) -> Option<&str> {
+        self.record.acr.as_deref()
+    }
+
     /// A principal for unit tests of the rooms above.
     #[cfg(test)]
     pub(crate) fn for_test(sub: &str, groups: &[&str]) -> Self {
         let subject = Subject { iss: "https://idp.example.com".into(), sub: sub.into() };
         let groups = groups.iter().map(|g| IdpGroup((*g).into())).collect();
         let signed_in_at = Timestamp::from_secs(1_800_000_000);
-        Self { record: PrincipalRecord { subject, name: sub.into(), email: None, groups, signed_in_at } }
+        let record = PrincipalRecord {
+            subject,
+            name: sub.into(),
+            email: None,
+            groups,
+            signed_in_at,
+            authenticated_at: Some(signed_in_at),
+            acr: None,
+        };
+        Self { record }
     }
+}
+
+/// `auth_time` (OpenID Connect Core 1.0, section 2), in whole seconds. A clock that is ahead of ours makes no
+/// sign-in younger than it is.
+fn authenticated_at(claims: &Map<String, Value>, signed_in_at: Timestamp) -> Option<Timestamp> {
+    let seconds = claims.get("auth_time")?;
+    // With a fraction at some providers; then the whole second before it.
+    let seconds = seconds.as_u64().or_else(|| seconds.as_f64()?.trunc().to_string().parse().ok())?;
+    Some(Timestamp::from_secs(seconds).min(signed_in_at))
+}
+
+/// `acr`, if it is one that a rule could name.
+fn acr(claims: &Map<String, Value>) -> Option<String> {
+    let acr: AcrValue = claims.get("acr")?.as_str()?.parse().ok()?;
+    Some(acr.as_str().to_owned())
 }
 
 /// A claim as text to show: without characters that steer the display, cut at 200 characters; nothing
@@ -129,6 +169,32 @@ mod tests {
         let back = Principal::restore(store::open(&server, &token, Purpose::Session, sealed).unwrap());
         assert_eq!(back.subject(), ann.subject());
         assert_eq!(back.groups(), ann.groups());
+    }
+
+    #[test]
+    fn strength_is_what_the_provider_says_and_nothing_else() {
+        let claims = |value: Value| value.as_object().unwrap().clone();
+        let now = Timestamp::from_secs(1000);
+        for (auth_time, expected) in [
+            (serde_json::json!(990), Some(Timestamp::from_secs(990))),
+            (serde_json::json!(990.9), Some(Timestamp::from_secs(990))),
+            (serde_json::json!(1000), Some(now)),
+            (serde_json::json!(1001), Some(now)),
+            (serde_json::json!(-1), None),
+            (serde_json::json!("990"), None),
+            (serde_json::json!(null), None),
+        ] {
+            assert_eq!(authenticated_at(&claims(serde_json::json!({ "auth_time": auth_time })), now), expected);
+        }
+        assert_eq!(authenticated_at(&Map::new(), now), None);
+        for (said, expected) in [
+            (serde_json::json!("urn:mfa"), Some("urn:mfa")),
+            (serde_json::json!("two words"), None),
+            (serde_json::json!(["urn:mfa"]), None),
+            (serde_json::json!(2), None),
+        ] {
+            assert_eq!(acr(&claims(serde_json::json!({ "acr": said }))).as_deref(), expected);
+        }
     }
 
     #[test]

@@ -7,9 +7,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::account::Account;
+use crate::model::conditions::Conditions;
 use crate::model::host::Host;
+use crate::model::ids::ProviderId;
 use crate::model::ids::RoleGroupName;
 use crate::model::ids::ServerId;
+use crate::model::right::Right;
 use crate::model::secret::SecretRef;
 use crate::model::service::Service;
 use crate::model::subject::IdpGroup;
@@ -21,6 +24,8 @@ use crate::model::subject::IdpGroup;
 pub struct Directory {
     /// The version that goes into every decision and audit event.
     pub version: DirectoryVersion,
+    /// The ids of the providers that are known, by their issuer identifiers.
+    pub providers: BTreeMap<String, ProviderId>,
     /// The servers by id.
     pub servers: BTreeMap<ServerId, Server>,
     /// The role groups by name.
@@ -114,6 +119,8 @@ pub enum Access {
         services: Vec<Service>,
         /// The account to become.
         account: Account,
+        /// Into which services of customers one may go on from WHM.
+        customers: Vec<Service>,
     },
     /// Only what rules say.
     Restricted,
@@ -126,13 +133,18 @@ pub struct RoleGroup {
     pub name: RoleGroupName,
     /// The groups whose members belong to it, at least one.
     pub idp_groups: Vec<IdpGroup>,
+    /// The provider that must have sent the groups; any, if there is none.
+    pub provider: Option<ProviderId>,
     /// The right to use Panelgate at all.
     pub connect: bool,
+    /// What else the role group may do with Panelgate, if it may connect.
+    pub rights: Vec<Right>,
     /// Where it stands in the document.
     pub source: Source,
 }
 
-/// One permission: this role group may open these services of these servers as this account.
+/// One permission: this role group may open these services of these servers as this account, under these
+/// conditions.
 #[derive(Clone, Debug)]
 pub struct Rule {
     /// Whom it is for.
@@ -143,6 +155,10 @@ pub struct Rule {
     pub services: Vec<Service>,
     /// The account to become.
     pub account: Account,
+    /// Into which services of the account's customers one may go on from WHM: `cpaneld`, `webmaild`, or none.
+    pub customers: Vec<Service>,
+    /// When it holds.
+    pub conditions: Conditions,
     /// Where it stands in the document.
     pub source: Source,
 }

@@ -2,6 +2,7 @@
 
 use crate::model::DirectoryVersion;
 use crate::model::RoleGroupName;
+use crate::model::Strength;
 use crate::policy::reason::Reason;
 use crate::policy::request::AccessRequest;
 
@@ -12,6 +13,8 @@ pub struct Denial {
     pub request: AccessRequest,
     /// Why not.
     pub reason: Reason,
+    /// The sign-in that would be enough: there exactly when the reason is that a stronger one is needed.
+    pub strength: Option<Strength>,
     /// The version of the directory that was asked.
     pub version: DirectoryVersion,
     /// The role groups of the person, by name.

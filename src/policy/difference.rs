@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::model::Account;
+use crate::model::Conditions;
 use crate::model::Directory;
 use crate::model::Host;
 use crate::model::IdpGroup;
@@ -15,6 +16,7 @@ use crate::model::Server;
 use crate::model::ServerId;
 use crate::model::Service;
 use crate::model::Source;
+use crate::policy::entitlement::Permission;
 use crate::policy::entitlement::Scope;
 use crate::policy::entitlement::written;
 
@@ -35,6 +37,10 @@ pub enum Right<'d> {
         service: Service,
         /// The account to become.
         account: &'d Account,
+        /// Into which services of customers one may go on from WHM.
+        customers: &'d [Service],
+        /// When it holds.
+        conditions: &'d Conditions,
     },
 }
 
@@ -105,7 +111,7 @@ fn rights(directory: &Directory) -> Rights<'_> {
     }
     for permission in written(directory, Scope::All).filter(|permission| permission.role_group.connect) {
         for service in permission.services {
-            let right = Right::open(permission.server, *service, permission.account);
+            let right = Right::open(&permission, *service);
             for idp_group in &permission.role_group.idp_groups {
                 let giver = (&permission.role_group.name, permission.source);
                 rights.entry((right, idp_group)).or_default().push(giver);
@@ -142,7 +148,9 @@ fn missing_from<'d>(here: &Rights<'d>, there: &Rights<'d>, direction: Direction)
 }
 
 impl<'d> Right<'d> {
-    fn open(server: &'d Server, service: Service, account: &'d Account) -> Self {
-        Self::Open { server: &server.id, host: &server.host, address: server.address, service, account }
+    fn open(permission: &Permission<'d>, service: Service) -> Self {
+        let Permission { server, account, customers, conditions, .. } = *permission;
+        let Server { id, host, address, .. } = server;
+        Self::Open { server: id, host, address: *address, service, account, customers, conditions }
     }
 }

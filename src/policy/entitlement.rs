@@ -2,6 +2,7 @@
 
 use crate::model::Access;
 use crate::model::Account;
+use crate::model::Conditions;
 use crate::model::Directory;
 use crate::model::RoleGroup;
 use crate::model::RoleGroupName;
@@ -9,6 +10,15 @@ use crate::model::Server;
 use crate::model::ServerId;
 use crate::model::Service;
 use crate::model::Source;
+use crate::model::Strength;
+
+/// Those of a permission without any.
+static ALWAYS: Conditions = Conditions {
+    networks: Vec::new(),
+    not_before: None,
+    expires: None,
+    require: Strength { max_age: None, acr: Vec::new() },
+};
 
 /// What one role group with the connect permission may open, as one account.
 #[derive(Clone, Debug)]
@@ -21,6 +31,10 @@ pub struct Entitlement<'d> {
     pub service: Service,
     /// The account to become.
     pub account: &'d Account,
+    /// Into which services of customers one may go on from WHM.
+    pub customers: &'d [Service],
+    /// When it holds.
+    pub conditions: &'d Conditions,
     /// Every line that gives it, each of which is enough: at least one, in the order of the document.
     pub sources: Vec<&'d Source>,
 }
@@ -46,6 +60,8 @@ pub fn matrix<'d>(directory: &'d Directory, scope: Scope<'_>) -> Vec<Entitlement
                 server: permission.server,
                 service: *service,
                 account: permission.account,
+                customers: permission.customers,
+                conditions: permission.conditions,
                 sources: vec![permission.source],
             })
         })
@@ -69,6 +85,8 @@ pub(super) struct Permission<'d> {
     pub(super) server: &'d Server,
     pub(super) services: &'d [Service],
     pub(super) account: &'d Account,
+    pub(super) customers: &'d [Service],
+    pub(super) conditions: &'d Conditions,
     pub(super) source: &'d Source,
 }
 
@@ -77,15 +95,21 @@ pub(super) fn written<'d>(directory: &'d Directory, scope: Scope<'_>) -> impl It
     let unrestricted =
         directory.servers.values().filter(move |server| scope.has_server(&server.id)).flat_map(move |server| {
             let opening = match &server.access {
-                Access::Unrestricted { services, account } => Some((services, account)),
+                Access::Unrestricted { services, account, customers } => Some((services, account, customers)),
                 Access::Restricted => None,
             };
-            opening.into_iter().flat_map(move |(services, account)| {
-                directory
-                    .role_groups
-                    .values()
-                    .filter(move |group| scope.has_role_group(&group.name))
-                    .map(move |role_group| Permission { role_group, server, services, account, source: &server.source })
+            opening.into_iter().flat_map(move |(services, account, customers)| {
+                directory.role_groups.values().filter(move |group| scope.has_role_group(&group.name)).map(
+                    move |role_group| Permission {
+                        role_group,
+                        server,
+                        services,
+                        account,
+                        customers,
+                        conditions: &ALWAYS,
+                        source: &server.source,
+                    },
+                )
             })
         });
     let ruled =
@@ -103,6 +127,8 @@ pub(super) fn written<'d>(directory: &'d Directory, scope: Scope<'_>) -> impl It
                     server,
                     services: &rule.services,
                     account: &rule.account,
+                    customers: &rule.customers,
+                    conditions: &rule.conditions,
                     source: &rule.source,
                 })
             })
@@ -111,8 +137,8 @@ pub(super) fn written<'d>(directory: &'d Directory, scope: Scope<'_>) -> impl It
 }
 
 impl Entitlement<'_> {
-    fn key(&self) -> (&RoleGroupName, &ServerId, Service, &Account) {
-        (&self.role_group.name, &self.server.id, self.service, self.account)
+    fn key(&self) -> (&RoleGroupName, &ServerId, Service, &Account, &Conditions, &[Service]) {
+        (&self.role_group.name, &self.server.id, self.service, self.account, self.conditions, self.customers)
     }
 }
 

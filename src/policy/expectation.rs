@@ -41,7 +41,8 @@ impl Expectation {
     /// How to write one, for messages.
     pub const HELP: &'static str = "write \"allow\", \"allow as ACCOUNT\", \"deny\" or \"deny: REASON\"; the reasons \
                                     are no_role_group, no_connect_permission, unknown_server, no_rule_for_server, \
-                                    service_not_in_rule and account_not_in_rule";
+                                    service_not_in_rule, account_not_in_rule, customers_not_in_rule, expired, \
+                                    not_yet_valid, source_not_in_rule and stronger_sign_in_needed";
 
     /// The answer of an explanation, as exactly as it can be said.
     pub fn found(explanation: &Explanation<'_>) -> Self {

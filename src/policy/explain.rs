@@ -6,6 +6,9 @@ use crate::model::Directory;
 use crate::model::IdpGroup;
 use crate::model::RoleGroup;
 use crate::model::Server;
+use crate::policy::circumstances::Claimant;
+use crate::policy::circumstances::Provenance;
+use crate::policy::circumstances::Setting;
 use crate::policy::entitlement::Entitlement;
 use crate::policy::entitlement::Scope;
 use crate::policy::entitlement::matrix;
@@ -64,7 +67,8 @@ impl Review {
     /// Answers for whoever has these groups, and explains the answer.
     pub fn explain(&self, groups: &[IdpGroup], question: &Question) -> Explanation<'_> {
         let directory = &*self.directory;
-        let decision = self.policy.decide_wish(groups, question.into());
+        let claimant = Claimant { provider: Provenance::Any, groups };
+        let decision = self.policy.decide_wish(&claimant, question.into(), &Setting::default());
         let memberships: Vec<Membership<'_>> = directory
             .role_groups
             .values()

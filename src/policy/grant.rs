@@ -6,6 +6,7 @@ use crate::model::ServerId;
 use crate::model::Service;
 use crate::model::Source;
 use crate::model::Subject;
+use crate::model::Timestamp;
 use crate::policy::request::AccessRequest;
 
 /// Permission for one person to open one service of one server as one account.
@@ -19,11 +20,20 @@ pub struct Grant {
     request: AccessRequest,
     version: DirectoryVersion,
     source: Source,
+    customers: Vec<Service>,
+    until: Option<Timestamp>,
 }
 
 impl Grant {
-    pub(super) fn new(subject: Subject, request: AccessRequest, version: DirectoryVersion, source: Source) -> Self {
-        Self { subject, request, version, source }
+    pub(super) fn new(
+        subject: Subject,
+        request: AccessRequest,
+        version: DirectoryVersion,
+        source: Source,
+        customers: Vec<Service>,
+        until: Option<Timestamp>,
+    ) -> Self {
+        Self { subject, request, version, source, customers, until }
     }
 
     /// Whom it is for.
@@ -44,6 +54,21 @@ impl Grant {
     /// The account to become.
     pub fn account(&self) -> &Account {
         &self.request.account
+    }
+
+    /// The account in WHM that the person comes from, if this is a hop.
+    pub fn through(&self) -> Option<&Account> {
+        self.request.through.as_ref()
+    }
+
+    /// The services of customers into which the person may go on from WHM. Each hop is judged for itself.
+    pub fn customers(&self) -> &[Service] {
+        &self.customers
+    }
+
+    /// When the last rule that allows it expires; never, if one does not.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.until
     }
 
     /// The version of the directory that was asked.

@@ -1,4 +1,4 @@
-//! The directory, turned so that a decision is a few hash look-ups.
+//! The directory, turned so that a decision is a few look-ups.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,15 +6,24 @@ use std::sync::Arc;
 use crate::identity::Principal;
 use crate::model::Access;
 use crate::model::Account;
+use crate::model::Conditions;
 use crate::model::Directory;
 use crate::model::DirectoryVersion;
 use crate::model::IdpGroup;
+use crate::model::ProviderId;
+use crate::model::Right;
 use crate::model::RoleGroup;
 use crate::model::RoleGroupName;
 use crate::model::Rule;
 use crate::model::ServerId;
 use crate::model::Service;
 use crate::model::Source;
+use crate::model::Strength;
+use crate::model::Timestamp;
+use crate::policy::circumstances::Circumstances;
+use crate::policy::circumstances::Claimant;
+use crate::policy::circumstances::Provenance;
+use crate::policy::circumstances::Setting;
 use crate::policy::denial::Denial;
 use crate::policy::grant::Grant;
 use crate::policy::reason::Reason;
@@ -29,7 +38,13 @@ use crate::policy::request::Wish;
 #[derive(Debug)]
 pub struct Policy {
     version: DirectoryVersion,
-    roles: HashMap<IdpGroup, Vec<Arc<Role>>>,
+    providers: HashMap<String, ProviderId>,
+    /// In the order of their names: a role group's number is its place here.
+    roles: Vec<Role>,
+    /// The numbers of the role groups that list a group.
+    roles_of: HashMap<IdpGroup, Vec<usize>>,
+    /// In the order of the document: a permission's number is its place here.
+    rules: Vec<Permission>,
     servers: HashMap<ServerId, Opening>,
 }
 
@@ -51,12 +66,13 @@ pub enum Decision<'p> {
     Denied(Reason),
 }
 
-/// A role group, numbered in the order of the names.
+/// A role group.
 #[derive(Debug)]
 struct Role {
-    number: usize,
     name: RoleGroupName,
+    provider: Option<ProviderId>,
     connect: bool,
+    rights: Vec<Right>,
 }
 
 /// What is written about a server.
@@ -64,8 +80,8 @@ struct Role {
 enum Opening {
     /// The same for every role with the connect permission.
     Unrestricted(Permission),
-    /// By the role's number.
-    Restricted(HashMap<usize, Vec<Arc<Permission>>>),
+    /// The numbers of role groups and of rules for them, in order.
+    Restricted(Vec<(usize, usize)>),
 }
 
 /// One written permission.
@@ -73,53 +89,68 @@ enum Opening {
 struct Permission {
     services: Vec<Service>,
     account: Account,
+    customers: Vec<Service>,
+    conditions: Conditions,
     source: Source,
     /// Its place in the document, which decides nothing but which line is named.
     place: usize,
+}
+
+/// A decision under way: each permission can only take it further.
+struct Verdict<'p> {
+    reason: Reason,
+    allowed: Option<&'p Permission>,
+    strength: Option<(usize, &'p Strength)>,
+    customers: [bool; Service::ALL.len()],
+    until: Until,
+}
+
+/// When what was found to be allowed ends, at the latest.
+enum Until {
+    Never,
+    Moment(Timestamp),
 }
 
 impl Policy {
     /// Indexes a directory.
     #[expect(clippy::needless_pass_by_value, reason = "a policy belongs to one snapshot, which its maker shares")]
     pub fn new(directory: Arc<Directory>) -> Self {
-        let mut roles: HashMap<IdpGroup, Vec<Arc<Role>>> = HashMap::new();
-        let mut by_name: HashMap<&RoleGroupName, Arc<Role>> = HashMap::new();
+        let mut roles_of: HashMap<IdpGroup, Vec<usize>> = HashMap::new();
+        let mut numbers: HashMap<&RoleGroupName, usize> = HashMap::new();
         for (number, group) in directory.role_groups.values().enumerate() {
-            let role = Arc::new(Role::new(number, group));
             for idp_group in &group.idp_groups {
-                roles.entry(idp_group.clone()).or_default().push(Arc::clone(&role));
+                roles_of.entry(idp_group.clone()).or_default().push(number);
             }
-            by_name.insert(&group.name, role);
+            numbers.insert(&group.name, number);
         }
-
         let mut servers: HashMap<ServerId, Opening> = directory
             .servers
             .values()
-            .map(|server| {
-                let opening = match &server.access {
-                    Access::Unrestricted { services, account } => Opening::Unrestricted(Permission {
-                        services: services.clone(),
-                        account: account.clone(),
-                        source: server.source.clone(),
-                        place: 0,
-                    }),
-                    Access::Restricted => Opening::Restricted(HashMap::new()),
-                };
-                (server.id.clone(), opening)
-            })
+            .map(|server| (server.id.clone(), Opening::new(&server.access, &server.source)))
             .collect();
-
         for (place, rule) in directory.rules.iter().enumerate() {
-            let Some(role) = by_name.get(&rule.role_group) else { continue };
-            let permission = Arc::new(Permission::new(place, rule));
+            let Some(role) = numbers.get(&rule.role_group) else { continue };
             for server in &rule.servers {
                 // A rule adds nothing to an unrestricted server: that one's own line says all.
                 if let Some(Opening::Restricted(given)) = servers.get_mut(server) {
-                    given.entry(role.number).or_default().push(Arc::clone(&permission));
+                    given.push((*role, place));
                 }
             }
         }
-        Self { version: directory.version.clone(), roles, servers }
+        for opening in servers.values_mut() {
+            if let Opening::Restricted(given) = opening {
+                given.sort_unstable();
+                given.dedup();
+            }
+        }
+        Self {
+            version: directory.version.clone(),
+            providers: directory.providers.clone().into_iter().collect(),
+            roles: directory.role_groups.values().map(Role::new).collect(),
+            roles_of,
+            rules: directory.rules.iter().enumerate().map(|(place, rule)| Permission::new(place, rule)).collect(),
+            servers,
+        }
     }
 
     /// The version of the directory.
@@ -128,76 +159,105 @@ impl Policy {
     }
 
     /// Decides, and makes the permission or the refusal of it.
-    pub fn authorize(&self, principal: &Principal, request: AccessRequest) -> Result<Grant, Denial> {
-        match self.decide(principal.groups(), &request) {
-            Decision::Allowed(source) => {
-                Ok(Grant::new(principal.subject().clone(), request, self.version.clone(), source.clone()))
-            }
-            Decision::Denied(reason) => {
-                let role_groups = self.standing(principal).role_groups;
-                Err(Denial { request, reason, version: self.version.clone(), role_groups })
-            }
+    pub fn authorize(
+        &self,
+        principal: &Principal,
+        request: AccessRequest,
+        circumstances: &Circumstances<'_>,
+    ) -> Result<Grant, Box<Denial>> {
+        let verdict = self.judge(&self.claimant(principal), (&request).into(), &circumstances.into());
+        if let Some(permission) = verdict.allowed {
+            let (customers, until) = (verdict.customers(), verdict.until());
+            let (subject, source) = (principal.subject().clone(), permission.source.clone());
+            return Ok(Grant::new(subject, request, self.version.clone(), source, customers, until));
         }
+        let (reason, strength) = (verdict.reason, verdict.strength().cloned());
+        let role_groups = self.standing(principal).role_groups;
+        Err(Box::new(Denial { request, reason, strength, version: self.version.clone(), role_groups }))
     }
 
     /// The role groups of a person, and whether they may use Panelgate at all.
     pub fn standing(&self, principal: &Principal) -> Standing {
-        self.standing_of(principal.groups())
+        self.standing_of(&self.claimant(principal))
     }
 
-    /// Everything that a person may open, in order and once each.
-    pub fn reach(&self, principal: &Principal) -> Vec<Reach> {
-        self.reach_of(principal.groups())
+    /// Whether a person has a right over Panelgate itself.
+    pub fn has_right(&self, principal: &Principal, right: Right) -> bool {
+        self.claimant_has_right(&self.claimant(principal), right)
+    }
+
+    /// Everything that a person may open under these circumstances, or could after a stronger sign-in: in order and
+    /// once each.
+    pub fn reach(&self, principal: &Principal, circumstances: &Circumstances<'_>) -> Vec<Reach> {
+        self.reach_of(&self.claimant(principal), circumstances)
     }
 
     /// Decides for whoever has these groups.
-    pub fn decide(&self, groups: &[IdpGroup], request: &AccessRequest) -> Decision<'_> {
-        self.decide_wish(groups, request.into())
+    pub fn decide(
+        &self,
+        claimant: &Claimant<'_>,
+        request: &AccessRequest,
+        circumstances: &Circumstances<'_>,
+    ) -> Decision<'_> {
+        self.decide_wish(claimant, request.into(), &circumstances.into())
     }
 
     /// Decides whether anything that fits a wish is allowed.
-    pub(super) fn decide_wish(&self, groups: &[IdpGroup], wish: Wish<'_>) -> Decision<'_> {
+    pub(super) fn decide_wish(&self, claimant: &Claimant<'_>, wish: Wish<'_>, setting: &Setting<'_>) -> Decision<'_> {
+        let verdict = self.judge(claimant, wish, setting);
+        verdict.allowed.map_or(Decision::Denied(verdict.reason), |permission| Decision::Allowed(&permission.source))
+    }
+
+    fn judge(&self, claimant: &Claimant<'_>, wish: Wish<'_>, setting: &Setting<'_>) -> Verdict<'_> {
         let opening = self.servers.get(wish.server);
-        // How far the request got: each role and permission can only take it further.
-        let mut reason = Reason::NoRoleGroup;
-        let mut allowed: Option<&Permission> = None;
-        for role in self.roles_of(groups) {
-            reason = reason.max(Reason::NoConnectPermission);
+        let mut verdict = Verdict::new();
+        for (number, role) in self.roles_of(claimant) {
+            verdict.reason = verdict.reason.max(Reason::NoConnectPermission);
             if !role.connect {
                 continue;
             }
-            let Some(opening) = opening else { return Decision::Denied(Reason::UnknownServer) };
-            reason = reason.max(Reason::NoRuleForServer);
-            for permission in opening.permissions_of(role) {
-                match permission.shortfall(wish) {
-                    Some(short) => reason = reason.max(short),
-                    None if allowed.is_none_or(|first| permission.place < first.place) => allowed = Some(permission),
-                    None => {}
+            let Some(opening) = opening else {
+                verdict.reason = Reason::UnknownServer;
+                continue;
+            };
+            verdict.reason = verdict.reason.max(Reason::NoRuleForServer);
+            for permission in self.permissions(opening, number) {
+                match permission.shortfall(wish, setting) {
+                    Some(reason) => verdict.falls_short(permission, reason),
+                    None => verdict.allow(permission),
                 }
             }
         }
-        allowed.map_or(Decision::Denied(reason), |permission| Decision::Allowed(&permission.source))
+        verdict
     }
 
     /// The standing of whoever has these groups.
-    pub fn standing_of(&self, groups: &[IdpGroup]) -> Standing {
-        let mut roles: Vec<&Role> = self.roles_of(groups).collect();
-        roles.sort_unstable_by_key(|role| role.number);
-        roles.dedup_by_key(|role| role.number);
+    pub fn standing_of(&self, claimant: &Claimant<'_>) -> Standing {
+        let roles = self.distinct_roles(claimant);
         Standing {
-            may_connect: roles.iter().any(|role| role.connect),
-            role_groups: roles.into_iter().map(|role| role.name.clone()).collect(),
+            may_connect: roles.iter().any(|(_, role)| role.connect),
+            role_groups: roles.into_iter().map(|(_, role)| role.name.clone()).collect(),
         }
     }
 
+    /// Whether whoever has these groups has a right over Panelgate itself.
+    pub fn claimant_has_right(&self, claimant: &Claimant<'_>, right: Right) -> bool {
+        self.roles_of(claimant).any(|(_, role)| role.connect && role.rights.contains(&right))
+    }
+
     /// The reach of whoever has these groups.
-    pub fn reach_of(&self, groups: &[IdpGroup]) -> Vec<Reach> {
-        let mut roles: Vec<&Role> = self.roles_of(groups).collect();
-        roles.sort_unstable_by_key(|role| role.number);
-        roles.dedup_by_key(|role| role.number);
+    pub fn reach_of(&self, claimant: &Claimant<'_>, circumstances: &Circumstances<'_>) -> Vec<Reach> {
+        let setting = Setting::from(circumstances);
+        let roles = self.distinct_roles(claimant);
+        let connecting: Vec<usize> =
+            roles.into_iter().filter(|(_, role)| role.connect).map(|(number, _)| number).collect();
         let mut reach = Vec::new();
         for (server, opening) in &self.servers {
-            for permission in roles.iter().flat_map(|role| opening.permissions_of(role)) {
+            for permission in connecting.iter().flat_map(|number| self.permissions(opening, *number)) {
+                match setting.shortfall(&permission.conditions) {
+                    None | Some(Reason::StrongerSignInNeeded) => {}
+                    Some(_) => continue,
+                }
                 reach.extend(permission.services.iter().map(|service| Reach {
                     server: server.clone(),
                     service: *service,
@@ -210,40 +270,145 @@ impl Policy {
         reach
     }
 
-    /// The roles that these groups give, some perhaps more than once.
-    fn roles_of<'p>(&'p self, groups: &[IdpGroup]) -> impl Iterator<Item = &'p Role> {
-        groups.iter().filter_map(|group| self.roles.get(group)).flatten().map(Arc::as_ref)
+    fn claimant<'p>(&'p self, principal: &'p Principal) -> Claimant<'p> {
+        let provider = self.providers.get(&principal.subject().iss);
+        Claimant { provider: provider.map_or(Provenance::Unknown, Provenance::Provider), groups: principal.groups() }
+    }
+
+    /// The roles that these groups give, with their numbers, some perhaps more than once.
+    fn roles_of<'p>(&'p self, claimant: &Claimant<'p>) -> impl Iterator<Item = (usize, &'p Role)> {
+        let provider = claimant.provider;
+        let numbers = claimant.groups.iter().filter_map(|group| self.roles_of.get(group)).flatten();
+        let roles = numbers.filter_map(|number| Some((*number, self.roles.get(*number)?)));
+        roles.filter(move |(_, role)| provider.is(role.provider.as_ref()))
+    }
+
+    /// The roles that these groups give, once each, in the order of their names.
+    fn distinct_roles<'p>(&'p self, claimant: &Claimant<'p>) -> Vec<(usize, &'p Role)> {
+        let mut roles: Vec<_> = self.roles_of(claimant).collect();
+        roles.sort_unstable_by_key(|(number, _)| *number);
+        roles.dedup_by_key(|(number, _)| *number);
+        roles
+    }
+
+    /// What a role that may connect gets here.
+    fn permissions<'p>(&'p self, opening: &'p Opening, role: usize) -> impl Iterator<Item = &'p Permission> {
+        let (all, given) = match opening {
+            Opening::Unrestricted(permission) => (Some(permission), &[][..]),
+            Opening::Restricted(given) => {
+                let from = given.partition_point(|(number, _)| *number < role);
+                (None, given.get(from..).unwrap_or_default())
+            }
+        };
+        let given = given.iter().take_while(move |(number, _)| *number == role);
+        all.into_iter().chain(given.filter_map(|(_, rule)| self.rules.get(*rule)))
     }
 }
 
 impl Role {
-    fn new(number: usize, group: &RoleGroup) -> Self {
-        Self { number, name: group.name.clone(), connect: group.connect }
+    fn new(group: &RoleGroup) -> Self {
+        let RoleGroup { name, provider, connect, rights, idp_groups: _, source: _ } = group.clone();
+        Self { name, provider, connect, rights }
     }
 }
 
 impl Opening {
-    /// What a role gets here. Without the connect permission that is nothing, whatever is written.
-    fn permissions_of(&self, role: &Role) -> impl Iterator<Item = &Permission> {
-        let (all, given) = match self {
-            Self::Unrestricted(permission) => (Some(permission), None),
-            Self::Restricted(by_role) => (None, by_role.get(&role.number)),
-        };
-        all.into_iter().chain(given.into_iter().flatten().map(Arc::as_ref)).filter(|_| role.connect)
+    fn new(access: &Access, source: &Source) -> Self {
+        match access {
+            Access::Restricted => Self::Restricted(Vec::new()),
+            Access::Unrestricted { services, account, customers } => Self::Unrestricted(Permission {
+                services: services.clone(),
+                account: account.clone(),
+                customers: customers.clone(),
+                conditions: Conditions::default(),
+                source: source.clone(),
+                place: 0,
+            }),
+        }
     }
 }
 
 impl Permission {
     fn new(place: usize, rule: &Rule) -> Self {
-        Self { services: rule.services.clone(), account: rule.account.clone(), source: rule.source.clone(), place }
+        let Rule { services, account, customers, conditions, source, role_group: _, servers: _ } = rule.clone();
+        Self { services, account, customers, conditions, source, place }
     }
 
     /// What the permission lacks for a wish for its server; nothing if it allows it.
-    fn shortfall(&self, wish: Wish<'_>) -> Option<Reason> {
-        if wish.service.is_some_and(|service| !self.services.contains(&service)) {
-            return Some(Reason::ServiceNotInRule);
+    fn shortfall(&self, wish: Wish<'_>, setting: &Setting<'_>) -> Option<Reason> {
+        let lacks = |services: &[Service]| wish.service.is_some_and(|service| !services.contains(&service));
+        match wish.through {
+            None => {
+                if lacks(&self.services) {
+                    return Some(Reason::ServiceNotInRule);
+                }
+                if wish.account.is_some_and(|account| self.account != *account) {
+                    return Some(Reason::AccountNotInRule);
+                }
+            }
+            Some(through) => {
+                if !self.services.contains(&Service::Whostmgrd) {
+                    return Some(Reason::ServiceNotInRule);
+                }
+                if self.account != *through {
+                    return Some(Reason::AccountNotInRule);
+                }
+                if self.customers.is_empty() || lacks(&self.customers) {
+                    return Some(Reason::CustomersNotInRule);
+                }
+            }
         }
-        wish.account.is_some_and(|account| self.account != *account).then_some(Reason::AccountNotInRule)
+        setting.shortfall(&self.conditions)
+    }
+}
+
+impl<'p> Verdict<'p> {
+    fn new() -> Self {
+        Self {
+            reason: Reason::NoRoleGroup,
+            allowed: None,
+            strength: None,
+            customers: [false; Service::ALL.len()],
+            until: Until::Moment(Timestamp::default()),
+        }
+    }
+
+    fn falls_short(&mut self, permission: &'p Permission, reason: Reason) {
+        self.reason = self.reason.max(reason);
+        let is_first = self.strength.is_none_or(|(place, _)| permission.place < place);
+        if reason == Reason::StrongerSignInNeeded && is_first {
+            self.strength = Some((permission.place, &permission.conditions.require));
+        }
+    }
+
+    fn allow(&mut self, permission: &'p Permission) {
+        if self.allowed.is_none_or(|first| permission.place < first.place) {
+            self.allowed = Some(permission);
+        }
+        for (open, service) in self.customers.iter_mut().zip(Service::ALL) {
+            *open |= permission.customers.contains(&service);
+        }
+        self.until = match (&self.until, permission.conditions.expires) {
+            (Until::Never, _) | (_, None) => Until::Never,
+            (Until::Moment(so_far), Some(end)) => Until::Moment(end.max(*so_far)),
+        };
+    }
+
+    /// What would be enough, if nothing but a stronger sign-in is lacking.
+    fn strength(&self) -> Option<&'p Strength> {
+        let (_, strength) = self.strength.filter(|_| self.reason == Reason::StrongerSignInNeeded)?;
+        Some(strength)
+    }
+
+    fn customers(&self) -> Vec<Service> {
+        self.customers.iter().zip(Service::ALL).filter(|(open, _)| **open).map(|(_, service)| service).collect()
+    }
+
+    fn until(&self) -> Option<Timestamp> {
+        match self.until {
+            Until::Never => None,
+            Until::Moment(end) => Some(end),
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //! and takes, and [`Review::explain`] why an answer is what it is and what would turn it.
 //! An allowed request becomes a [`Grant`], which only this room makes and which the rooms behind ask for.
 
+mod circumstances;
 mod denial;
 mod difference;
 mod entitlement;
@@ -18,6 +19,9 @@ mod reason;
 mod request;
 mod ways;
 
+pub use circumstances::Circumstances;
+pub use circumstances::Claimant;
+pub use circumstances::Provenance;
 pub use denial::Denial;
 pub use difference::Change;
 pub use difference::Direction;

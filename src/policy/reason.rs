@@ -19,17 +19,32 @@ pub enum Reason {
     ServiceNotInRule,
     /// The person may open this service of the server, as other accounts only.
     AccountNotInRule,
+    /// The person may open WHM as this account, but not go on from there to this service of its customers.
+    CustomersNotInRule,
+    /// The rule is no longer valid.
+    Expired,
+    /// The rule is not yet valid.
+    NotYetValid,
+    /// The rule is for requests from other networks.
+    SourceNotInRule,
+    /// The person has to sign in again, or in a stronger way.
+    StrongerSignInNeeded,
 }
 
 impl Reason {
     /// All of them, in the order of the checks.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::NoRoleGroup,
         Self::NoConnectPermission,
         Self::UnknownServer,
         Self::NoRuleForServer,
         Self::ServiceNotInRule,
         Self::AccountNotInRule,
+        Self::CustomersNotInRule,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::SourceNotInRule,
+        Self::StrongerSignInNeeded,
     ];
 
     /// The code in audit events and answers. It never changes.
@@ -41,6 +56,11 @@ impl Reason {
             Self::NoRuleForServer => "no_rule_for_server",
             Self::ServiceNotInRule => "service_not_in_rule",
             Self::AccountNotInRule => "account_not_in_rule",
+            Self::CustomersNotInRule => "customers_not_in_rule",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::SourceNotInRule => "source_not_in_rule",
+            Self::StrongerSignInNeeded => "stronger_sign_in_needed",
         }
     }
 
@@ -54,7 +74,12 @@ impl Reason {
             | Self::NoConnectPermission
             | Self::NoRuleForServer
             | Self::ServiceNotInRule
-            | Self::AccountNotInRule => self,
+            | Self::AccountNotInRule
+            | Self::CustomersNotInRule
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::SourceNotInRule
+            | Self::StrongerSignInNeeded => self,
         }
     }
 
@@ -67,6 +92,11 @@ impl Reason {
             Self::NoRuleForServer => "the server is restricted, and no rule gives it to a role group of the person",
             Self::ServiceNotInRule => "the person may open the server, but with other services only",
             Self::AccountNotInRule => "the person may open this of the server, but as other accounts only",
+            Self::CustomersNotInRule => "the person may open WHM as this account, but not this of its customers",
+            Self::Expired => "the rule for this has expired",
+            Self::NotYetValid => "the rule for this is not valid yet",
+            Self::SourceNotInRule => "the rule for this is for requests from other networks",
+            Self::StrongerSignInNeeded => "the rule for this asks for a stronger or more recent sign-in",
         }
     }
 
@@ -78,6 +108,11 @@ impl Reason {
             Self::UnknownServer | Self::NoRuleForServer => "You do not have access to this server.",
             Self::ServiceNotInRule => "You have access to this server, but not to this service.",
             Self::AccountNotInRule => "You have access to this service, but not as this account.",
+            Self::CustomersNotInRule => "You have access to WHM, but not to this of its customers.",
+            Self::Expired => "Your access to this has ended.",
+            Self::NotYetValid => "Your access to this has not begun yet.",
+            Self::SourceNotInRule => "You have access to this, but not from the network that you are in.",
+            Self::StrongerSignInNeeded => "You have access to this, but only with a stronger or more recent sign-in.",
         }
     }
 }
@@ -105,7 +140,12 @@ mod tests {
                 "unknown_server",
                 "no_rule_for_server",
                 "service_not_in_rule",
-                "account_not_in_rule"
+                "account_not_in_rule",
+                "customers_not_in_rule",
+                "expired",
+                "not_yet_valid",
+                "source_not_in_rule",
+                "stronger_sign_in_needed"
             ]
         );
         assert_eq!(codes.into_iter().collect::<BTreeSet<_>>().len(), Reason::ALL.len());

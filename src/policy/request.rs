@@ -13,6 +13,21 @@ pub struct AccessRequest {
     pub service: Service,
     /// The account to become.
     pub account: Account,
+    /// For a hop: the account in WHM from which the person goes on to `account`, one of its customers. Whether it
+    /// is one is for the server to say.
+    pub through: Option<Account>,
+}
+
+impl AccessRequest {
+    /// To open a service as an account that a rule names.
+    pub fn direct(server: ServerId, service: Service, account: Account) -> Self {
+        Self { server, service, account, through: None }
+    }
+
+    /// To go on from WHM, open as `through`, to a service of one of its customers.
+    pub fn hop(server: ServerId, service: Service, customer: Account, through: Account) -> Self {
+        Self { server, service, account: customer, through: Some(through) }
+    }
 }
 
 /// One thing that a person may open. Ordered by server, then service, then account.
@@ -28,7 +43,7 @@ pub struct Reach {
 
 impl From<Reach> for AccessRequest {
     fn from(reach: Reach) -> Self {
-        Self { server: reach.server, service: reach.service, account: reach.account }
+        Self::direct(reach.server, reach.service, reach.account)
     }
 }
 
@@ -61,16 +76,22 @@ pub(super) struct Wish<'q> {
     pub(super) server: &'q ServerId,
     pub(super) service: Option<Service>,
     pub(super) account: Option<&'q Account>,
+    pub(super) through: Option<&'q Account>,
 }
 
 impl<'q> From<&'q AccessRequest> for Wish<'q> {
     fn from(request: &'q AccessRequest) -> Self {
-        Self { server: &request.server, service: Some(request.service), account: Some(&request.account) }
+        Self {
+            server: &request.server,
+            service: Some(request.service),
+            account: Some(&request.account),
+            through: request.through.as_ref(),
+        }
     }
 }
 
 impl<'q> From<&'q Question> for Wish<'q> {
     fn from(question: &'q Question) -> Self {
-        Self { server: &question.server, service: question.service, account: question.account.as_ref() }
+        Self { server: &question.server, service: question.service, account: question.account.as_ref(), through: None }
     }
 }

@@ -250,6 +250,54 @@ fn about_role_groups_and_rules() {
 }
 
 #[test]
+fn about_conditions_and_rights() {
+    let rule = |name, key| Case(name, "account = \"support\"\n", key);
+    let said = said(
+        "directory.toml",
+        &[
+            rule("misspelt condition", "account = \"support\"\nexpire = 2026-12-31T18:00:00Z\n"),
+            rule("no networks", "account = \"support\"\nnetworks = []\n"),
+            rule("what is no network", "account = \"support\"\nnetworks = [\"office\"]\n"),
+            rule("address within a network", "account = \"support\"\nnetworks = [\"192.0.2.7/24\"]\n"),
+            rule("mapped address", "account = \"support\"\nnetworks = [\"::ffff:192.0.2.7\"]\n"),
+            rule("network twice", "account = \"support\"\nnetworks = [\"192.0.2.0/24\", \"192.0.2.0/24\"]\n"),
+            rule("network within another", "account = \"support\"\nnetworks = [\"10.1.0.0/16\", \"10.0.0.0/8\"]\n"),
+            rule("every address", "account = \"support\"\nnetworks = [\"0.0.0.0/0\", \"2001:db8::/32\"]\n"),
+            rule("day without a time", "account = \"support\"\nexpires = 2026-12-31\n"),
+            rule("time without a zone", "account = \"support\"\nexpires = 2026-12-31T18:00:00\n"),
+            rule("what is no date", "account = \"support\"\nnot_before = \"tomorrow\"\n"),
+            rule("number for a date", "account = \"support\"\nnot_before = 20261231\n"),
+            rule(
+                "window that never opens",
+                "account = \"support\"\nnot_before = 2026-12-31T18:00:00+01:00\nexpires = \"2026-12-31T17:00:00Z\"\n",
+            ),
+            rule("nothing required", "account = \"support\"\nrequire = {}\n"),
+            rule("sign-in of this moment", "account = \"support\"\nrequire = { max_age_minutes = 0 }\n"),
+            rule("misspelt requirement", "account = \"support\"\nrequire = { max_age = 15 }\n"),
+            rule("two words for a class", "account = \"support\"\nrequire = { acr = [\"a b\"] }\n"),
+            rule("no classes", "account = \"support\"\nrequire = { acr = [] }\n"),
+            rule("customers of nobody", "account = \"support\"\ncustomers = [\"whostmgrd\"]\n"),
+            Case("customers without WHM", "[\"whostmgrd\"]", "[\"cpaneld\"]\ncustomers = [\"webmaild\"]"),
+            Case("condition on a server", "account = \"demo\"\n", "account = \"demo\"\nnetworks = [\"10.0.0.0/8\"]\n"),
+            Case("customers on a restricted server", "\"restricted\"", "\"restricted\"\ncustomers = [\"cpaneld\"]"),
+            Case("right that is none", "connect = true", "connect = true\nrights = [\"review\"]"),
+            Case("no rights", "connect = true", "connect = true\nrights = []"),
+            Case("rights without connect", "connect = true", "connect = false\nrights = [\"end_sessions\"]"),
+            Case("provider that is no id", "connect = true", "connect = true\nprovider = \"Example SSO\""),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_providers_of_role_groups() {
+    let site = Site::new();
+    site.replace("panelgate.toml", "id = \"sso\"", "id = \"staff\"");
+    site.replace("directory.toml", "connect = true", "connect = true\nprovider = \"stuff\"");
+    insta::assert_snapshot!(site.said());
+}
+
+#[test]
 fn about_tags_in_rules() {
     let mut all = String::new();
     for (name, rule) in [

@@ -7,9 +7,11 @@ use panelgate::config::Limits;
 use panelgate::config::LogFormat;
 use panelgate::config::PanelStyle;
 use panelgate::model::Access;
+use panelgate::model::AcrValue;
 use panelgate::model::ClientAuth;
 use panelgate::model::GroupsFrom;
 use panelgate::model::IdTokenAlgorithm;
+use panelgate::model::Right;
 use panelgate::model::SecretRef;
 use panelgate::model::ServerId;
 use panelgate::model::Service;
@@ -113,10 +115,47 @@ fn the_directory_is_read_with_its_lines() {
     assert_eq!(sandbox.trust, Trust::CaFile(site.path().join("chain.pem")));
     assert_eq!(
         sandbox.access,
-        Access::Unrestricted { services: vec![Service::Cpaneld], account: "demo".parse().unwrap() }
+        Access::Unrestricted {
+            services: vec![Service::Cpaneld],
+            account: "demo".parse().unwrap(),
+            customers: Vec::new(),
+        }
     );
     assert_eq!(directory.role_groups.len(), 1);
     assert_eq!(directory.rules[0].source.to_string(), "directory.toml:21");
+}
+
+#[test]
+fn conditions_are_read_to_the_moment() {
+    let site = Site::new();
+    site.replace(
+        "directory.toml",
+        "account = \"support\"",
+        "account = \"support\"\ncustomers = [\"cpaneld\", \"webmaild\"]\nnetworks = [\"192.0.2.0/24\", \"2001:db8::1\"]\n\
+         not_before = 2026-07-01T00:00:00+02:00\nexpires = \"2026-12-31T18:00:00Z\"\n\
+         require = { max_age_minutes = 15, acr = [\"phr\", \"mfa\"] }",
+    );
+    site.replace("directory.toml", "account = \"demo\"", "account = \"demo\"\n");
+    site.replace(
+        "directory.toml",
+        "connect = true",
+        "connect = true\nrights = [\"review_access\"]\nprovider = \"sso\"",
+    );
+    let directory = site.load().unwrap().directory;
+    let rule = &directory.rules[0];
+    assert_eq!(rule.customers, [Service::Cpaneld, Service::Webmaild]);
+    let conditions = &rule.conditions;
+    assert_eq!(
+        conditions.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["192.0.2.0/24", "2001:db8::1"]
+    );
+    assert_eq!(conditions.not_before.unwrap().to_string(), "2026-06-30T22:00:00.000Z");
+    assert_eq!(conditions.expires.unwrap().to_string(), "2026-12-31T18:00:00.000Z");
+    assert_eq!(conditions.require.max_age, Some(Duration::from_mins(15)));
+    assert_eq!(conditions.require.acr.iter().map(AcrValue::as_str).collect::<Vec<_>>(), ["phr", "mfa"]);
+    let group = directory.role_groups.values().next().unwrap();
+    assert_eq!(group.rights, [Right::ReviewAccess]);
+    assert_eq!(group.provider.as_ref().unwrap().as_str(), "sso");
 }
 
 #[test]
@@ -156,7 +195,7 @@ fn the_directory_alone_needs_nothing_outside_the_two_files() {
     for gone in ["secret", "token", "chain.pem", "key.pem"] {
         std::fs::remove_file(site.path().join(gone)).unwrap();
     }
-    site.replace("panelgate.toml", "issuer =", "isuer =");
+    site.replace("panelgate.toml", "client_id =", "clint_id =");
     assert!(site.load().is_err());
     let alone = Config::directory_only(&site.main_file()).unwrap();
     assert_eq!(format!("{alone:?}"), format!("{whole:?}"));

@@ -1,7 +1,10 @@
 //! Directories in a line each.
 
+use std::collections::BTreeMap;
+
 use panelgate::model::Access;
 use panelgate::model::Account;
+use panelgate::model::Conditions;
 use panelgate::model::Directory;
 use panelgate::model::DirectoryVersion;
 use panelgate::model::Host;
@@ -13,12 +16,17 @@ use panelgate::model::SecretRef;
 use panelgate::model::Server;
 use panelgate::model::Service;
 use panelgate::model::Source;
+use panelgate::model::Timestamp;
 use panelgate::model::Trust;
 use panelgate::policy::AccessRequest;
+use panelgate::policy::Circumstances;
+use panelgate::policy::Claimant;
+use panelgate::policy::Provenance;
 
 pub(crate) fn directory(servers: Vec<Server>, role_groups: Vec<RoleGroup>, rules: Vec<Rule>) -> Directory {
     Directory {
         version: DirectoryVersion("0123456789abcdef".into()),
+        providers: BTreeMap::new(),
         servers: servers.into_iter().map(|s| (s.id.clone(), s)).collect(),
         role_groups: role_groups.into_iter().map(|g| (g.name.clone(), g)).collect(),
         rules,
@@ -40,11 +48,18 @@ pub(crate) fn server(id: &str, access: Access, line: u32) -> Server {
 }
 
 pub(crate) fn unrestricted(services: &[Service], as_account: &str) -> Access {
-    Access::Unrestricted { services: services.to_vec(), account: account(as_account) }
+    Access::Unrestricted { services: services.to_vec(), account: account(as_account), customers: Vec::new() }
 }
 
 pub(crate) fn role_group(name: &str, idp_groups: &[&str], connect: bool) -> RoleGroup {
-    RoleGroup { name: RoleGroupName::new(name).unwrap(), idp_groups: groups(idp_groups), connect, source: source(50) }
+    RoleGroup {
+        name: RoleGroupName::new(name).unwrap(),
+        idp_groups: groups(idp_groups),
+        provider: None,
+        connect,
+        rights: Vec::new(),
+        source: source(50),
+    }
 }
 
 pub(crate) fn rule(role_group: &str, servers: &[&str], services: &[Service], as_account: &str, line: u32) -> Rule {
@@ -53,8 +68,22 @@ pub(crate) fn rule(role_group: &str, servers: &[&str], services: &[Service], as_
         servers: servers.iter().map(|s| s.parse().unwrap()).collect(),
         services: services.to_vec(),
         account: account(as_account),
+        customers: Vec::new(),
+        conditions: Conditions::default(),
         source: source(line),
     }
+}
+
+/// Whoever has these groups, of whichever provider.
+pub(crate) fn claimant(groups: &[IdpGroup]) -> Claimant<'_> {
+    Claimant { provider: Provenance::Unknown, groups }
+}
+
+/// The circumstances of somebody who signed in a minute ago.
+pub(crate) fn somewhen() -> Circumstances<'static> {
+    let now = Timestamp::from_secs(1_800_000_060);
+    let authenticated_at = Some(Timestamp::from_secs(1_800_000_000));
+    Circumstances { now, client: "192.0.2.1".parse().unwrap(), authenticated_at, acr: None }
 }
 
 pub(crate) fn groups(names: &[&str]) -> Vec<IdpGroup> {
@@ -66,7 +95,7 @@ pub(crate) fn account(name: &str) -> Account {
 }
 
 pub(crate) fn ask(server: &str, service: Service, as_account: &str) -> AccessRequest {
-    AccessRequest { server: server.parse().unwrap(), service, account: account(as_account) }
+    AccessRequest::direct(server.parse().unwrap(), service, account(as_account))
 }
 
 fn source(line: u32) -> Source {

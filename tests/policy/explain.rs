@@ -26,7 +26,9 @@ use crate::any::any_directory;
 use crate::any::every_request;
 use crate::any::every_set_of_groups;
 use crate::build::account;
+use crate::build::claimant;
 use crate::build::rule;
+use crate::build::somewhen;
 
 /// Every question, with and without its service and account.
 fn every_question() -> Vec<Question> {
@@ -105,7 +107,7 @@ fn carried_out(
             .collect(),
         Way::Open(server) => vec![changed(&|to| {
             to.servers.get_mut(&server.id).unwrap().access =
-                Access::Unrestricted { services: vec![service], account: account.clone() };
+                Access::Unrestricted { services: vec![service], account: account.clone(), customers: Vec::new() };
         })],
         Way::Leave(taken) => {
             let left = groups.iter().filter(|group| !taken.contains(group)).cloned().collect();
@@ -136,7 +138,7 @@ proptest! {
                     account: Some(request.account.clone()),
                 };
                 let explanation = review.explain(&groups, &question);
-                let decision = policy.decide(&groups, &request);
+                let decision = policy.decide(&claimant(&groups), &request, &somewhen());
                 prop_assert_eq!(explanation.decision, decision);
                 match decision {
                     Decision::Allowed(source) => {
@@ -146,7 +148,7 @@ proptest! {
                     }
                     Decision::Denied(_) => prop_assert!(explanation.allowed.is_empty()),
                 }
-                let standing = policy.standing_of(&groups);
+                let standing = policy.standing_of(&claimant(&groups));
                 let names: Vec<RoleGroupName> =
                     explanation.memberships.iter().map(|mine| mine.role_group.name.clone()).collect();
                 prop_assert_eq!(names, standing.role_groups);
@@ -162,7 +164,7 @@ proptest! {
         let (policy, review) = (Policy::new(directory.clone().into()), Review::new(directory.into()));
         for question in every_question() {
             let explanation = review.explain(&groups, &question);
-            let reach: BTreeSet<Reach> = policy.reach_of(&groups).into_iter()
+            let reach: BTreeSet<Reach> = policy.reach_of(&claimant(&groups), &somewhen()).into_iter()
                 .filter(|one| fits(&question, &one.clone().into())).collect();
             let told: BTreeSet<Reach> = explanation.allowed.iter()
                 .map(|one| Reach { server: one.server.id.clone(), service: one.service, account: one.account.clone() })
@@ -174,7 +176,7 @@ proptest! {
                 Decision::Denied(reason) => {
                     prop_assert!(reach.is_empty());
                     let requests = every_request().into_iter().filter(|request| fits(&question, request));
-                    let furthest = requests.map(|request| match policy.decide(&groups, &request) {
+                    let furthest = requests.map(|request| match policy.decide(&claimant(&groups), &request, &somewhen()) {
                         Decision::Denied(reason) => reason,
                         Decision::Allowed(source) => panic!("allowed by {source}"),
                     }).max();

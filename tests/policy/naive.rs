@@ -30,7 +30,7 @@ pub(crate) fn decide<'d>(directory: &'d Directory, groups: &[IdpGroup], request:
         return Decision::Denied(Reason::UnknownServer);
     };
     let permissions: Vec<(&Vec<Service>, &Account, &Source)> = match &server.access {
-        Access::Unrestricted { services, account } => vec![(services, account, &server.source)],
+        Access::Unrestricted { services, account, .. } => vec![(services, account, &server.source)],
         Access::Restricted => directory
             .rules
             .iter()

@@ -27,10 +27,12 @@ use crate::any::DEFINED;
 use crate::any::GROUPS;
 use crate::any::any_directory;
 use crate::any::every_set_of_groups;
+use crate::build::claimant;
 use crate::build::directory;
 use crate::build::role_group;
 use crate::build::rule;
 use crate::build::server;
+use crate::build::somewhen;
 
 /// What an `IdP` group has: the right to connect, and what it reaches of which machine.
 type Has = (bool, Vec<(Reach, Host)>);
@@ -40,10 +42,10 @@ fn has(directory: &Directory) -> Vec<Has> {
     let policy = Policy::new(directory.clone().into());
     let of = |group: &str| {
         let groups = [IdpGroup(group.to_owned())];
-        let reach = policy.reach_of(&groups).into_iter();
+        let reach = policy.reach_of(&claimant(&groups), &somewhen()).into_iter();
         let with_host =
             reach.map(|one| (one.clone(), directory.servers.get(&one.server).unwrap().host.clone())).collect();
-        (policy.standing_of(&groups).may_connect, with_host)
+        (policy.standing_of(&claimant(&groups)).may_connect, with_host)
     };
     GROUPS.into_iter().map(of).collect()
 }
@@ -84,7 +86,7 @@ proptest! {
                 .filter(|one| is_mine(one.role_group))
                 .map(|one| Reach { server: one.server.id.clone(), service: one.service, account: one.account.clone() })
                 .collect();
-            prop_assert_eq!(mine.into_iter().collect::<Vec<_>>(), policy.reach_of(&groups));
+            prop_assert_eq!(mine.into_iter().collect::<Vec<_>>(), policy.reach_of(&claimant(&groups), &somewhen()));
         }
     }
 

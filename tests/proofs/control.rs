@@ -2,6 +2,7 @@
 
 use panelgate::identity::Principal;
 use panelgate::policy::AccessRequest;
+use panelgate::policy::Circumstances;
 use panelgate::policy::Denial;
 use panelgate::policy::Grant;
 use panelgate::policy::Policy;
@@ -9,8 +10,13 @@ use panelgate::proxy::Answer;
 use panelgate::proxy::ProxyError;
 use panelgate::panel_session::SignedRequest;
 
-pub fn judged(policy: &Policy, principal: &Principal, request: AccessRequest) -> Result<Grant, Denial> {
-    policy.authorize(principal, request)
+pub fn judged(
+    policy: &Policy,
+    principal: &Principal,
+    request: AccessRequest,
+    circumstances: &Circumstances<'_>,
+) -> Result<Grant, Box<Denial>> {
+    policy.authorize(principal, request, circumstances)
 }
 
 pub async fn sent(signed: SignedRequest) -> Result<Answer, ProxyError> {

@@ -6,5 +6,5 @@ use panelgate::policy::AccessRequest;
 use panelgate::policy::Grant;
 
 pub fn forged(subject: Subject, request: AccessRequest, version: DirectoryVersion, source: Source) -> Grant {
-    Grant::new(subject, request, version, source)
+    Grant::new(subject, request, version, source, Vec::new(), None)
 }

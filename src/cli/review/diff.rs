@@ -68,7 +68,7 @@ impl Cells {
                 service: "",
                 account: String::new(),
             },
-            Right::Open { server, host, address, service, account } => Self {
+            Right::Open { server, host, address, service, account, .. } => Self {
                 right: "open",
                 server: server.to_string(),
                 host: address.map_or_else(|| host.to_string(), |address| format!("{host} at {address}")),

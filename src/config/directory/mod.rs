@@ -1,5 +1,6 @@
 //! The directory's document: servers, role groups and rules, and whether they fit together.
 
+mod conditions;
 mod role_groups;
 mod rules;
 mod servers;
@@ -28,6 +29,7 @@ use crate::config::source::SourceFile;
 use crate::config::words::quoted;
 use crate::model::Directory;
 use crate::model::DirectoryVersion;
+use crate::model::ProviderId;
 use crate::model::Service;
 use crate::model::Source;
 
@@ -47,7 +49,8 @@ pub(super) fn read(main: &Section<'_>, outside: Outside<'_>) -> Option<Arc<Direc
     let table = document::parse(&file, main.found)?;
     let top = Section::top(Rc::clone(&file), main.found, table.get_ref());
 
-    let origin = Origin { file: named.text()?.into(), outside };
+    let providers = providers(main);
+    let origin = Origin { file: named.text()?.into(), outside, providers: &providers };
     let mut tags = Tags::default();
     let mut servers = servers::read(&top, &origin, &mut tags);
     let role_groups = role_groups::read(&top, &origin);
@@ -60,6 +63,7 @@ pub(super) fn read(main: &Section<'_>, outside: Outside<'_>) -> Option<Arc<Direc
     let role_groups: Option<Vec<_>> = role_groups.into_values().map(|written| written.role_group).collect();
     Some(Arc::new(Directory {
         version: version(file.text()),
+        providers: providers.clone(),
         servers: servers?.into_iter().map(|server| (server.id.clone(), server)).collect::<BTreeMap<_, _>>(),
         role_groups: role_groups?.into_iter().map(|group| (group.name.clone(), group)).collect(),
         rules: rules?,
@@ -71,6 +75,8 @@ struct Origin<'c> {
     /// The file as the main file names it.
     file: Arc<str>,
     outside: Outside<'c>,
+    /// The providers of the main file, by issuer.
+    providers: &'c BTreeMap<String, ProviderId>,
 }
 
 impl Origin<'_> {
@@ -78,6 +84,14 @@ impl Origin<'_> {
     fn source(&self, section: &Section<'_>) -> Source {
         Source { file: Arc::clone(&self.file), line: section.line() }
     }
+}
+
+/// The ids of the providers in the main file, by issuer, as far as they can be read: what is wrong with them is
+/// reported where the providers themselves are read.
+fn providers(main: &Section<'_>) -> BTreeMap<String, ProviderId> {
+    let id_and_issuer =
+        |section: &Section<'_>| Some((section.peek_text("issuer")?.to_owned(), section.peek_text("id")?.parse().ok()?));
+    main.peek("providers").iter().filter_map(id_and_issuer).collect()
 }
 
 /// Where the document comes from: one file.
@@ -95,6 +109,21 @@ fn version(text: &str) -> DirectoryVersion {
 fn services(field: &Field<'_>) -> Option<Vec<Service>> {
     let choices = Service::ALL.map(|service| (service.as_str(), service));
     field.list_of(|item| item.choice(&choices))
+}
+
+/// The services of customers that `customers` opens, beside the services that are opened themselves.
+fn customers_beside(services: Option<&Vec<Service>>, field: Option<&Field<'_>>) -> Option<Vec<Service>> {
+    let Some(field) = field else { return Some(Vec::new()) };
+    let choices = [Service::Cpaneld, Service::Webmaild].map(|service| (service.as_str(), service));
+    let customers = field.list_of(|item| item.choice(&choices))?;
+    if services.is_some_and(|services| !services.contains(&Service::Whostmgrd)) {
+        field.problem(
+            "`customers` gives nothing without WHM, from which people go on to their customers",
+            "add \"whostmgrd\" to `services`, or remove `customers`",
+        );
+        return None;
+    }
+    Some(customers)
 }
 
 fn warn_about_emptiness(

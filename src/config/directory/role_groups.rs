@@ -3,9 +3,12 @@
 use crate::config::directory::ByName;
 use crate::config::directory::Origin;
 use crate::config::field::Field;
+use crate::config::nearest::nearest;
 use crate::config::section::Section;
 use crate::config::words::quoted;
 use crate::model::IdpGroup;
+use crate::model::ProviderId;
+use crate::model::Right;
 use crate::model::RoleGroup;
 use crate::model::RoleGroupName;
 
@@ -28,6 +31,14 @@ pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>) -> ByName<WrittenRole
         let name = name_field.as_ref().and_then(name);
         let idp_groups = section.required("idp_groups", "[\"whm-support\"]").and_then(|field| field.list_of(idp_group));
         let connect = section.required("connect", "true").and_then(|field| field.boolean());
+        let provider = match section.optional("provider") {
+            Some(field) => provider(&field, origin).map(Some),
+            None => Some(None),
+        };
+        let rights = match section.optional("rights") {
+            Some(field) => rights(&field, connect),
+            None => Some(Vec::new()),
+        };
         section.finish();
 
         let Some((field, written)) = name_field.and_then(|field| field.text().map(|text| (field, text))) else {
@@ -40,7 +51,16 @@ pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>) -> ByName<WrittenRole
             );
             continue;
         }
-        let role_group = || Some(RoleGroup { name: name?, idp_groups: idp_groups?, connect: connect?, source });
+        let role_group = || {
+            Some(RoleGroup {
+                name: name?,
+                idp_groups: idp_groups?,
+                provider: provider?,
+                connect: connect?,
+                rights: rights?,
+                source,
+            })
+        };
         let read = WrittenRoleGroup {
             line: field.line(),
             // What could not be read has been reported; a warning on top would only distract.
@@ -59,6 +79,33 @@ fn name(field: &Field<'_>) -> Option<RoleGroupName> {
         field.problem(format!("the name {} is longer than 100 bytes", quoted(text)), "write a shorter name");
     }
     name
+}
+
+/// A provider of the main file. Where that names none, as in a checkout of the directory alone, any name will do.
+fn provider(field: &Field<'_>, origin: &Origin<'_>) -> Option<ProviderId> {
+    let id: ProviderId = field.parse("write the id of a provider of the main file")?;
+    let known = || origin.providers.values().map(ProviderId::as_str);
+    if known().next().is_none() || known().any(|one| one == id.as_str()) {
+        return Some(id);
+    }
+    let help = match nearest(id.as_str(), known()) {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => "write the id of a provider of the main file".to_owned(),
+    };
+    field.problem(format!("there is no provider {}", quoted(id.as_str())), help);
+    None
+}
+
+fn rights(field: &Field<'_>, connect: Option<bool>) -> Option<Vec<Right>> {
+    let choices = Right::ALL.map(|right| (right.as_str(), right));
+    let rights = field.list_of(|item| item.choice(&choices))?;
+    if connect == Some(false) {
+        field.warning(
+            "these rights give nothing: the role group may not connect",
+            "write connect = true in the role group, or remove the rights",
+        );
+    }
+    Some(rights)
 }
 
 pub(in crate::config) fn idp_group(field: &Field<'_>) -> Option<IdpGroup> {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::config::directory::ByName;
 use crate::config::directory::Origin;
+use crate::config::directory::conditions;
+use crate::config::directory::customers_beside;
 use crate::config::directory::role_groups::WrittenRoleGroup;
 use crate::config::directory::servers::WrittenServer;
 use crate::config::directory::servers::account;
@@ -41,6 +43,8 @@ fn one(section: Section<'_>, origin: &Origin<'_>, named: &mut Named<'_, '_>) -> 
     let listed = servers(&section, named);
     let services = section.required("services", "[\"whostmgrd\"]").and_then(|field| services(&field));
     let account = section.required("account", "\"support\"").and_then(|field| account(&field));
+    let customers = customers_beside(services.as_ref(), section.optional("customers").as_ref());
+    let conditions = conditions::read(&section);
     section.finish();
 
     let (role_group, listed) = (role_group?, listed?);
@@ -53,7 +57,15 @@ fn one(section: Section<'_>, origin: &Origin<'_>, named: &mut Named<'_, '_>) -> 
     }
     // A server whose definition has problems has an id that may be none; that has been reported there.
     let servers: Option<Vec<ServerId>> = listed.iter().map(|server| server.parse().ok()).collect();
-    Some(Rule { role_group: role_group.name?, servers: servers?, services: services?, account: account?, source })
+    Some(Rule {
+        role_group: role_group.name?,
+        servers: servers?,
+        services: services?,
+        account: account?,
+        customers: customers?,
+        conditions: conditions?,
+        source,
+    })
 }
 
 /// The servers that a rule names, then those that bear its tags, each once.

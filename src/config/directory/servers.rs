@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::config::directory::ByName;
 use crate::config::directory::Origin;
+use crate::config::directory::conditions;
+use crate::config::directory::customers_beside;
 use crate::config::directory::services;
 use crate::config::directory::tags::Tags;
 use crate::config::field::Field;
@@ -176,6 +178,13 @@ fn access(section: &Section<'_>) -> Option<Access> {
     });
     let services_field = section.optional("services");
     let account_field = section.optional("account");
+    let customers_field = section.optional("customers");
+    for field in conditions::KEYS.into_iter().filter_map(|key| section.optional(key)) {
+        field.unwanted(
+            format!("`{}` says nothing on a server: conditions are for rules", field.key()),
+            "write access = \"restricted\" here, and the condition in the rules for this server",
+        );
+    }
     let (unrestricted, field) = access?;
     if unrestricted {
         if services_field.is_none() || account_field.is_none() {
@@ -195,9 +204,10 @@ fn access(section: &Section<'_>) -> Option<Access> {
             }
             Some(account)
         });
-        return Some(Access::Unrestricted { services: services?, account: account? });
+        let customers = customers_beside(services.as_ref(), customers_field.as_ref());
+        return Some(Access::Unrestricted { services: services?, account: account?, customers: customers? });
     }
-    for field in [services_field, account_field].into_iter().flatten() {
+    for field in [services_field, account_field, customers_field].into_iter().flatten() {
         field.unwanted(
             format!("`{}` says nothing on a restricted server", field.key()),
             "move it to a rule, or write access = \"unrestricted\"",
