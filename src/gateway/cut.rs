@@ -7,20 +7,16 @@ use crate::gateway::Gateway;
 use crate::model::ReferenceId;
 use crate::panel_session::CutBecause;
 use crate::policy::AccessRequest;
-use crate::policy::Decision;
-use crate::session::Session;
 use crate::telemetry::Chain;
 
 impl Gateway {
-    /// Judges every open panel session as a new request would be judged now, and cuts those that would be
-    /// refused: requests, downloads and sockets under them end at once. Each is recorded afterwards, because
+    /// Judges every open panel session by the rules in force now, and cuts those that none of them allows any more: requests, downloads and sockets under them end at once. Each is recorded afterwards, because
     /// cutting must not wait for a disk.
     pub async fn review(&self) {
         let now = self.clock.now();
         let cut = self.panels.review(|session, place| {
-            let access =
-                AccessRequest { server: place.server.clone(), service: place.service, account: place.account.clone() };
-            self.may(session, &access)
+            let access = AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
+            self.policy.may_keep(&session.principal(), &access, now)
         });
         for cut in cut {
             let reason = match cut.why {
@@ -38,9 +34,5 @@ impl Gateway {
                 tracing::error!(cause = %Chain(&error), "a cut panel session is not on record");
             }
         }
-    }
-
-    fn may(&self, session: &Session, access: &AccessRequest) -> bool {
-        matches!(self.policy.decide(session.principal().groups(), access), Decision::Allowed(_))
     }
 }

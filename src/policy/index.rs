@@ -192,6 +192,13 @@ impl Policy {
         self.reach_of(&self.claimant(principal), circumstances)
     }
 
+    /// Whether a person may keep open what they have opened: whether it is still written, and still valid at this
+    /// time. From where and after which sign-in they use it is asked of each request.
+    pub fn may_keep(&self, principal: &Principal, request: &AccessRequest, now: Timestamp) -> bool {
+        let setting = Setting { now: Some(now), ..Setting::default() };
+        matches!(self.decide_wish(&self.claimant(principal), request.into(), &setting), Decision::Allowed(_))
+    }
+
     /// Decides for whoever has these groups.
     pub fn decide(
         &self,

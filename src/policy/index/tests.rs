@@ -211,6 +211,23 @@ fn each_condition_has_its_reason() {
 }
 
 #[test]
+fn what_is_open_is_kept_until_its_rule_ends() {
+    let sam = Principal::for_test("sam", &["staff"]);
+    let policy = changed(|rule| {
+        rule.conditions.expires = Some(sam.signed_in_at().plus(std::time::Duration::from_secs(10)));
+        rule.conditions.networks = vec!["10.0.0.0/8".parse().unwrap()];
+        rule.conditions.require.acr = vec!["mfa".parse().unwrap()];
+    });
+    let keeps = |account: &str, seconds| {
+        let now = sam.signed_in_at().plus(std::time::Duration::from_secs(seconds));
+        policy.may_keep(&sam, &ask("web1", Service::Whostmgrd, account), now)
+    };
+    assert!(keeps("support", 9), "the open socket is not asked from where it is used");
+    assert!(!keeps("support", 10));
+    assert!(!keeps("root", 9));
+}
+
+#[test]
 fn a_sign_in_of_unknown_age_is_too_old() {
     let sam = Principal::for_test("sam", &["staff"]);
     let policy = changed(|rule| rule.conditions.require.max_age = Some(std::time::Duration::from_mins(1)));
