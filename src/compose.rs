@@ -1,13 +1,13 @@
 //! From a checked configuration to a running gateway: the one place that knows both.
 
+mod pulse;
 mod reload;
 mod servers;
+mod start_error;
 
 use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use crate::audit::AuditError;
 use crate::audit::AuditLog;
 use crate::audit::Event;
 use crate::audit::Kind;
@@ -41,93 +40,39 @@ use crate::gateway::Gateway;
 use crate::gateway::SIGNED_OUT;
 use crate::identity::ClaimPointer;
 use crate::identity::GroupsSource;
-use crate::identity::InvalidPointer;
-use crate::identity::InvalidProvider;
 use crate::identity::Provider;
 use crate::identity::ProviderSettings;
 use crate::identity::Providers;
-use crate::identity::SameProvider;
 use crate::listener;
-use crate::listener::BindError;
+use crate::listener::Certificates;
 use crate::listener::Listener;
 use crate::listener::ListenerLimits;
-use crate::listener::TlsError;
 use crate::model::Clock;
 use crate::model::Origin;
 use crate::model::ReferenceId;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::SystemClock;
+use crate::operations::Operations;
 use crate::panel_session::PanelSessions;
 use crate::policy::Policy;
 use crate::session::Lifetimes;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
 use crate::store;
-use crate::store::KeyFileError;
 use crate::store::ServerKey;
 use crate::store::Store;
-use crate::store::StoreError;
-use crate::telemetry::Chain;
-use crate::upstream::TrustError;
+use crate::telemetry::Check;
+use crate::telemetry::Health;
+use crate::telemetry::Metrics;
+use crate::telemetry::Open;
 use crate::vault;
-use crate::vault::VaultError;
 
 pub use reload::Load;
+pub use start_error::StartError;
 
-/// How often expired sessions are cleared away.
-const SWEEP: Duration = Duration::from_mins(1);
-
-/// Why the gateway does not start although its configuration is well-formed.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A file or folder of the configuration cannot be used.
-    #[error("cannot use {}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The store does not open.
-    #[error("the store does not open")]
-    Store(#[source] StoreError),
-    /// The server key cannot be had.
-    #[error("there is no server key")]
-    Key(#[source] KeyFileError),
-    /// The audit log does not open.
-    #[error("the audit log does not open")]
-    Audit(#[source] AuditError),
-    /// The client secret cannot be read.
-    #[error("the client secret cannot be read")]
-    ClientSecret(#[source] VaultError),
-    /// The pointer to the groups cannot be read.
-    #[error("the pointer to the groups cannot be read")]
-    Groups(#[source] InvalidPointer),
-    /// An address of ours cannot be made.
-    #[error("the console's origin makes no addresses")]
-    Address(#[source] url::ParseError),
-    /// The provider's settings cannot be used.
-    #[error("the provider's settings cannot be used")]
-    Provider(#[source] InvalidProvider),
-    /// Two providers cannot be told apart.
-    #[error("the providers cannot be used together")]
-    SameProvider(#[source] SameProvider),
-    /// A server's certificate cannot be verified as configured.
-    #[error("server {server} cannot be verified as configured")]
-    Trust {
-        /// The server.
-        server: String,
-        /// Why.
-        source: TrustError,
-    },
-    /// Our own certificates cannot be used.
-    #[error("our own certificates cannot be used")]
-    Tls(#[source] TlsError),
-    /// An address cannot be listened on.
-    #[error("an address cannot be used")]
-    Bind(#[source] BindError),
-}
+/// Probes and collectors at once on the operations address; more wait.
+const OPERATIONS_CONNECTIONS: usize = 32;
 
 /// A gateway with its sockets bound, about to serve.
 #[derive(Debug)]
@@ -136,6 +81,8 @@ pub struct Ready {
     config: Config,
     listener: Listener,
     sockets: Vec<TcpListener>,
+    operations: Option<TcpListener>,
+    limits: ListenerLimits,
     drain: Duration,
 }
 
@@ -145,7 +92,9 @@ impl Ready {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
         let limits = &config.limits;
-        let tls = tls(config)?;
+        let (metrics, health) = (Arc::new(Metrics::new(clock.now().0 / 1000)), Arc::new(Health::default()));
+        health.unwell(Check::Lifecycle, "the gateway is starting");
+        let tls = tls(config, &metrics)?;
         let providers = providers(config, &clock, &random)?;
         let panels = panels(config, &random)?;
         let (store, key) = state(&config.state_directory, &*random).await?;
@@ -181,17 +130,24 @@ impl Ready {
             providers: Arc::new(providers),
             panels,
             audit,
+            metrics,
+            health,
             site: Arc::new(site),
             clock,
             random,
         };
         let sockets = addresses(config).into_iter().map(listener::bind).collect::<Result<_, _>>();
+        let operations = config.operations.map(listener::bind).transpose().map_err(StartError::Bind)?;
+        let drain = Duration::from_secs(limits.drain_seconds);
+        let limits = listener_limits(limits);
         Ok(Self {
             current: Current::new(gateway),
             config: config.clone(),
-            listener: Listener::new(tls, listener_limits(limits)),
+            listener: Listener::new(tls, limits),
+            operations,
+            limits,
             sockets: sockets.map_err(StartError::Bind)?,
-            drain: Duration::from_secs(limits.drain_seconds),
+            drain,
         })
     }
 
@@ -203,14 +159,15 @@ impl Ready {
     /// Serves until `stop` is cancelled, then lets open requests end. Meanwhile the configuration is read
     /// again with `load` when its files change, and when `again` is told to.
     pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { current, config, listener, sockets, drain } = self;
+        let Self { current, config, listener, sockets, operations, limits, drain } = self;
         let gateway = current.gateway();
+        let operations = operations.map(|socket| tokio::spawn(operate(&gateway, &listener, socket, limits)));
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
-        let asking = tokio::spawn(ask_providers(Arc::clone(&gateway)));
-        let sweeper = tokio::spawn(sweep(Arc::clone(&gateway)));
+        let pulse = tokio::spawn(pulse::run(current.clone()));
         let reviewer = tokio::spawn(reload::review(current.clone()));
         let reloader = tokio::spawn(Reloader::new(current.clone(), config, load).run(again));
+        gateway.health.well(Check::Lifecycle);
         let accepting = sockets.into_iter().map(|socket| {
             let current = current.clone();
             listener.accept(socket, move |request, accepted| current.gateway().serve(request, accepted))
@@ -220,15 +177,19 @@ impl Ready {
             _ = join_all(accepting) => {}
         }
         tracing::info!("stopping");
+        gateway.health.unwell(Check::Lifecycle, "the gateway is stopping");
         gateway.draining.cancel();
         gateway.tunnels.close();
         listener.drain(drain).await;
         gateway.tunnels.wait().await;
-        asking.abort();
-        sweeper.abort();
+        pulse.abort();
         reviewer.abort();
         reloader.abort();
-        record(&gateway, Kind::GatewayStopped).await
+        let recorded = record(&gateway, Kind::GatewayStopped).await;
+        if let Some(operations) = operations {
+            operations.abort();
+        }
+        recorded
     }
 }
 
@@ -237,33 +198,31 @@ async fn record(gateway: &Gateway, kind: Kind) -> Result<(), StartError> {
     gateway.audit.record(&event).await.map_err(StartError::Audit)
 }
 
-/// Learns about the providers before the first person comes. One may be away: each sign-in asks again.
-async fn ask_providers(gateway: Arc<Gateway>) {
-    let asking = gateway.providers.iter().map(|provider| async move {
-        if let Err(error) = provider.ready().await {
-            tracing::warn!(provider = %provider.id(), cause = %Chain(&error), "the provider cannot be used yet");
-        }
-    });
-    join_all(asking).await;
+/// Answers on the operations address.
+fn operate(
+    gateway: &Arc<Gateway>,
+    listener: &Listener,
+    socket: TcpListener,
+    limits: ListenerLimits,
+) -> impl Future<Output = ()> + use<> {
+    let (metrics, health) = (Arc::clone(&gateway.metrics), Arc::clone(&gateway.health));
+    let (gateway, listener) = (Arc::clone(gateway), listener.clone());
+    let open = move || {
+        let (panel_sessions, streams) = gateway.panels.open();
+        Open { panel_sessions, streams, websockets: gateway.tunnels.len(), connections: listener.open() }
+    };
+    let limits = ListenerLimits { connections: OPERATIONS_CONNECTIONS, ..limits };
+    Operations::new(metrics, health, Arc::new(open)).serve(socket, limits)
 }
 
-async fn sweep(gateway: Arc<Gateway>) {
-    let mut ticks = tokio::time::interval(SWEEP);
-    loop {
-        ticks.tick().await;
-        match gateway.sessions.sweep().await {
-            Ok(_) => gateway.panels.sweep(|session| gateway.sessions.is_known(session)),
-            Err(error) => tracing::error!(cause = %Chain(&error), "expired sessions could not be cleared away"),
-        }
-    }
-}
-
-fn tls(config: &Config) -> Result<Option<rustls::ServerConfig>, StartError> {
+fn tls(config: &Config, metrics: &Metrics) -> Result<Option<rustls::ServerConfig>, StartError> {
     if config.console.scheme == Scheme::Http {
         return Ok(None);
     }
     let files = config.certificates.iter().map(|files| (files.chain.as_path(), files.key.as_path()));
-    listener::server_config(files).map(Some).map_err(StartError::Tls)
+    let certificates = Certificates::read(files).map_err(StartError::Tls)?;
+    metrics.certificates(certificates.ends());
+    listener::server_config(Arc::new(certificates)).map(Some).map_err(StartError::Tls)
 }
 
 fn providers(

@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod identity;
 pub mod listener;
 pub mod model;
+pub mod operations;
 pub mod panel;
 pub mod panel_session;
 pub mod policy;

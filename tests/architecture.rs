@@ -13,18 +13,19 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("config", &["model"]),
     ("vault", &["model"]),
-    ("store", &["model"]),
+    ("store", &["model", "telemetry"]),
     ("upstream", &["model"]),
     ("rewrite", &["model"]),
-    ("listener", &["model", "upstream"]),
-    ("edge", &["listener", "model"]),
-    ("identity", &["model", "store"]),
-    ("session", &["identity", "model", "store"]),
+    ("listener", &["model", "telemetry", "upstream"]),
+    ("operations", &["listener", "telemetry", "upstream"]),
+    ("edge", &["listener", "model", "telemetry"]),
+    ("identity", &["model", "store", "telemetry"]),
+    ("session", &["identity", "model", "store", "telemetry"]),
     ("policy", &["identity", "model"]),
     ("panel", &["model", "upstream"]),
     ("panel_session", &["model", "panel", "policy", "rewrite", "session", "upstream", "vault"]),
     ("proxy", &["panel", "panel_session", "upstream"]),
-    ("audit", &["identity", "model", "policy", "session"]),
+    ("audit", &["identity", "model", "policy", "session", "telemetry"]),
     ("console", &["identity", "model"]),
     (
         "gateway",
@@ -65,6 +66,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["listener", "upstream"]),
     ("dashmap", &["panel_session", "session"]),
     ("lol_html", &["rewrite"]),
+    ("prometheus_client", &["telemetry"]),
 ];
 
 /// Rooms that compute and nothing else.

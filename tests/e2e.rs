@@ -14,6 +14,8 @@ mod life;
 mod links;
 #[path = "e2e/open.rs"]
 mod open;
+#[path = "e2e/operations.rs"]
+mod operations;
 #[path = "e2e/panel.rs"]
 mod panel;
 #[path = "e2e/providers.rs"]

@@ -27,6 +27,9 @@ pub enum Kind {
     /// The gateway stopped.
     #[serde(rename = "gateway.stopped")]
     GatewayStopped,
+    /// The audit log takes events again, after some could not be written.
+    #[serde(rename = "audit.resumed")]
+    AuditResumed,
     /// A sign-in ended: somebody is signed in, or was refused.
     #[serde(rename = "sign_in")]
     SignIn,

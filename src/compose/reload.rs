@@ -30,6 +30,7 @@ use crate::gateway::Gateway;
 use crate::model::ReferenceId;
 use crate::policy::Policy;
 use crate::telemetry::Chain;
+use crate::telemetry::Check;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -43,6 +44,10 @@ const PATIENCE: u32 = 20;
 /// How often open panels are judged again: rules begin and end at their hour, and what was being opened
 /// while the directory changed is found. Together with the time that cutting takes, less than a second.
 const REVIEW: Duration = Duration::from_millis(500);
+
+/// What readiness says while the files hold a configuration that was refused.
+const REFUSED: &str =
+    "the configuration was refused, the one before it is in force: see the log or run panelgate check";
 
 /// Reads and checks the whole configuration.
 pub type Load = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
@@ -184,6 +189,7 @@ impl Reloader {
         self.running = effective;
         self.current.0.store(Arc::new(gateway));
         let gateway = self.current.gateway();
+        gateway.health.well(Check::Directory);
         gateway.review().await;
         if is_same {
             if asked {
@@ -203,6 +209,7 @@ impl Reloader {
     /// Leaves everything as it is, and says so.
     async fn refuse(&mut self, refused: Refused) {
         let gateway = self.current.gateway();
+        gateway.health.unwell(Check::Directory, REFUSED);
         let in_force = gateway.policy.version();
         let detail = match &refused {
             Refused::Problems(problems) => {

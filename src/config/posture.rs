@@ -53,6 +53,9 @@ impl Posture<'_> {
         let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
         let plural = if ports.len() == 1 { "" } else { "s" };
         writeln!(f, "  listens on   {}, port{plural} {}", addresses.join(", "), ports.join(", "))?;
+        if let Some(address) = config.operations {
+            writeln!(f, "  operations   http://{address}: /healthz, /readyz, /metrics")?;
+        }
         if config.console.scheme == Scheme::Http {
             writeln!(f, "  TLS          none: clear text on localhost")?;
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Config {
     pub audit_file: PathBuf,
     /// The log.
     pub log: Log,
+    /// Where probes and collectors ask; nowhere by default.
+    pub operations: Option<SocketAddr>,
     /// What is bounded, and by how much.
     pub limits: Limits,
     /// The servers, role groups and rules.
@@ -62,6 +65,7 @@ impl Config {
             ("state", self.state_directory != other.state_directory),
             ("audit", self.audit_file != other.audit_file),
             ("log", self.log != other.log),
+            ("operations", self.operations != other.operations),
             ("limits", self.limits != other.limits),
         ];
         differs.into_iter().filter_map(|(section, differs)| differs.then_some(section)).collect()

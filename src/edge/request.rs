@@ -20,6 +20,7 @@ use crate::listener::Accepted;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::model::Target;
+use crate::telemetry::Waits;
 
 /// A request in which nothing is ambiguous and which one of our own pages may have caused.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ pub struct EdgeRequest<B> {
     pub framing: Framing,
     /// Set if it asks for a WebSocket, which its own panel may have.
     pub websocket: Option<Handshake>,
+    /// The time that it waits for others, which is not ours.
+    pub waits: Waits,
     /// The body, unread.
     pub body: B,
 }
@@ -61,6 +64,7 @@ pub fn check<B>(
     accepted: &Accepted,
     reference: ReferenceId,
     origins: &Origins,
+    waits: &Waits,
 ) -> Result<EdgeRequest<B>, EdgeError> {
     let (method, websocket) = websocket::take(&mut request)?;
     let (Parts { uri, version, headers, .. }, body) = request.into_parts();
@@ -101,6 +105,7 @@ pub fn check<B>(
         headers,
         framing,
         websocket,
+        waits: waits.clone(),
         body,
     })
 }

@@ -138,6 +138,7 @@ impl Gateway {
         } else {
             (NoAccess::NoConnectPermission(standing.role_groups), Reason::NoConnectPermission)
         };
+        self.metrics.denied(code.as_str());
         let event = Event::new(Kind::AccessDenied, Outcome::Denied, reference, self.clock.now())
             .client(request.client)
             .session(session)
@@ -172,12 +173,12 @@ impl Gateway {
     /// `POST /api/open`: opens the panel session and says where the frame goes.
     async fn open_for_script(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = self.person(&request).await?;
-        let EdgeRequest { reference, client, body, .. } = request;
+        let EdgeRequest { reference, client, waits, body, .. } = request;
         let body = Limited::new(body, API_BODY).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
         let wanted: OpenRequest = serde_json::from_slice(&body).map_err(|_| Failure::BadBody)?;
         let OpenRequest { server, service, account } = wanted;
         let access = AccessRequest::direct(server, service, account);
-        let asked = Asked { reference, client, session: &session, before: None };
+        let asked = Asked { reference, client, session: &session, before: None, waits: &waits };
         let (grant, _) = self.open(access, &asked).await?;
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
         let query =

@@ -84,7 +84,13 @@ impl Gateway {
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or(Failure::NotFound)?;
-        let asked = Asked { reference: request.reference, client: request.client, session: &session, before: None };
+        let asked = Asked {
+            reference: request.reference,
+            client: request.client,
+            session: &session,
+            before: None,
+            waits: &request.waits,
+        };
         let (grant, panel) = self.open(access, &asked).await?;
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
         let place =
@@ -119,8 +125,13 @@ impl Gateway {
             return Err(Failure::HandoffLost);
         };
         let entry = handoff.entry;
-        let asked =
-            Asked { reference: request.reference, client: request.client, session: &entry.session, before: None };
+        let asked = Asked {
+            reference: request.reference,
+            client: request.client,
+            session: &entry.session,
+            before: None,
+            waits: &request.waits,
+        };
         let place = &entry.place;
         let access = AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
         let grant = self.authorize(access, &asked).await?;

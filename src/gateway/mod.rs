@@ -20,6 +20,7 @@ mod words;
 
 pub use console::CALLBACK;
 pub use console::SIGNED_OUT;
+pub use sign_in::PROVIDER_AWAY;
 
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ use crate::panel_session::PanelSessions;
 use crate::policy::Policy;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
+use crate::telemetry::Health;
+use crate::telemetry::Metrics;
 
 /// Everything that a request can meet. Made by `compose`.
 ///
@@ -64,6 +67,10 @@ pub struct Gateway {
     pub panels: PanelSessions,
     /// The record.
     pub audit: AuditLog,
+    /// What is counted and measured.
+    pub metrics: Arc<Metrics>,
+    /// What is wrong.
+    pub health: Arc<Health>,
     /// What the pages say about this installation.
     pub site: Arc<Site>,
     /// The time.

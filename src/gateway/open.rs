@@ -19,6 +19,8 @@ use crate::policy::Circumstances;
 use crate::policy::Grant;
 use crate::session::SecretDigits;
 use crate::session::Session;
+use crate::telemetry::PanelAct;
+use crate::telemetry::Waits;
 
 /// Who asks for a panel.
 pub(super) struct Asked<'a> {
@@ -30,6 +32,8 @@ pub(super) struct Asked<'a> {
     pub(super) session: &'a Arc<Session>,
     /// The security token of an earlier panel session whose pages may still be open.
     pub(super) before: Option<&'a SecretDigits>,
+    /// The request's stopwatch.
+    pub(super) waits: &'a Waits,
 }
 
 impl Gateway {
@@ -40,7 +44,7 @@ impl Gateway {
         asked: &Asked<'_>,
     ) -> Result<(Grant, Arc<PanelSession>), Failure> {
         let grant = self.authorize(access, asked).await?;
-        let place = self.panels.place(&grant, asked.session, asked.before).await;
+        let place = asked.waits.on(self.panels.place(&grant, asked.session, asked.before)).await;
         let panel = self.take(Kind::PanelOpen, place, &grant, asked).await?;
         Ok((grant, panel))
     }
@@ -52,7 +56,7 @@ impl Gateway {
         stale: &Arc<PanelSession>,
         asked: &Asked<'_>,
     ) -> Result<Arc<PanelSession>, Failure> {
-        let place = self.panels.place_of(grant, asked.session, stale).await;
+        let place = asked.waits.on(self.panels.place_of(grant, asked.session, stale)).await;
         self.take(Kind::PanelRenew, place, grant, asked).await
     }
 
@@ -71,9 +75,12 @@ impl Gateway {
         };
         let act = self.begin(kind, grant, asked).await?;
         let opened = match vacancy {
-            Ok(vacancy) => vacancy.fill(grant).await,
+            Ok(vacancy) => asked.waits.on(vacancy.fill(grant)).await,
             Err(error) => Err(error),
         };
+        let done = if kind == Kind::PanelRenew { PanelAct::Renewed } else { PanelAct::Opened };
+        let act_done = if opened.is_ok() { done } else { PanelAct::Failed };
+        self.metrics.panel_session(grant.server().as_str(), act_done);
         close(act, opened).await
     }
 
@@ -84,6 +91,7 @@ impl Gateway {
         match self.policy.authorize(&principal, access, &circumstances) {
             Ok(grant) => Ok(grant),
             Err(denial) => {
+                self.metrics.denied(denial.reason.as_str());
                 let event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())
                     .client(asked.client)
                     .session(asked.session)

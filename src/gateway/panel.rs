@@ -132,14 +132,15 @@ impl Gateway {
         entry: Entry,
     ) -> Result<Response<Body>, Failure> {
         let is_page = request.fetch.is_navigation() && request.websocket.is_none();
-        let EdgeRequest { reference, client, method, target, mut headers, framing, websocket, body, fetch, .. } =
-            request;
+        let EdgeRequest {
+            reference, client, method, target, mut headers, framing, websocket, waits, body, fetch, ..
+        } = request;
         if is_page {
             // Its links are rewritten on the way.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let session = &entry.session;
-        let asked = Asked { reference, client, session, before: Some(&entry.security_token) };
+        let asked = Asked { reference, client, session, before: Some(&entry.security_token), waits: &waits };
         let place = &entry.place;
         let access = || AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
         let (grant, panel) = self.open(access(), &asked).await?;
@@ -162,8 +163,8 @@ impl Gateway {
         };
         let first = sign(grant, &panel, body)?;
         let mut answer = match websocket {
-            None => proxy::forward(first, self.body_idle).await.map_err(Failure::Proxy)?,
-            Some(handshake) => match self.shake_hands(first, &headers, handshake).await? {
+            None => waits.on(proxy::forward(first, self.body_idle)).await.map_err(Failure::Proxy)?,
+            Some(handshake) => match waits.on(self.shake_hands(first, &headers, handshake)).await? {
                 Shaken::Open(response) => return Ok(response),
                 Shaken::Answered(answer) => answer,
             },
@@ -177,7 +178,7 @@ impl Gateway {
                 return Err(Failure::Renewed);
             }
             let again = sign(grant, &fresh, empty())?;
-            answer = proxy::forward(again, self.body_idle).await.map_err(Failure::Proxy)?;
+            answer = waits.on(proxy::forward(again, self.body_idle)).await.map_err(Failure::Proxy)?;
             // The server lets nobody in. Its sign-in page is nothing to show: there is no password to type.
             if answer.lost.is_some() {
                 return Err(Failure::Open(OpenError::Login(LoginError::Denied)));

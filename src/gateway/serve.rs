@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -21,43 +22,63 @@ use crate::model::ReferenceId;
 use crate::model::Target;
 use crate::telemetry;
 use crate::telemetry::Chain;
+use crate::telemetry::Check;
+use crate::telemetry::RequestPlace;
+use crate::telemetry::Waits;
 use crate::upstream::Body;
+
+/// What readiness says while no event can be written.
+const AUDIT_AWAY: &str = "the audit log cannot be written: nothing that has to be on record happens";
 
 impl Gateway {
     /// Answers a request, whatever becomes of it.
     pub async fn serve(self: Arc<Self>, request: Request<Incoming>, accepted: Accepted) -> Response<Body> {
-        let began = self.clock.now();
+        let began = Instant::now();
         let reference = self.reference();
         let line = Line::of(&request, reference, &accepted);
-        let answer = AssertUnwindSafe(self.answer(request, &accepted, reference)).catch_unwind().await;
-        let response = answer.unwrap_or_else(|_| {
-            report(&Failure::Panicked, reference);
-            answer::own(answer::failure(&Failure::Panicked, reference, Destination::Part, &self.site), &self.site)
-        });
-        line.write(&response, self.clock.now().since(began));
+        let waits = Waits::default();
+        let answer = AssertUnwindSafe(self.answer(request, &accepted, reference, &waits)).catch_unwind().await;
+        let (place, response) = answer
+            .unwrap_or_else(|_| (RequestPlace::Nowhere, self.failed(&Failure::Panicked, reference, Destination::Part)));
+        let (took, waited) = (began.elapsed(), waits.total());
+        line.write(&response, took, waited);
+        self.metrics.answered(place, response.status().as_u16(), took, waited);
         response
     }
 
     /// listener → **edge** → session → policy → audit → panel session → proxy → rewrite
-    async fn answer(&self, request: Request<Incoming>, accepted: &Accepted, reference: ReferenceId) -> Response<Body> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        accepted: &Accepted,
+        reference: ReferenceId,
+        waits: &Waits,
+    ) -> (RequestPlace, Response<Body>) {
         // Scripts are told in JSON even when the edge refuses them.
         let destination = Destination::read(request.headers());
-        let request = match edge::check(request, accepted, reference, &self.origins) {
+        let request = match edge::check(request, accepted, reference, &self.origins, waits) {
             Ok(request) => request,
-            Err(error) => return self.failed(&Failure::Edge(error), reference, destination),
+            Err(error) => {
+                return (RequestPlace::Nowhere, self.failed(&Failure::Edge(error), reference, destination));
+            }
         };
         let place = request.place.clone();
         // Boxed once: the two futures are large, and seldom the same size.
-        let answering: BoxFuture<'_, _> = match &place {
-            Place::Console => Box::pin(self.console(request)),
-            Place::Panel(origin) => Box::pin(self.panel(request, origin)),
+        let (counted, answering): (_, BoxFuture<'_, _>) = match &place {
+            Place::Console => (RequestPlace::Console, Box::pin(self.console(request))),
+            Place::Panel(origin) => (RequestPlace::Panel, Box::pin(self.panel(request, origin))),
         };
-        answering.await.unwrap_or_else(|failure| self.failed(&failure, reference, destination))
+        let answer = answering.await.unwrap_or_else(|failure| self.failed(&failure, reference, destination));
+        (counted, answer)
     }
 
     /// The answer to a failure, which is logged under the same reference.
     fn failed(&self, failure: &Failure, reference: ReferenceId, destination: Destination) -> Response<Body> {
         report(failure, reference);
+        self.metrics.failed(failure.code());
+        if matches!(failure, Failure::Audit(_)) {
+            self.health.unwell(Check::Audit, AUDIT_AWAY);
+        }
         answer::own(answer::failure(failure, reference, destination, &self.site), &self.site)
     }
 
@@ -104,7 +125,7 @@ impl Line {
         }
     }
 
-    fn write(&self, response: &Response<Body>, took: Duration) {
+    fn write(&self, response: &Response<Body>, took: Duration, waited: Duration) {
         tracing::info!(
             reference = %self.reference,
             client = %self.client,
@@ -113,6 +134,7 @@ impl Line {
             path = %self.path,
             status = response.status().as_u16(),
             ms = took.as_millis(),
+            waited_ms = waited.as_millis(),
             "request"
         );
     }

@@ -25,7 +25,11 @@ use crate::identity::SignedIn;
 use crate::model::Target;
 use crate::model::Token256;
 use crate::session::NewSession;
+use crate::telemetry::Check;
 use crate::upstream::Body;
+
+/// What readiness says while a provider does not answer.
+pub const PROVIDER_AWAY: &str = "a provider does not answer: its people cannot sign in";
 
 impl Gateway {
     /// `GET /sign-in`: to the provider that was chosen, or the choice.
@@ -69,7 +73,7 @@ impl Gateway {
             Some(token) => token.clone(),
             None => Token256::random(&*self.random).map_err(|_| Failure::Random)?,
         };
-        let start = match provider.start(return_to, Prompt::AsNeeded).await {
+        let start = match request.waits.on(provider.start(return_to, Prompt::AsNeeded)).await {
             Ok(start) => start,
             Err(error) => return Err(self.sign_in_failed(request, error).await?),
         };
@@ -90,6 +94,8 @@ impl Gateway {
             .client(request.client)
             .principal(&signed_in.principal);
         self.audit.record(&event).await.map_err(Failure::Audit)?;
+        self.metrics.sign_in("succeeded");
+        self.health.well(Check::Provider);
         // Another person, or the same again: what was open under the old cookie ends.
         match self.person(request).await {
             Ok(old) => self.end(&old).await?,
@@ -117,13 +123,17 @@ impl Gateway {
         let Some(browser) = request.cookies.token(&name) else { return Ok(Err(LoginError::UnknownLogin)) };
         let taken = self.pending.take::<PendingLogin>(browser, callback.state()).await;
         match taken.map_err(Failure::Session)? {
-            Some(pending) => Ok(provider.finish(pending, callback).await),
+            Some(pending) => Ok(request.waits.on(provider.finish(pending, callback)).await),
             None => Ok(Err(LoginError::UnknownLogin)),
         }
     }
 
     async fn sign_in_failed(&self, request: &EdgeRequest<Incoming>, error: LoginError) -> Result<Failure, Failure> {
+        if matches!(error, LoginError::Unavailable { .. }) {
+            self.health.unwell(Check::Provider, PROVIDER_AWAY);
+        }
         let failure = Failure::Login(error);
+        self.metrics.sign_in(failure.code());
         let event = Event::new(Kind::SignIn, Outcome::Failed, request.reference, self.clock.now())
             .client(request.client)
             .reason(failure.code());

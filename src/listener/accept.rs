@@ -76,6 +76,11 @@ impl Listener {
         }
     }
 
+    /// The connections that are open.
+    pub fn open(&self) -> usize {
+        self.connections.len()
+    }
+
     /// Stops accepting, lets open requests end within `deadline`, then drops what is left.
     pub async fn drain(&self, deadline: Duration) {
         self.draining.cancel();

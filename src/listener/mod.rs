@@ -14,5 +14,6 @@ pub use bind::BindError;
 pub use bind::bind;
 pub use limits::ListenerLimits;
 pub use serve::Accepted;
+pub use tls::Certificates;
 pub use tls::TlsError;
 pub use tls::server_config;

@@ -49,18 +49,33 @@ pub enum TlsError {
     Settings(#[source] rustls::Error),
 }
 
-/// TLS 1.2 and 1.3 with these certificates (pairs of files: chain and key), HTTP/2 preferred.
-pub fn server_config<'p>(files: impl Iterator<Item = (&'p Path, &'p Path)>) -> Result<ServerConfig, TlsError> {
-    let provider = Arc::new(default_provider());
-    let mut certificates = Vec::new();
-    for (chain, key) in files {
-        certificates.push(Certificate::read(chain, key, &provider)?);
+/// Our certificates, read from pairs of files: chain and key.
+pub struct Certificates {
+    in_force: Vec<Certificate>,
+}
+
+impl Certificates {
+    /// Reads them all.
+    pub fn read<'p>(files: impl Iterator<Item = (&'p Path, &'p Path)>) -> Result<Self, TlsError> {
+        let provider = default_provider();
+        let in_force = files.map(|(chain, key)| Certificate::read(chain, key, &provider)).collect::<Result<_, _>>()?;
+        Ok(Self { in_force })
     }
+
+    /// When each ends, in seconds since 1970, by its first name.
+    pub fn ends(&self) -> impl Iterator<Item = (&str, i64)> {
+        self.in_force.iter().filter_map(|certificate| Some((certificate.names.first()?.as_str(), certificate.ends)))
+    }
+}
+
+/// TLS 1.2 and 1.3 with these certificates, HTTP/2 preferred.
+pub fn server_config(certificates: Arc<Certificates>) -> Result<ServerConfig, TlsError> {
+    let provider = Arc::new(default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Settings)?
         .with_no_client_auth()
-        .with_cert_resolver(Arc::new(BySni { certificates }));
+        .with_cert_resolver(certificates);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // No early data: it can be replayed.
     config.max_early_data_size = 0;
@@ -69,6 +84,8 @@ pub fn server_config<'p>(files: impl Iterator<Item = (&'p Path, &'p Path)>) -> R
 
 struct Certificate {
     names: Vec<String>,
+    /// In seconds since 1970.
+    ends: i64,
     key: Arc<CertifiedKey>,
 }
 
@@ -78,14 +95,12 @@ impl Certificate {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(chain_path)?)
             .collect::<Result<_, _>>()
             .map_err(|_| TlsError::NoCertificate(chain_path.to_owned()))?;
-        let names = chain.first().map(names).unwrap_or_default();
-        if names.is_empty() {
-            return Err(TlsError::NoCertificate(chain_path.to_owned()));
-        }
+        let about = chain.first().and_then(about).filter(|(names, _)| !names.is_empty());
+        let (names, ends) = about.ok_or_else(|| TlsError::NoCertificate(chain_path.to_owned()))?;
         let key = PrivateKeyDer::from_pem_slice(&read(key_path)?).map_err(|_| TlsError::NoKey(key_path.to_owned()))?;
         let key = CertifiedKey::from_der(chain, key, provider)
             .map_err(|source| TlsError::Refused { path: chain_path.to_owned(), source })?;
-        Ok(Self { names, key: Arc::new(key) })
+        Ok(Self { names, ends, key: Arc::new(key) })
     }
 
     fn covers(&self, server_name: &str) -> bool {
@@ -97,30 +112,28 @@ impl Certificate {
     }
 }
 
-fn names(certificate: &CertificateDer<'_>) -> Vec<String> {
-    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return Vec::new() };
-    let Ok(Some(alternatives)) = parsed.subject_alternative_name() else { return Vec::new() };
+/// Its names, and when it ends.
+fn about(certificate: &CertificateDer<'_>) -> Option<(Vec<String>, i64)> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    let alternatives = parsed.subject_alternative_name().ok()??;
     let name = |general: &GeneralName<'_>| {
         if let GeneralName::DNSName(name) = general { Some((*name).to_owned()) } else { None }
     };
-    alternatives.value.general_names.iter().filter_map(name).collect()
+    let names = alternatives.value.general_names.iter().filter_map(name).collect();
+    Some((names, parsed.validity().not_after.timestamp()))
 }
 
-/// The certificate for the name asked for; without a name, or for one that none covers, no handshake.
-struct BySni {
-    certificates: Vec<Certificate>,
-}
-
-impl ResolvesServerCert for BySni {
+impl ResolvesServerCert for Certificates {
+    /// The certificate for the name asked for; without a name, or for one that none covers, no handshake.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name()?;
-        let certificate = self.certificates.iter().find(|certificate| certificate.covers(name))?;
+        let certificate = self.in_force.iter().find(|certificate| certificate.covers(name))?;
         Some(Arc::clone(&certificate.key))
     }
 }
 
-impl fmt::Debug for BySni {
+impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.certificates.iter().map(|certificate| &certificate.names)).finish()
+        f.debug_list().entries(self.in_force.iter().map(|certificate| &certificate.names)).finish()
     }
 }

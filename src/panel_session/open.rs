@@ -145,6 +145,11 @@ impl PanelSession {
         &self.at_once
     }
 
+    /// The requests at the server right now, bodies and WebSockets included.
+    pub(super) fn at_the_server(&self) -> usize {
+        AT_ONCE.saturating_sub(self.at_once.available_permits())
+    }
+
     /// The time since it was last used. While requests are at the server there is none.
     pub(super) fn unused(&self) -> Duration {
         if self.at_once.available_permits() < AT_ONCE {

@@ -227,6 +227,13 @@ impl PanelSessions {
         });
     }
 
+    /// The panel sessions that are open, and the requests of all of them that are at the servers.
+    pub fn open(&self) -> (usize, usize) {
+        let open =
+            self.slots.iter().filter_map(|slot| slot.held.try_lock().ok()?.as_ref().map(|panel| panel.at_the_server()));
+        open.fold((0, 0), |(panels, requests), more| (panels + 1, requests + more))
+    }
+
     /// The place, once nobody else is at it; that is waited for as long as opening may take.
     async fn lock(
         &self,

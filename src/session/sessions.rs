@@ -236,6 +236,11 @@ impl Sessions {
         Ok(Some(session))
     }
 
+    /// The number of sessions, of all gateways that share the store.
+    pub async fn count(&self) -> Result<u64, SessionError> {
+        self.store.count(Purpose::Session, self.clock.now()).await.map_err(SessionError::Store)
+    }
+
     pub(super) fn draw(&self) -> Result<Token256, SessionError> {
         Token256::random(&*self.random).map_err(|_| SessionError::Random)
     }

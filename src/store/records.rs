@@ -315,6 +315,17 @@ impl Store {
         Ok(())
     }
 
+    /// The number of records of a purpose that have not expired.
+    pub async fn count(&self, purpose: Purpose, now: Timestamp) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM records WHERE purpose = ? AND expires_at > ?")
+            .bind(purpose.as_str())
+            .bind(millis(now))
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::Query)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Deletes what has expired; says how many records.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         for statement in ["DELETE FROM leases WHERE until <= ?", "DELETE FROM notices WHERE expires_at <= ?"] {

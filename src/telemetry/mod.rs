@@ -1,10 +1,21 @@
-//! Seeing inside: the log. (What happened to whom is the audit room's.)
+//! Seeing inside: the log, what is counted and measured, and what is wrong. (What happened to whom is the
+//! audit room's.)
 
 mod chain;
+mod health;
 mod log;
+mod metrics;
 mod redact;
+mod waits;
 
 pub use chain::Chain;
+pub use health::Check;
+pub use health::Health;
 pub use log::LogError;
 pub use log::start;
+pub use metrics::Metrics;
+pub use metrics::Open;
+pub use metrics::PanelAct;
+pub use metrics::RequestPlace;
 pub use redact::redacted_path;
+pub use waits::Waits;

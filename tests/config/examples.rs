@@ -35,11 +35,11 @@ fn the_examples_have_no_problem() {
 fn every_default_in_a_comment_is_the_default() {
     let main = example("panelgate.toml");
     let written = main.lines().map(|line| match line.strip_prefix("# ") {
-        Some(setting) if is_setting(setting) => setting,
+        Some(setting) if is_setting(setting) || is_header(setting) => setting,
         _ => line,
     });
     let written = written.collect::<Vec<_>>().join("\n");
-    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 44, "every key is shown");
+    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 45, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -52,11 +52,20 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.panels, written.panels);
     assert_eq!(defaults.session, written.session);
     assert_eq!(defaults.log, written.log);
+    assert_eq!(defaults.operations, None);
+    assert!(written.operations.is_some_and(|address| address.ip().is_loopback()));
     assert_eq!(defaults.providers[0].groups, written.providers[0].groups);
     assert_eq!(defaults.providers[0].scopes, written.providers[0].scopes);
     assert_eq!(defaults.providers[0].leeway, written.providers[0].leeway);
     assert_eq!(defaults.providers[0].client_auth, written.providers[0].client_auth);
     assert_eq!(defaults.providers[0].id_token_alg, written.providers[0].id_token_alg);
+}
+
+/// A section that is not there by default.
+fn is_header(text: &str) -> bool {
+    text.strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'))
+        .is_some_and(|name| name.bytes().all(|b| b.is_ascii_lowercase()))
 }
 
 fn is_setting(text: &str) -> bool {

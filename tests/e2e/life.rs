@@ -72,7 +72,7 @@ async fn with_another_server_key_everybody_signs_in_anew() {
 }
 
 /// A download that goes on for as long as it is read.
-async fn download(stage: &Stage) -> hyper::body::Incoming {
+pub(crate) async fn download(stage: &Stage) -> hyper::body::Incoming {
     let (browser, console) = stage.signed_in("sam").await;
     let panel = browser.open(&console, "web2", "cpaneld", "bob").await.unwrap();
     let url = panel.resolve(&panel.attribute("link-download", "href").unwrap()).unwrap();

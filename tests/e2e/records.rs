@@ -137,6 +137,9 @@ async fn what_cannot_be_recorded_is_not_done() {
     assert_eq!(page.status, 503, "nobody is signed in without a record");
     assert!(other.cookie("connect.example.com", "__Host-panelgate-session").is_none());
     assert!(stage.gateway.output().contains("the audit file cannot be written"));
+    let (status, text) = stage.operations("/readyz", "*/*").await;
+    assert_eq!((status, text.lines().next()), (503, Some("not ready")), "{text}");
+    assert!(text.contains("audit: the audit log cannot be written"), "{text}");
 
     // There is room again: everything goes on, and every line is whole.
     let pid = stage.gateway.pid().unwrap().to_string();
@@ -145,6 +148,9 @@ async fn what_cannot_be_recorded_is_not_done() {
     browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
     assert_eq!(stage.outcomes("panel.open"), ["begun", "succeeded"]);
     assert_eq!(stage.outcomes("sign_in"), ["succeeded"]);
+    // With everybody sent elsewhere nobody would come to show that it is well: the gateway tries by itself.
+    stage.ready().await;
+    assert_eq!(stage.outcomes("audit.resumed"), ["succeeded"]);
 }
 
 /// Every file below a folder.
@@ -193,7 +199,7 @@ fn parameters(query: &str, names: &[&str]) -> impl Iterator<Item = String> {
 
 #[tokio::test]
 async fn no_secret_is_written_anywhere() {
-    let loud = "[log]\nfilter = \"trace\"\n[provider.groups]\nfrom = \"userinfo\"\npointer = \"/groups\"\n";
+    let loud = "[log]\nfilter = \"trace\"\n[providers.groups]\nfrom = \"userinfo\"\npointer = \"/groups\"\n";
     let stage = Stage::with(Style::Ports, loud).await;
     let (browser, console) = stage.signed_in("ada").await;
     let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
@@ -225,11 +231,15 @@ async fn no_secret_is_written_anywhere() {
     secrets.push(("the nonce", claims["nonce"].as_str().unwrap().to_owned()));
     secrets.push(("the ID token", payload.to_owned()));
 
+    let metrics = stage.operations("/metrics", "*/*").await.1;
+    assert!(metrics.contains("panelgate_panel_sessions_total{server=\"web1\",outcome=\"renewed\"} 1"), "{metrics}");
+    let ready = stage.operations("/readyz", "application/json").await.1;
     let Stage { world, gateway } = stage;
     let output = gateway.kill().await.unwrap().output;
     assert!(output.contains("DEBUG"), "the log is as loud as it can be");
     let configured = ["client-secret", "web1-token", "web2-token", "web3-token", "gateway.key"];
     let mut places = vec![("the log".to_owned(), output.into_bytes())];
+    places.extend([("the metrics".to_owned(), metrics.into_bytes()), ("readiness".to_owned(), ready.into_bytes())]);
     for file in files_below(world.folder()) {
         let name = file.file_name().unwrap().to_string_lossy().into_owned();
         if !configured.contains(&&*name) {

@@ -1,5 +1,6 @@
 //! A world with the gateway in it, and what tests ask of it.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +11,9 @@ use lab::world::Plan;
 use lab::world::Style;
 use lab::world::World;
 use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -96,6 +100,24 @@ impl Stage {
         }
     }
 
+    /// An answer of the operations address: status and body. `accept` is the type that is wanted.
+    pub(crate) async fn operations(&self, path: &str, accept: &str) -> (u16, String) {
+        operations(self.world.operations(), path, accept).await.unwrap()
+    }
+
+    /// Waits until people may be sent here.
+    pub(crate) async fn ready(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (status, text) = self.operations("/readyz", "*/*").await;
+            if status == 200 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "never ready: {text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// The audit events so far. Every line must be one.
     pub(crate) fn events(&self) -> Vec<Value> {
         events_in(&self.world.audit_file())
@@ -106,6 +128,17 @@ impl Stage {
         let events = self.events();
         events.iter().filter(|event| event["kind"] == kind).map(outcome).collect()
     }
+}
+
+/// An answer of an operations address.
+pub(crate) async fn operations(address: SocketAddr, path: &str, accept: &str) -> std::io::Result<(u16, String)> {
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: ops\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    Ok((head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned()))
 }
 
 /// The command that serves a world.

@@ -37,6 +37,7 @@ pub(super) fn read(
     let state_directory = operation::state(&top);
     let audit_file = operation::audit(&top);
     let log = operation::log(&top);
+    let operations = operation::operations(&top);
     let limits = top.section("limits").map(|section| {
         let limits = Limits::read(&section);
         section.finish();
@@ -60,6 +61,7 @@ pub(super) fn read(
         state_directory: state_directory?,
         audit_file: audit_file?,
         log: log?,
+        operations: operations?,
         limits: limits.unwrap_or_default(),
         directory: directory?,
         access_tests: access_tests?,

@@ -1,5 +1,6 @@
-//! `[session]`, `[state]`, `[audit]` and `[log]`: how the gateway runs.
+//! `[session]`, `[state]`, `[audit]`, `[log]` and `[operations]`: how the gateway runs.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -94,6 +95,24 @@ pub(super) fn log(top: &Section<'_>) -> Option<Log> {
     };
     section.finish();
     Some(Log { filter: filter?, format: format? })
+}
+
+/// The operations address: nothing, if there is none; the outer nothing, if what is written is wrong.
+#[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
+pub(super) fn operations(top: &Section<'_>) -> Option<Option<SocketAddr>> {
+    let Some(section) = top.optional("operations") else { return Some(None) };
+    let section = section.section()?;
+    let field = section.required("address", "\"127.0.0.1:9090\"");
+    section.finish();
+    let field = field?;
+    let address: SocketAddr = field.parse("write an IP address and a port, such as \"127.0.0.1:9090\"")?;
+    if !address.ip().is_loopback() {
+        field.warning(
+            "everybody who reaches this address reads the metrics: names of servers, and how many people work",
+            "write a loopback address, or keep strangers away with a firewall",
+        );
+    }
+    Some(Some(address))
 }
 
 fn filter(field: &Field<'_>) -> Option<String> {

@@ -202,6 +202,11 @@ impl World {
         self.gateway
     }
 
+    /// Where the gateway tells probes and collectors about itself, on an address of its own.
+    pub fn operations(&self) -> SocketAddr {
+        SocketAddr::new(self.gateway, 9090)
+    }
+
     /// Where every name of this world leads, for a client that asks no DNS: the provider's names to the
     /// provider, all others to the gateway.
     pub fn resolve(&self, host: &str) -> IpAddr {
@@ -276,6 +281,10 @@ impl World {
                  scopes = [\"openid\", \"profile\", \"email\", \"groups\"]\nca_file = \"authority.pem\"\n"
             );
             text.push_str(&second);
+        }
+        if self.plan.gateway.is_none() {
+            let operations = format!("[operations]\naddress = \"{}\"\n", self.operations());
+            text.push_str(&operations);
         }
         if console.starts_with("https") {
             text.push_str("[tls]\ncertificates = [{ chain = \"gateway.pem\", key = \"gateway.key\" }]\n");

@@ -1,0 +1,98 @@
+//! What a gateway does by itself: clears away what has expired, and looks whether its parts are well.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::compose::reload::Current;
+use crate::gateway::Gateway;
+use crate::gateway::PROVIDER_AWAY;
+use crate::model::ReferenceId;
+use crate::telemetry::Chain;
+use crate::telemetry::Check;
+
+/// Between two looks at the parts.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Expired sessions are cleared away at every so many looks.
+const SWEEP: u32 = 12;
+
+/// What readiness says while the store does not answer.
+const STORE_AWAY: &str = "the store does not answer: nobody can sign in or open a panel";
+
+/// Looks, until it is aborted. The first look comes at once.
+pub(super) async fn run(current: Current) {
+    let mut ticks = tokio::time::interval(LOOK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut known = false;
+    for look in 0_u32.. {
+        ticks.tick().await;
+        let gateway = current.gateway();
+        store(&gateway).await;
+        audit(&gateway).await;
+        // Later, sign-ins themselves show whether it answers.
+        if !known {
+            known = providers(&gateway).await;
+        }
+        if look.is_multiple_of(SWEEP) {
+            sweep(&gateway).await;
+        }
+    }
+}
+
+async fn store(gateway: &Gateway) {
+    match gateway.sessions.count().await {
+        Ok(count) => {
+            gateway.metrics.sessions(count);
+            gateway.health.well(Check::Store);
+        }
+        Err(error) => {
+            if gateway.health.is_well(Check::Store) {
+                tracing::error!(cause = %Chain(&error), "the store does not answer");
+            }
+            gateway.health.unwell(Check::Store, STORE_AWAY);
+        }
+    }
+}
+
+/// Where an event could not be written, tries again: with nobody sent here, no other event would.
+async fn audit(gateway: &Gateway) {
+    if gateway.health.is_well(Check::Audit) {
+        return;
+    }
+    let event = Event::new(Kind::AuditResumed, Outcome::Succeeded, ReferenceId::from_bits(0), gateway.clock.now());
+    if gateway.audit.record(&event).await.is_ok() {
+        gateway.health.well(Check::Audit);
+    }
+}
+
+/// Learns about the providers before the first person comes; says whether it knows all of them.
+async fn providers(gateway: &Gateway) -> bool {
+    let first_time = gateway.health.is_well(Check::Provider);
+    let asking = gateway.providers.iter().map(|provider| async move {
+        let ready = provider.ready().await;
+        if let Err(error) = &ready
+            && first_time
+        {
+            tracing::warn!(provider = %provider.id(), cause = %Chain(error), "the provider cannot be used yet");
+        }
+        ready.is_ok()
+    });
+    let known = join_all(asking).await.into_iter().all(|known| known);
+    if known {
+        gateway.health.well(Check::Provider);
+    } else {
+        gateway.health.unwell(Check::Provider, PROVIDER_AWAY);
+    }
+    known
+}
+
+async fn sweep(gateway: &Gateway) {
+    match gateway.sessions.sweep().await {
+        Ok(_) => gateway.panels.sweep(|session| gateway.sessions.is_known(session)),
+        Err(error) => tracing::error!(cause = %Chain(&error), "expired sessions could not be cleared away"),
+    }
+}

@@ -1,0 +1,66 @@
+//! Why a gateway does not start.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::audit::AuditError;
+use crate::identity::InvalidPointer;
+use crate::identity::InvalidProvider;
+use crate::identity::SameProvider;
+use crate::listener::BindError;
+use crate::listener::TlsError;
+use crate::store::KeyFileError;
+use crate::store::StoreError;
+use crate::upstream::TrustError;
+use crate::vault::VaultError;
+
+/// Why the gateway does not start although its configuration is well-formed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file or folder of the configuration cannot be used.
+    #[error("cannot use {}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store does not open.
+    #[error("the store does not open")]
+    Store(#[source] StoreError),
+    /// The server key cannot be had.
+    #[error("there is no server key")]
+    Key(#[source] KeyFileError),
+    /// The audit log does not open.
+    #[error("the audit log does not open")]
+    Audit(#[source] AuditError),
+    /// The client secret cannot be read.
+    #[error("the client secret cannot be read")]
+    ClientSecret(#[source] VaultError),
+    /// The pointer to the groups cannot be read.
+    #[error("the pointer to the groups cannot be read")]
+    Groups(#[source] InvalidPointer),
+    /// An address of ours cannot be made.
+    #[error("the console's origin makes no addresses")]
+    Address(#[source] url::ParseError),
+    /// The provider's settings cannot be used.
+    #[error("the provider's settings cannot be used")]
+    Provider(#[source] InvalidProvider),
+    /// Two providers cannot be told apart.
+    #[error("the providers cannot be used together")]
+    SameProvider(#[source] SameProvider),
+    /// A server's certificate cannot be verified as configured.
+    #[error("server {server} cannot be verified as configured")]
+    Trust {
+        /// The server.
+        server: String,
+        /// Why.
+        source: TrustError,
+    },
+    /// Our own certificates cannot be used.
+    #[error("our own certificates cannot be used")]
+    Tls(#[source] TlsError),
+    /// An address cannot be listened on.
+    #[error("an address cannot be used")]
+    Bind(#[source] BindError),
+}
