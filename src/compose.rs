@@ -56,6 +56,7 @@ use crate::model::SystemClock;
 use crate::operations::Operations;
 use crate::panel_session::PanelSessions;
 use crate::policy::Policy;
+use crate::proxy::HeldBodies;
 use crate::session::Lifetimes;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
@@ -129,6 +130,7 @@ impl Ready {
             origins: Arc::new(origins),
             providers: Arc::new(providers),
             panels,
+            held: HeldBodies::new(size(limits.replay_body_kib * 1024), size(limits.replay_bodies_kib * 1024)),
             audit,
             metrics,
             health,

@@ -26,6 +26,8 @@ mod raw;
 mod records;
 #[path = "e2e/reload.rs"]
 mod reload;
+#[path = "e2e/renewal.rs"]
+mod renewal;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
 #[path = "e2e/stage.rs"]

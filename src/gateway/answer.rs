@@ -29,6 +29,9 @@ use crate::upstream::full;
 /// The header that carries the reference of a failure to scripts and to whoever looks at the network log.
 const REFERENCE: HeaderName = HeaderName::from_static("panelgate-reference");
 
+/// The header that carries a failure's code, for scripts that cannot or need not read the body.
+const PROBLEM: HeaderName = HeaderName::from_static("panelgate-problem");
+
 /// An answer without a body.
 pub(super) fn status(status: StatusCode) -> Response<Body> {
     answer(status, empty())
@@ -40,6 +43,15 @@ pub(super) fn see_other(location: &str) -> Response<Body> {
     match HeaderValue::from_str(location) {
         Ok(location) => insert(&mut response, header::LOCATION, location),
         Err(_) => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+    }
+    response
+}
+
+/// A redirect that keeps method and body (RFC 9110 section 15.4.8).
+pub(super) fn moved(location: &str) -> Response<Body> {
+    let mut response = see_other(location);
+    if response.status() == StatusCode::SEE_OTHER {
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
     }
     response
 }
@@ -91,7 +103,8 @@ pub(super) fn failure(
         Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
         Destination::Frame => {
             // Where nothing failed there is nothing to try again.
-            let again = matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost);
+            let again =
+                matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost | Failure::Replaced);
             let mut framed = if again {
                 ProblemPage::left(problem)
             } else if matches!(failure, Failure::Denied(_)) {
@@ -111,6 +124,11 @@ pub(super) fn failure(
     };
     if let Ok(reference) = HeaderValue::from_str(&reference.to_string()) {
         insert(&mut response, REFERENCE, reference);
+    }
+    insert(&mut response, PROBLEM, HeaderValue::from_static(failure.told_code()));
+    if let Some(after) = failure.retry_after() {
+        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+        insert(&mut response, header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -2,6 +2,9 @@
 //!
 //! No `_` arm: a new failure must find its place here to compile.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use http::StatusCode;
 
 use crate::audit::AuditError;
@@ -13,6 +16,7 @@ use crate::panel::LoginError as PanelLoginError;
 use crate::panel::RefusedBecause;
 use crate::panel_session::Mismatch;
 use crate::panel_session::OpenError;
+use crate::panel_session::Resting;
 use crate::policy::Denial;
 use crate::proxy::ProxyError;
 use crate::rewrite::Unsafe;
@@ -55,10 +59,16 @@ pub(super) enum Failure {
     Session(#[source] SessionError),
     /// A panel session could not be opened.
     #[error("the panel session could not be opened")]
-    Open(#[source] OpenError),
+    Open(#[source] Arc<OpenError>),
+    /// The last attempt to open it failed a moment ago, and the server is left alone for a while.
+    #[error("the server is left alone after a failure")]
+    Resting(Resting),
     /// The panel session had been dropped by the server; a new one is there, the request was not repeated.
     #[error("the panel session was renewed")]
     Renewed,
+    /// The page that asks belongs to a panel session that another has taken the place of.
+    #[error("the page is of another panel session")]
+    Replaced,
     /// Grant and panel session did not belong together.
     #[error("the request could not be signed")]
     Sign(#[source] Mismatch),
@@ -95,7 +105,8 @@ impl Failure {
                 Fault::Provider => StatusCode::BAD_GATEWAY,
                 Fault::Gateway => StatusCode::INTERNAL_SERVER_ERROR,
             },
-            Self::Open(error) => open_status(error),
+            Self::Open(error) | Self::Resting(Resting { error, .. }) => open_status(error),
+            Self::Replaced => StatusCode::CONFLICT,
             Self::Proxy(error) => match error {
                 ProxyError::Send(SendError::TimedOut(_)) => StatusCode::GATEWAY_TIMEOUT,
                 ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) | ProxyError::Handshake => {
@@ -139,7 +150,8 @@ impl Failure {
             Self::Denied(denial) => denial.reason.as_str(),
             Self::Audit(_) => "audit_unavailable",
             Self::Session(_) => "session_store_unavailable",
-            Self::Open(error) => open_code(error),
+            Self::Open(error) | Self::Resting(Resting { error, .. }) => open_code(error),
+            Self::Replaced => "panel_replaced",
             Self::Renewed => "panel_session_renewed",
             Self::Sign(_) => "not_signed",
             Self::Proxy(error) => match error {
@@ -162,15 +174,48 @@ impl Failure {
         if let Self::Denied(denial) = self { denial.reason.told().as_str() } else { self.code() }
     }
 
+    /// When it is worth trying again, where that is known.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Resting(rest) => Some(rest.left),
+            Self::Renewed => Some(Duration::ZERO),
+            Self::Edge(_)
+            | Self::NotFound
+            | Self::BadBody
+            | Self::SignedOut
+            | Self::NotEntered
+            | Self::HandoffLost
+            | Self::Login(_)
+            | Self::Denied(_)
+            | Self::Audit(_)
+            | Self::Session(_)
+            | Self::Open(_)
+            | Self::Replaced
+            | Self::Cut
+            | Self::Sign(_)
+            | Self::Proxy(_)
+            | Self::Rewrite(_)
+            | Self::Withheld
+            | Self::PanelLeft
+            | Self::Random
+            | Self::Panicked => None,
+        }
+    }
+
     /// How loudly it is logged: by whose fault it is.
     pub(super) fn level(&self) -> tracing::Level {
         match self {
             Self::SignedOut | Self::NotEntered | Self::NotFound | Self::PanelLeft | Self::HandoffLost => {
                 tracing::Level::DEBUG
             }
-            Self::Edge(_) | Self::BadBody | Self::Denied(_) | Self::Withheld | Self::Renewed | Self::Cut => {
-                tracing::Level::INFO
-            }
+            Self::Edge(_)
+            | Self::BadBody
+            | Self::Denied(_)
+            | Self::Withheld
+            | Self::Renewed
+            | Self::Replaced
+            | Self::Cut
+            | Self::Resting(_) => tracing::Level::INFO,
             Self::Login(error) => match error.fault() {
                 Fault::Client => tracing::Level::INFO,
                 Fault::Provider => tracing::Level::WARN,

@@ -8,6 +8,7 @@ mod answer;
 mod console;
 mod cookie;
 mod cut;
+mod exchange;
 mod failure;
 mod handoff;
 mod open;
@@ -38,6 +39,7 @@ use crate::model::Clock;
 use crate::model::Directory;
 use crate::panel_session::PanelSessions;
 use crate::policy::Policy;
+use crate::proxy::HeldBodies;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
 use crate::telemetry::Health;
@@ -65,6 +67,8 @@ pub struct Gateway {
     pub directory: Arc<Directory>,
     /// Signed-in cpsrvd sessions.
     pub panels: PanelSessions,
+    /// Request bodies that may have to be sent again.
+    pub held: HeldBodies,
     /// The record.
     pub audit: AuditLog,
     /// What is counted and measured.

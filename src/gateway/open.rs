@@ -11,6 +11,7 @@ use crate::gateway::failure;
 use crate::gateway::failure::Failure;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
+use crate::panel_session::Cause;
 use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::Place;
@@ -54,9 +55,10 @@ impl Gateway {
         &self,
         grant: &Grant,
         stale: &Arc<PanelSession>,
+        cause: Cause,
         asked: &Asked<'_>,
     ) -> Result<Arc<PanelSession>, Failure> {
-        let place = asked.waits.on(self.panels.place_of(grant, asked.session, stale)).await;
+        let place = asked.waits.on(self.panels.place_of(grant, asked.session, stale, cause)).await;
         self.take(Kind::PanelRenew, place, grant, asked).await
     }
 
@@ -70,8 +72,10 @@ impl Gateway {
     ) -> Result<Arc<PanelSession>, Failure> {
         let vacancy = match place {
             Ok(Place::Open(panel)) => return Ok(panel),
+            // Whoever tried has recorded it.
+            Ok(Place::Resting(rest)) => return Err(Failure::Resting(rest)),
             Ok(Place::Vacant(vacancy)) => Ok(vacancy),
-            Err(error) => Err(error),
+            Err(error) => Err(Arc::new(error)),
         };
         let act = self.begin(kind, grant, asked).await?;
         let opened = match vacancy {
@@ -112,7 +116,7 @@ impl Gateway {
 }
 
 /// Records how it ended. Without that record nobody gets the panel session.
-async fn close(act: Act, opened: Result<Arc<PanelSession>, OpenError>) -> Result<Arc<PanelSession>, Failure> {
+async fn close(act: Act, opened: Result<Arc<PanelSession>, Arc<OpenError>>) -> Result<Arc<PanelSession>, Failure> {
     match opened {
         Ok(opened) => {
             act.succeeded().await.map_err(Failure::Audit)?;

@@ -2,9 +2,6 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
 use http::Response;
@@ -20,17 +17,17 @@ use crate::audit::Outcome;
 use crate::console::LeavePage;
 use crate::console::OwnTabPage;
 use crate::console::assets;
-use crate::edge;
 use crate::edge::Arrival;
 use crate::edge::Destination;
 use crate::edge::EdgeRequest;
 use crate::edge::Framing;
-use crate::edge::Handshake;
 use crate::edge::PanelOrigin;
 use crate::edge::RESERVED;
 use crate::gateway::Gateway;
 use crate::gateway::answer;
 use crate::gateway::cookie::Cookie;
+use crate::gateway::exchange::Came;
+use crate::gateway::exchange::Errand;
 use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
 use crate::gateway::open::Asked;
@@ -38,16 +35,11 @@ use crate::gateway::page;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
-use crate::panel::LoginError;
 use crate::panel::page_cookies_for_browser;
-use crate::panel_session;
-use crate::panel_session::OpenError;
-use crate::panel_session::PanelSession;
-use crate::panel_session::SignedRequest;
+use crate::panel_session::Claim;
 use crate::policy::AccessRequest;
-use crate::proxy;
 use crate::proxy::Answer;
-use crate::proxy::Connected;
+use crate::proxy::Keeper;
 use crate::proxy::ProxyError;
 use crate::rewrite;
 use crate::rewrite::PanelAddresses;
@@ -152,72 +144,48 @@ impl Gateway {
             }
             Meant::NobodyHere => return Err(Failure::Withheld),
         }
+        match panel.claimed_by(&target) {
+            Claim::Own | Claim::Nobody => {}
+            Claim::Former(address) if websocket.is_none() => {
+                return Ok(answer::own(answer::moved(&address), &self.site));
+            }
+            Claim::Former(_) | Claim::Another => return Err(Failure::Replaced),
+        }
         let addresses = self.addresses(origin).ok_or(Failure::NotFound)?;
         let body = match framing {
-            Framing::None => empty(),
-            Framing::Length(_) | Framing::Streamed => body.map_err(Into::into).boxed_unsync(),
+            Framing::None => (empty(), Keeper::of_nothing()),
+            Framing::Length(_) | Framing::Streamed => self.held.hold(body.map_err(Into::into).boxed_unsync()),
         };
-        let part = |body| panel_session::Incoming { method: method.clone(), target: &target, headers: &headers, body };
-        let sign = |grant, panel: &Arc<PanelSession>, body| {
-            SignedRequest::sign(grant, session, Arc::clone(panel), &addresses, part(body)).map_err(Failure::Sign)
+        let errand = Errand {
+            method: &method,
+            target: &target,
+            headers: &headers,
+            websocket: websocket.as_ref(),
+            addresses: &addresses,
+            access: &access,
+            asked: &asked,
         };
-        let first = sign(grant, &panel, body)?;
-        let mut answer = match websocket {
-            None => waits.on(proxy::forward(first, self.body_idle)).await.map_err(Failure::Proxy)?,
-            Some(handshake) => match waits.on(self.shake_hands(first, &headers, handshake)).await? {
-                Shaken::Open(response) => return Ok(response),
-                Shaken::Answered(answer) => answer,
-            },
-        };
-        if let Some(lost) = answer.lost {
-            tracing::info!(%reference, ?lost, "the server has dropped the panel session");
-            let grant = self.authorize(access(), &asked).await?;
-            let fresh = self.renew(&grant, &panel, &asked).await?;
-            // The server refused it unexecuted, but a body that has streamed through is gone.
-            if framing != Framing::None {
-                return Err(Failure::Renewed);
+        match self.exchange(&errand, grant, panel, body).await? {
+            Came::Answer(answer)
+                if fetch.destination == Destination::Frame && method == Method::GET && is_unframeable(&answer) =>
+            {
+                let page = OwnTabPage { target: target.as_str().to_owned() }.render(&self.site);
+                Ok(answer::own(answer::page(StatusCode::OK, page), &self.site))
             }
-            let again = sign(grant, &fresh, empty())?;
-            answer = waits.on(proxy::forward(again, self.body_idle)).await.map_err(Failure::Proxy)?;
-            // The server lets nobody in. Its sign-in page is nothing to show: there is no password to type.
-            if answer.lost.is_some() {
-                return Err(Failure::Open(OpenError::Login(LoginError::Denied)));
+            Came::Answer(answer) => {
+                let response = respond(answer, &target, &addresses)?;
+                Ok(if is_page {
+                    page::with_our_links(response, &method, target.as_str(), &addresses)
+                } else {
+                    response
+                })
+            }
+            Came::Moved(address) => Ok(answer::own(answer::moved(&address), &self.site)),
+            Came::Socket(tunnel) => {
+                let handshake = websocket.ok_or(Failure::NotFound)?;
+                self.switch(tunnel, handshake, &headers)
             }
         }
-        if fetch.destination == Destination::Frame && method == Method::GET && is_unframeable(&answer) {
-            let page = OwnTabPage { target: target.as_str().to_owned() }.render(&self.site);
-            return Ok(answer::own(answer::page(StatusCode::OK, page), &self.site));
-        }
-        let response = respond(answer, &target, &addresses)?;
-        Ok(if is_page { page::with_our_links(response, &method, target.as_str(), &addresses) } else { response })
-    }
-
-    /// Passes a WebSocket handshake on; the socket then lives in a task of its own, under the session.
-    async fn shake_hands(
-        &self,
-        signed: SignedRequest,
-        offered: &HeaderMap,
-        handshake: Handshake,
-    ) -> Result<Shaken, Failure> {
-        let mut bytes = [0; 16];
-        self.random.fill(&mut bytes).map_err(|_| Failure::Random)?;
-        let key = STANDARD.encode(bytes);
-        let value = HeaderValue::from_str(&key).map_err(|_| Failure::Random)?;
-        let signed = signed.with_handshake(offered, value);
-        let connected = proxy::connect(signed, &edge::accept(&key), self.body_idle).await.map_err(Failure::Proxy)?;
-        let tunnel = match connected {
-            Connected::Answered(answer) => return Ok(Shaken::Answered(answer)),
-            Connected::Open(tunnel) => tunnel,
-        };
-        let Handshake { accept, socket } = handshake;
-        // Over HTTP/2 there is nothing to switch: the stream itself becomes the socket (RFC 8441 section 5).
-        let status = if accept.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK };
-        let headers = rewrite::handshake_answer(&tunnel.headers, offered, accept).map_err(Failure::Rewrite)?;
-        self.tunnels.spawn(tunnel.run(socket, self.websocket_idle, self.draining.clone()));
-        let mut response = Response::new(empty());
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Ok(Shaken::Open(response))
     }
 
     fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {
@@ -232,19 +200,10 @@ impl Gateway {
     }
 }
 
-/// What came of a WebSocket handshake.
-enum Shaken {
-    /// The answer that opens it.
-    Open(Response<Body>),
-    /// The server answered with something else.
-    Answered(Answer),
-}
-
 /// A page that would hide itself, or be hidden, in the frame.
 fn is_unframeable(answer: &Answer) -> bool {
     answer.status.is_success() && rewrite::refuses_frames(&answer.headers)
 }
-
 fn respond(from: Answer, target: &Target, addresses: &PanelAddresses) -> Result<Response<Body>, Failure> {
     let headers = rewrite::response_headers(from.status, &from.headers, target.as_str(), addresses);
     let mut response = Response::new(from.body);

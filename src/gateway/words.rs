@@ -17,13 +17,14 @@ pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
     let (title, what, todo) = match failure {
         Failure::Denied(denial) => ("Not permitted", denial.reason.sentence(), DENIED),
         Failure::Login(_) => sign_in(code),
-        Failure::Open(_) | Failure::Proxy(_) => server(code),
+        Failure::Open(_) | Failure::Resting(_) | Failure::Proxy(_) => server(code),
         Failure::Edge(_) | Failure::NotFound | Failure::BadBody | Failure::Withheld => request(code),
         Failure::SignedOut
         | Failure::NotEntered
         | Failure::HandoffLost
         | Failure::Renewed
         | Failure::Cut
+        | Failure::Replaced
         | Failure::PanelLeft => session(code),
         Failure::Audit(_) => (
             "Not recorded, so not done",
@@ -197,6 +198,11 @@ fn session(code: &str) -> Words {
             "The panel was closed",
             "What you may open, or the server's entry in Panelgate, was changed while this was under way.",
             "Open it again from the console, if it is still there.",
+        ),
+        "panel_replaced" => (
+            "This page is of an earlier panel",
+            "The panel has been opened anew since, so what you just sent was not passed on.",
+            "Open it again from the console, and close this page.",
         ),
         "panel_left" => (
             "You have left this panel",

@@ -17,8 +17,7 @@ use secrecy::ExposeSecret as _;
 use crate::model::Target;
 use crate::panel::create_user_session::OneTimeLogin;
 use crate::panel::jar::CookieJar;
-use crate::panel::lost::Lost;
-use crate::panel::lost::is_lost;
+use crate::panel::lost::is_sign_in_page;
 use crate::panel::security_token::SecurityToken;
 use crate::upstream::Client;
 use crate::upstream::SendError;
@@ -78,7 +77,7 @@ pub async fn sign_in(client: &Client, login: OneTimeLogin) -> Result<SignedIn, L
         let response = client.send(request).await.map_err(LoginError::Send)?;
         jar.absorb(response.headers());
         // The sign-in page comes with a session cookie too: one of nobody.
-        let turned_away = is_lost(response.status(), None, response.headers()) == Some(Lost::SignInPage);
+        let turned_away = is_sign_in_page(response.status(), response.headers());
         let next = match response.status() {
             StatusCode::OK => match meta_refresh(response.into_body()).await {
                 None if turned_away => return Err(LoginError::Denied),

@@ -6,8 +6,10 @@
 
 mod open;
 mod registry;
+mod rest;
 mod signed;
 
+pub use open::Claim;
 pub use open::OpenError;
 pub use open::PanelSession;
 pub use registry::Cut;
@@ -17,6 +19,8 @@ pub use registry::PanelSessions;
 pub use registry::Place;
 pub use registry::ServerIdentity;
 pub use registry::Vacancy;
+pub use rest::Cause;
+pub use rest::Resting;
 pub use signed::Incoming;
 pub use signed::Mismatch;
 pub use signed::SignedRequest;

@@ -58,12 +58,30 @@ pub enum OpenError {
     Random,
 }
 
+/// Earlier security tokens that are remembered, where a server does not take the one that we choose.
+const FORMER_TOKENS: usize = 4;
+
+/// Whose security token a path begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The panel session's.
+    Own,
+    /// There is none in it.
+    Nobody,
+    /// One that the panel session had before the server ended it and gave another. Holds the address under
+    /// the present one.
+    Former(String),
+    /// That of some other session.
+    Another,
+}
+
 /// A signed-in cpsrvd session.
 pub struct PanelSession {
     place: EntryPlace,
     client: Client,
     jar: Mutex<CookieJar>,
     security_token: SecurityToken,
+    formerly: Vec<SecurityToken>,
     landing: Target,
     at_once: Arc<Semaphore>,
     used_at: Mutex<Instant>,
@@ -83,7 +101,7 @@ impl PanelSession {
         upstream: &Upstream,
         credential: &ApiCredential,
         place: &EntryPlace,
-        chosen: &SecurityToken,
+        (chosen, before): (&SecurityToken, &[SecretDigits]),
         owner: Owner,
         answer_limit: usize,
     ) -> Result<Self, OpenError> {
@@ -93,11 +111,16 @@ impl PanelSession {
             .map_err(OpenError::Api)?;
         let client = upstream.client(place.service);
         let signed_in = panel::sign_in(&client, login).await.map_err(OpenError::Login)?;
+        let security_token = signed_in.security_token;
+        let mut formerly: Vec<_> = before.iter().filter_map(|digits| SecurityToken::parse(&digits.0)).collect();
+        formerly.retain(|token| *token != security_token);
+        formerly.drain(..formerly.len().saturating_sub(FORMER_TOKENS));
         Ok(Self {
             place: place.clone(),
             client,
             jar: Mutex::new(signed_in.jar),
-            security_token: signed_in.security_token,
+            security_token,
+            formerly,
             landing: signed_in.landing,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             used_at: Mutex::new(Instant::now()),
@@ -128,6 +151,28 @@ impl PanelSession {
     /// The security token's digits, for the entry's record.
     pub fn digits(&self) -> SecretDigits {
         SecretDigits(self.security_token.expose_parameter())
+    }
+
+    /// The digits of its security token, after those of earlier ones under which pages may still be open.
+    pub(super) fn all_digits(&self) -> Vec<SecretDigits> {
+        let all = self.formerly.iter().chain([&self.security_token]);
+        all.map(|token| SecretDigits(token.expose_parameter())).collect()
+    }
+
+    /// Whose security token a path begins with. A wrong one must not get to the server: the third one ends
+    /// the session there.
+    pub fn claimed_by(&self, target: &Target) -> Claim {
+        let Some(first) = target.segments().next().filter(|first| first.starts_with("cpsess")) else {
+            return Claim::Nobody;
+        };
+        match SecurityToken::parse(first) {
+            Some(token) if token == self.security_token => Claim::Own,
+            Some(token) if self.formerly.contains(&token) => {
+                let rest = target.as_str().get(1 + first.len()..).unwrap_or_default();
+                Claim::Former(format!("{}{rest}", self.security_token.expose_prefix()))
+            }
+            _ => Claim::Another,
+        }
     }
 
     /// The first page under its security token.

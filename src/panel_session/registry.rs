@@ -9,6 +9,7 @@ use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
 use tokio::sync::Mutex;
 use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Account;
@@ -16,10 +17,14 @@ use crate::model::SecretRef;
 use crate::model::ServerId;
 use crate::model::Service;
 use crate::panel::ApiCredential;
+use crate::panel::LoginError;
 use crate::panel_session::open;
 use crate::panel_session::open::OpenError;
 use crate::panel_session::open::Owner;
 use crate::panel_session::open::PanelSession;
+use crate::panel_session::rest::Cause;
+use crate::panel_session::rest::Resting;
+use crate::panel_session::rest::Rests;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
@@ -54,6 +59,8 @@ pub enum Place<'r> {
     Open(Arc<PanelSession>),
     /// It is empty, and for the holder of this to fill.
     Vacant(Vacancy<'r>),
+    /// It is empty, and the last attempt to fill it failed a moment ago.
+    Resting(Resting),
 }
 
 /// The right to open a panel session. Whoever else asks for the same one waits until this is gone.
@@ -63,8 +70,11 @@ pub struct Vacancy<'r> {
     key: Key,
     slot: OwnedMutexGuard<Option<Arc<PanelSession>>>,
     ended: CancellationToken,
-    before: Option<SecretDigits>,
+    before: Before,
 }
+
+/// The security tokens under which pages may still be open, the latest last.
+type Before = Vec<SecretDigits>;
 
 /// A panel session, or one that is being opened, that was cut.
 #[derive(Debug)]
@@ -90,7 +100,7 @@ pub enum CutBecause {
 /// the ones go that are surely dropped.
 const UNUSED: Duration = Duration::from_hours(1);
 
-type Key = (SessionId, ServerId, Service, Account, ServerIdentity);
+pub(super) type Key = (SessionId, ServerId, Service, Account, ServerIdentity);
 type Held = Arc<Mutex<Option<Arc<PanelSession>>>>;
 
 /// A person's place. What runs under it ends with it.
@@ -110,6 +120,7 @@ struct Slot {
 pub struct PanelSessions {
     servers: Arc<HashMap<ServerId, Hosted>>,
     slots: Arc<DashMap<Key, Slot>>,
+    rests: Arc<Rests>,
     random: Arc<dyn SecureRandom + Send + Sync>,
     limit: usize,
     answer_limit: usize,
@@ -126,7 +137,8 @@ impl PanelSessions {
         answer_limit: usize,
         deadline: Duration,
     ) -> Self {
-        Self { servers: Arc::new(servers), slots: Arc::default(), random, limit, answer_limit, deadline }
+        let (slots, rests) = (Arc::default(), Arc::default());
+        Self { servers: Arc::new(servers), slots, rests, random, limit, answer_limit, deadline }
     }
 
     /// The same registry for the servers of another version of the directory.
@@ -142,32 +154,61 @@ impl PanelSessions {
 
     /// The person's place for what was granted.
     ///
-    /// `before` is the security token of an earlier panel session whose pages may still be open.
+    /// `before` is the security token of an earlier panel session whose pages may still be open. Where there
+    /// is one, it is such a page that asks and not the person, and a server that has just refused is left
+    /// alone for a while.
     pub async fn place(
         &self,
         grant: &Grant,
         session: &Arc<Session>,
         before: Option<&SecretDigits>,
     ) -> Result<Place<'_>, OpenError> {
-        let vacancy = self.lock(grant, session, before.cloned()).await?;
-        let found = vacancy.slot.clone();
-        Ok(found.map_or(Place::Vacant(vacancy), Place::Open))
+        let asked = Instant::now();
+        let vacancy = self.lock(grant, session, before.into_iter().cloned().collect()).await?;
+        if let Some(found) = &*vacancy.slot {
+            return Ok(Place::Open(Arc::clone(found)));
+        }
+        let rest = self.rests.failed_since(&vacancy.key, asked);
+        let rest = rest.or_else(|| before.and_then(|_| self.rests.now(&vacancy.key, Cause::Gone)));
+        Ok(rest.map_or(Place::Vacant(vacancy), Place::Resting))
     }
 
     /// The place in which `stale` has been found dead, to be filled anew under the same security token. Of
-    /// many requests that found it so, one does it; the others get what that one opened.
+    /// many requests that found it so, one does it; the others get what came of that.
     pub async fn place_of(
         &self,
         grant: &Grant,
         session: &Arc<Session>,
         stale: &Arc<PanelSession>,
+        cause: Cause,
     ) -> Result<Place<'_>, OpenError> {
-        let mut vacancy = self.lock(grant, session, Some(stale.digits())).await?;
+        let asked = Instant::now();
+        let mut vacancy = self.lock(grant, session, stale.all_digits()).await?;
         if let Some(found) = vacancy.slot.as_ref().filter(|found| !Arc::ptr_eq(found, stale)) {
             return Ok(Place::Open(Arc::clone(found)));
         }
+        let rest = self.rests.failed_since(&vacancy.key, asked).or_else(|| self.rests.now(&vacancy.key, cause));
+        if let Some(rest) = rest {
+            return Ok(Place::Resting(rest));
+        }
         *vacancy.slot = None;
         Ok(Place::Vacant(vacancy))
+    }
+
+    /// Notes that a new panel session was of no use: the server gave the same answer as under the old one.
+    pub fn was_no_use(&self, panel: &PanelSession, cause: Cause) -> Resting {
+        let error = Arc::new(OpenError::Login(LoginError::Denied));
+        let key = self.key_of(panel);
+        if let Some(key) = &key {
+            self.rests.begin(key, cause, &error);
+        }
+        let rest = key.and_then(|key| self.rests.now(&key, cause));
+        rest.unwrap_or(Resting { error, left: Duration::ZERO })
+    }
+
+    /// Whether a new panel session has lately been of no use against an answer that may mean something else.
+    pub fn is_in_doubt(&self, panel: &PanelSession) -> bool {
+        self.key_of(panel).is_some_and(|key| self.rests.now(&key, Cause::Doubt).is_some())
     }
 
     /// Lets go of one panel session, and cuts what still runs under it.
@@ -214,6 +255,7 @@ impl PanelSessions {
             Err(_) => true,
         };
         self.keep(|(owner, ..), slot| live(*owner) && used(slot));
+        self.rests.sweep(|(owner, ..)| live(*owner));
     }
 
     /// Whoever is not kept is cut: what no slot stands for, nobody could review any more.
@@ -235,12 +277,7 @@ impl PanelSessions {
     }
 
     /// The place, once nobody else is at it; that is waited for as long as opening may take.
-    async fn lock(
-        &self,
-        grant: &Grant,
-        session: &Arc<Session>,
-        before: Option<SecretDigits>,
-    ) -> Result<Vacancy<'_>, OpenError> {
+    async fn lock(&self, grant: &Grant, session: &Arc<Session>, before: Before) -> Result<Vacancy<'_>, OpenError> {
         let key = self.key(grant, session)?;
         let Slot { held, ended, .. } = self.slot(&key, session)?;
         let locked = tokio::time::timeout(self.deadline, held.lock_owned()).await;
@@ -265,19 +302,21 @@ impl PanelSessions {
         Ok((session.id(), grant.server().clone(), grant.service(), grant.account().clone(), hosted.identity))
     }
 
-    async fn fresh(
-        &self,
-        grant: &Grant,
-        before: Option<&SecretDigits>,
-        owner: Owner,
-    ) -> Result<Arc<PanelSession>, OpenError> {
+    fn key_of(&self, panel: &PanelSession) -> Option<Key> {
+        let EntryPlace { server, service, account } = panel.place().clone();
+        let identity = self.servers.get(&server)?.identity;
+        Some((panel.owner(), server, service, account, identity))
+    }
+
+    async fn fresh(&self, grant: &Grant, before: &Before, owner: Owner) -> Result<Arc<PanelSession>, OpenError> {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
         let place =
             EntryPlace { server: grant.server().clone(), service: grant.service(), account: grant.account().clone() };
-        let chosen = open::choose(before, &*self.random)?;
+        let chosen = open::choose(before.last(), &*self.random)?;
         let token = vault::read(&hosted.api_token).map_err(OpenError::Vault)?;
         let credential = ApiCredential { account: hosted.api_account.clone(), token };
-        let opening = PanelSession::open(&hosted.upstream, &credential, &place, &chosen, owner, self.answer_limit);
+        let opening =
+            PanelSession::open(&hosted.upstream, &credential, &place, (&chosen, before), owner, self.answer_limit);
         let opened = tokio::time::timeout(self.deadline, opening).await;
         opened.unwrap_or(Err(OpenError::TimedOut(self.deadline))).map(Arc::new)
     }
@@ -285,11 +324,22 @@ impl PanelSessions {
 
 impl Vacancy<'_> {
     /// Opens the panel session. The grant must be the one that the place was asked for with.
-    pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, OpenError> {
+    ///
+    /// # Errors
+    /// Shared with everybody who waited for this.
+    pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, Arc<OpenError>> {
         let owner = Owner { session: self.key.0, ended: self.ended.clone() };
-        let fresh = self.sessions.fresh(grant, self.before.as_ref(), owner).await?;
-        *self.slot = Some(Arc::clone(&fresh));
-        Ok(fresh)
+        match self.sessions.fresh(grant, &self.before, owner).await {
+            Ok(fresh) => {
+                *self.slot = Some(Arc::clone(&fresh));
+                Ok(fresh)
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                self.sessions.rests.begin(&self.key, Cause::Gone, &error);
+                Err(error)
+            }
+        }
     }
 }
 

@@ -13,9 +13,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::panel;
+use crate::panel::HeadSign;
 use crate::panel::Lost;
 use crate::panel_session::SignedRequest;
 use crate::proxy::body::Guarded;
+use crate::proxy::peek;
 use crate::upstream::Body;
 use crate::upstream::SendError;
 
@@ -45,8 +47,11 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
-    /// Set if the answer only says that the panel session is gone.
+    /// Set if the answer says that the panel session is gone.
     pub lost: Option<Lost>,
+    /// Whether the path needs a session that is alive: what stands under a security token, APIs, and the
+    /// server's first page. A refusal on another path says nothing of the session.
+    pub needed: bool,
 }
 
 /// A request that was sent, with the head of its answer and what is held while it lasts.
@@ -54,6 +59,7 @@ pub(super) struct Sent {
     pub(super) response: Response<Incoming>,
     pub(super) ended: CancellationToken,
     pub(super) place: OwnedSemaphorePermit,
+    needed: bool,
 }
 
 /// Sends the request and gives the head of the answer; both bodies stream, each cut after `idle` without
@@ -61,7 +67,7 @@ pub(super) struct Sent {
 ///
 /// The answer's cookies stay on our side, in the panel session's jar.
 pub async fn forward(signed: SignedRequest, idle: Duration) -> Result<Answer, ProxyError> {
-    Ok(send(signed, idle).await?.into_answer(idle))
+    Ok(send(signed, idle).await?.into_answer(idle).await)
 }
 
 pub(super) async fn send(signed: SignedRequest, idle: Duration) -> Result<Sent, ProxyError> {
@@ -73,22 +79,33 @@ pub(super) async fn send(signed: SignedRequest, idle: Duration) -> Result<Sent, 
             place.map_err(|_| ProxyError::Crowded)?.map_err(|_| ProxyError::Ended)?
         }
     };
+    let needed = needs_session(request.uri().path());
     let request = request.map(|body| Guarded::new(body, idle, ended.clone(), ()).boxed_unsync());
     let response = tokio::select! {
         () = ended.cancelled() => return Err(ProxyError::Ended),
         response = panel.client().send(request) => response.map_err(ProxyError::Send)?,
     };
     panel.absorb(response.headers());
-    Ok(Sent { response, ended, place })
+    Ok(Sent { response, ended, place, needed })
 }
 
 impl Sent {
-    pub(super) fn into_answer(self, idle: Duration) -> Answer {
-        let Self { response, ended, place } = self;
+    pub(super) async fn into_answer(self, idle: Duration) -> Answer {
+        let Self { response, ended, place, needed } = self;
         let (parts, body) = response.into_parts();
         let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
-        let lost = panel::is_lost(parts.status, reason, &parts.headers);
+        let sign = panel::head_sign(parts.status, reason, &parts.headers);
         let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, place).boxed_unsync();
-        Answer { status: parts.status, headers: parts.headers, body, lost }
+        let (body, lost) = match sign {
+            HeadSign::Lives => (body, None),
+            HeadSign::Gone(lost) => (body, Some(lost)),
+            HeadSign::InBody(_) if !needed => (body, None),
+            HeadSign::InBody(sign) => peek::look_into(body, sign).await,
+        };
+        Answer { status: parts.status, headers: parts.headers, body, lost, needed }
     }
+}
+
+fn needs_session(path: &str) -> bool {
+    path == "/" || ["/cpsess", "/json-api/", "/xml-api/", "/execute/"].iter().any(|start| path.starts_with(start))
 }

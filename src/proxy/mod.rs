@@ -2,12 +2,16 @@
 
 mod body;
 mod forward;
+mod held;
+mod peek;
 mod tunnel;
 
 pub use body::Guarded;
 pub use forward::Answer;
 pub use forward::ProxyError;
 pub use forward::forward;
+pub use held::HeldBodies;
+pub use held::Keeper;
 pub use tunnel::Connected;
 pub use tunnel::Tunnel;
 pub use tunnel::connect;

@@ -54,9 +54,9 @@ pub struct Tunnel {
 pub async fn connect(signed: SignedRequest, accept: &str, idle: Duration) -> Result<Connected, ProxyError> {
     let sent = forward::send(signed, idle).await?;
     if sent.response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Connected::Answered(sent.into_answer(idle)));
+        return Ok(Connected::Answered(sent.into_answer(idle).await));
     }
-    let forward::Sent { mut response, ended, place } = sent;
+    let forward::Sent { mut response, ended, place, .. } = sent;
     let answered = response.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
     if answered != Some(accept.as_bytes()) {
         return Err(ProxyError::Handshake);

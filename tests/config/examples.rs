@@ -39,7 +39,8 @@ fn every_default_in_a_comment_is_the_default() {
         _ => line,
     });
     let written = written.collect::<Vec<_>>().join("\n");
-    assert_eq!(written.lines().filter(|line| is_setting(line)).count(), 45, "every key is shown");
+    let shown = written.lines().filter(|line| is_setting(line)).count();
+    assert_eq!(shown - Limits::TABLE.len(), 25, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());

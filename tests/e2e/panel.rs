@@ -182,44 +182,6 @@ in_both_styles! {
         assert_eq!(answer.status, 200, "{}", answer.text());
         assert_eq!(stage.outcomes("panel.renew").len(), 4);
     }
-
-    /// A body that has streamed through is gone, so the person repeats the step, and nobody else does.
-    async fn what_was_sent_to_a_dropped_session_is_not_sent_twice(style: Style) {
-        let stage = Stage::new(style).await;
-        let (browser, console) = stage.signed_in("ada").await;
-        let home = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-        let tweak = browser.frame(&home, &home.attribute("link-tweak", "href").unwrap()).await.unwrap();
-        let action = tweak.attribute("tweak-form", "action").unwrap();
-        let server = stage.world.server(1);
-        server.expire_sessions();
-        let fields = [("contact", "ops@example.com"), ("limit", "7")];
-        let answer = browser.submit(&tweak, &action, &fields).await.unwrap();
-        assert_eq!(answer.status, 503);
-        assert!(answer.text().contains("Please repeat your last step"), "{}", answer.text());
-        let sent = |server: &Cpsrvd| {
-            let saves = server.requests();
-            saves.iter().filter(|request| request.path() == "/scripts2/dotweaksettings").map(|r| r.status).collect::<Vec<_>>()
-        };
-        assert_eq!(sent(server), [Some(401)], "refused by the server, and not repeated by us");
-        let saved = browser.submit(&tweak, &action, &fields).await.unwrap();
-        assert!(saved.text().contains("ops@example.com"));
-        assert_eq!(sent(server), [Some(401), Some(200)]);
-    }
-}
-
-#[tokio::test]
-async fn many_requests_that_find_the_session_dropped_open_one() {
-    let stage = Stage::new(Style::Ports).await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let home = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    let server = stage.world.server(1);
-    server.expire_sessions();
-    let asked = (0..20).map(|_| browser.fetch(&home, home.url.as_str()));
-    for answer in futures_util::future::join_all(asked).await {
-        assert_eq!(answer.unwrap().status, 200);
-    }
-    assert_eq!(server.sessions().len(), 1);
-    assert_eq!(stage.outcomes("panel.renew"), ["begun", "succeeded"]);
 }
 
 #[tokio::test]

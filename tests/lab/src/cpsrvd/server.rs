@@ -203,6 +203,11 @@ impl Cpsrvd {
         self.shared.sessions.live()
     }
 
+    /// Lets time pass for the sessions: those that were idle for too long are gone at the next request.
+    pub fn let_pass(&self, time: Duration) {
+        self.shared.sessions.let_pass(time);
+    }
+
     /// Ends all sessions, as a restart or a long pause does. Gives their number.
     pub fn expire_sessions(&self) -> usize {
         self.shared.sessions.end_where(|_| true)

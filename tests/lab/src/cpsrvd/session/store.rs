@@ -86,13 +86,27 @@ enum Stage {
 
 /// All sessions of a server.
 #[derive(Debug, Default)]
-pub(crate) struct SessionStore(Mutex<Vec<Session>>);
+pub(crate) struct SessionStore {
+    sessions: Mutex<Vec<Session>>,
+    /// Time that tests have let pass, on top of what has passed.
+    passed: Mutex<Duration>,
+}
 
 impl SessionStore {
+    /// Lets time pass for the sessions.
+    pub(crate) fn let_pass(&self, time: Duration) {
+        *lock(&self.passed) += time;
+    }
+
+    fn now(&self) -> Instant {
+        Instant::now() + *lock(&self.passed)
+    }
+
     /// Makes a session that waits for its login URL to be used.
     pub(crate) fn open(&self, opening: &Opening<'_>) -> Session {
-        let session = Session::new(opening);
-        let mut sessions = lock(&self.0);
+        let now = self.now();
+        let session = Session { stage: Stage::Waiting { since: now }, used: now, ..Session::new(opening) };
+        let mut sessions = lock(&self.sessions);
         if sessions.len() >= KEPT {
             sessions.remove(0);
         }
@@ -108,14 +122,17 @@ impl SessionStore {
         address: IpAddr,
         lifetime: Duration,
     ) -> Option<Session> {
-        let mut sessions = lock(&self.0);
+        let mut sessions = lock(&self.sessions);
         let session = sessions.iter_mut().find(|session| session.string == string)?;
         let Stage::Waiting { since } = session.stage else { return None };
-        if session.service != service || token != Some(&*session.security_token) || since.elapsed() >= lifetime {
+        if session.service != service
+            || token != Some(&*session.security_token)
+            || self.now().duration_since(since) >= lifetime
+        {
             return None;
         }
         session.stage = Stage::Live;
-        session.used = Instant::now();
+        session.used = self.now();
         session.address.get_or_insert(address);
         Some(session.clone())
     }
@@ -127,9 +144,10 @@ impl SessionStore {
         is_cookie: impl Fn(&str) -> bool,
         idle: Option<Duration>,
     ) -> Option<Session> {
-        let mut sessions = lock(&self.0);
-        sessions
-            .retain(|session| session.stage != Stage::Live || idle.is_none_or(|limit| session.used.elapsed() < limit));
+        let now = self.now();
+        let mut sessions = lock(&self.sessions);
+        let idle_at = |session: &Session| now.duration_since(session.used);
+        sessions.retain(|session| session.stage != Stage::Live || idle.is_none_or(|limit| idle_at(session) < limit));
         sessions
             .iter()
             .find(|session| session.stage == Stage::Live && session.service == service && is_cookie(&session.cookie))
@@ -138,7 +156,8 @@ impl SessionStore {
 
     /// Starts the idle time anew.
     pub(crate) fn touch(&self, name: &str) {
-        self.change(name, |session| session.used = Instant::now());
+        let now = self.now();
+        self.change(name, |session| session.used = now);
     }
 
     /// Counts a wrong security token and gives the count.
@@ -162,7 +181,7 @@ impl SessionStore {
 
     /// Ends sessions, used or not, and gives their number.
     pub(crate) fn end_where(&self, which: impl Fn(&Session) -> bool) -> usize {
-        let mut sessions = lock(&self.0);
+        let mut sessions = lock(&self.sessions);
         let before = sessions.len();
         sessions.retain(|session| !which(session));
         before - sessions.len()
@@ -170,12 +189,12 @@ impl SessionStore {
 
     /// Whether this session still lives.
     pub(crate) fn is_live(&self, name: &str) -> bool {
-        lock(&self.0).iter().any(|session| session.name == name && session.stage == Stage::Live)
+        lock(&self.sessions).iter().any(|session| session.name == name && session.stage == Stage::Live)
     }
 
     /// The live sessions, the oldest first.
     pub(crate) fn live(&self) -> Vec<LiveSession> {
-        let sessions = lock(&self.0);
+        let sessions = lock(&self.sessions);
         let live = sessions.iter().filter(|session| session.stage == Stage::Live);
         live.filter_map(|session| {
             Some(LiveSession {
@@ -192,7 +211,7 @@ impl SessionStore {
     }
 
     fn change<T>(&self, name: &str, change: impl FnOnce(&mut Session) -> T) -> Option<T> {
-        lock(&self.0).iter_mut().find(|session| session.name == name).map(change)
+        lock(&self.sessions).iter_mut().find(|session| session.name == name).map(change)
     }
 }
 

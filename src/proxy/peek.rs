@@ -1,0 +1,139 @@
+//! Looking at the beginning of a body without keeping the rest from streaming.
+
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Frame;
+use http_body::SizeHint;
+use http_body_util::BodyExt as _;
+
+use crate::panel::BodySign;
+use crate::panel::Lost;
+use crate::upstream::Body;
+use crate::upstream::BoxError;
+
+/// A page that pauses is being made while we read it. The pages that are looked for are sent in one go.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Looks for a sign at the beginning of a body; gives the body with nothing taken away.
+///
+/// Never waits for a second piece that does not come.
+pub(super) async fn look_into(mut body: Body, sign: BodySign) -> (Body, Option<Lost>) {
+    let (mut beginning, mut whole) = (Vec::new(), false);
+    let mut broken = None;
+    while beginning.len() < sign.reach() {
+        let frame = if beginning.is_empty() {
+            body.frame().await
+        } else {
+            match tokio::time::timeout(PAUSE, body.frame()).await {
+                Ok(frame) => frame,
+                Err(_) => break,
+            }
+        };
+        match frame.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(piece))) => beginning.extend_from_slice(&piece),
+            // Trailers end a body, as its end does.
+            None | Some(Ok(Err(_))) => {
+                whole = true;
+                break;
+            }
+            Some(Err(error)) => {
+                broken = Some(error);
+                break;
+            }
+        }
+    }
+    let lost = sign.found_in(&beginning, whole);
+    let first = (!beginning.is_empty()).then(|| Bytes::from(beginning));
+    let rest = (!whole).then_some(body);
+    (Peeked { first, broken, rest }.boxed_unsync(), lost)
+}
+
+/// What was read, then how that ended, or what is still to come.
+struct Peeked {
+    first: Option<Bytes>,
+    broken: Option<BoxError>,
+    rest: Option<Body>,
+}
+
+impl http_body::Body for Peeked {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        if let Some(error) = self.broken.take() {
+            self.rest = None;
+            return Poll::Ready(Some(Err(error)));
+        }
+        match &mut self.rest {
+            Some(rest) => Pin::new(rest).poll_frame(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.broken.is_none() && self.rest.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let read = self.first.as_ref().map_or(0, Bytes::len);
+        let read = u64::try_from(read).unwrap_or(u64::MAX);
+        match &self.rest {
+            None => SizeHint::with_exact(read),
+            Some(rest) => rest
+                .size_hint()
+                .exact()
+                .map_or_else(SizeHint::default, |rest| SizeHint::with_exact(rest.saturating_add(read))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body::Body as _;
+
+    use super::*;
+    use crate::upstream::full;
+
+    /// A piece, and then nothing more for a long time.
+    struct Trickle(Option<&'static str>);
+
+    impl http_body::Body for Trickle {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            self.0.take().map_or(Poll::Pending, |piece| Poll::Ready(Some(Ok(Frame::data(Bytes::from(piece))))))
+        }
+    }
+
+    const SIGN: BodySign = BodySign::SignInForm(Lost::SignInForm);
+
+    #[tokio::test]
+    async fn a_body_is_looked_into_and_left_whole() {
+        for (page, expected) in [("<form id=\"login_form\">", Some(Lost::SignInForm)), ("<p>a page", None), ("", None)]
+        {
+            let (body, lost) = look_into(full(page), SIGN).await;
+            assert_eq!(lost, expected);
+            assert_eq!(body.size_hint().exact(), Some(page.len() as u64));
+            assert_eq!(body.collect().await.unwrap().to_bytes(), page);
+        }
+        let long = "x".repeat(SIGN.reach() * 3);
+        let (body, lost) = look_into(full(long.clone()), SIGN).await;
+        assert_eq!((lost, body.collect().await.unwrap().to_bytes()), (None, Bytes::from(long)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_trickles_is_not_waited_for() {
+        let (mut body, lost) = look_into(Trickle(Some("<p>Step 1")).boxed_unsync(), SIGN).await;
+        assert_eq!(lost, None);
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "<p>Step 1");
+        assert!(tokio::time::timeout(Duration::from_secs(1), body.frame()).await.is_err(), "the rest is still to come");
+    }
+}
