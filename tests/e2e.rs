@@ -4,6 +4,8 @@
 
 #[path = "e2e/edge.rs"]
 mod edge;
+#[path = "e2e/envelope.rs"]
+mod envelope;
 #[path = "e2e/failure.rs"]
 mod failure;
 #[path = "e2e/hand_off.rs"]

@@ -5,6 +5,7 @@
 //! (framing, isolation, caching) is ours and cannot be weakened by a server.
 
 mod address;
+mod caching;
 mod framing;
 mod html;
 mod link;

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use crate::rewrite::address::Leads;
 use crate::rewrite::address::PanelAddresses;
+use crate::rewrite::caching;
 use crate::rewrite::link;
 use crate::rewrite::request::OFFERS;
 use crate::rewrite::security;
@@ -16,11 +17,9 @@ use crate::rewrite::security;
 /// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
 /// `Clear-Site-Data`, `Alt-Svc`, `NEL`, `Service-Worker-Allowed`, `WWW-Authenticate`, `Access-Control-*`,
 /// HSTS and framing headers, each of which reaches beyond the server's own pages.
-const PASSES: [HeaderName; 15] = [
+const PASSES: [HeaderName; 12] = [
     header::ACCEPT_RANGES,
-    header::AGE,
     header::ALLOW,
-    header::CACHE_CONTROL,
     header::CONTENT_DISPOSITION,
     header::CONTENT_ENCODING,
     header::CONTENT_LANGUAGE,
@@ -29,7 +28,6 @@ const PASSES: [HeaderName; 15] = [
     header::CONTENT_TYPE,
     header::DATE,
     header::ETAG,
-    header::EXPIRES,
     header::LAST_MODIFIED,
     header::RETRY_AFTER,
 ];
@@ -81,9 +79,7 @@ pub fn response_headers(
             to.append(name, value.clone());
         }
     }
-    if !from.contains_key(header::CACHE_CONTROL) {
-        to.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
-    }
+    to.insert(header::CACHE_CONTROL, caching::cache_control(from));
     to.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
     if let Some(location) = from.get(header::LOCATION) {
         let location = location.to_str().map_err(|_| Unsafe::Redirect)?;
@@ -99,8 +95,9 @@ pub fn response_headers(
             to.append(header::LINK, links);
         }
     }
-    for policy in from.get_all(header::CONTENT_SECURITY_POLICY) {
-        if let Some(policy) = own_policy(policy) {
+    for policies in from.get_all(header::CONTENT_SECURITY_POLICY).iter().filter_map(|line| line.to_str().ok()) {
+        // One line can hold several policies (CSP Level 3 section 4.1); each is looked at by itself.
+        for policy in policies.split(',').filter_map(own_policy) {
             to.append(header::CONTENT_SECURITY_POLICY, policy);
         }
     }
@@ -165,9 +162,8 @@ pub(super) fn refreshed(text: &str, path: &str, addresses: &PanelAddresses) -> O
     })
 }
 
-fn own_policy(policy: &HeaderValue) -> Option<HeaderValue> {
-    let text = policy.to_str().ok()?;
-    let kept: Vec<&str> = text
+fn own_policy(policy: &str) -> Option<HeaderValue> {
+    let kept: Vec<&str> = policy
         .split(';')
         .map(str::trim)
         .filter(|directive| {
@@ -242,6 +238,10 @@ mod tests {
         let to = to.unwrap();
         let policies: Vec<_> = to.get_all("content-security-policy").iter().collect();
         assert_eq!(policies, ["default-src 'self'", "frame-ancestors 'self' https://connect.example.com"]);
+        let several = "img-src 'self', report-uri https://evil.example/; default-src 'self'";
+        let to = rewritten(200, &[("content-security-policy", several)]).unwrap();
+        let policies: Vec<_> = to.get_all("content-security-policy").iter().take(2).collect();
+        assert_eq!(policies, ["img-src 'self'", "default-src 'self'"], "several policies in one line");
         let to = rewritten(200, &[("content-security-policy", "frame-ancestors 'none'")]).unwrap();
         assert_eq!(to.get_all("content-security-policy").iter().count(), 1);
     }

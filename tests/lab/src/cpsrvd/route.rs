@@ -106,6 +106,9 @@ fn with_session(exchange: &Exchange<'_>) -> Result<Session, Box<Answer>> {
 }
 
 fn signed_in(exchange: &Exchange<'_>, session: &Session) -> Answer {
+    if let Some(planted) = exchange.shared.hostile.at(exchange.path) {
+        return planted.by(&session.user, 's');
+    }
     let answer = match exchange.path {
         path if is_logout(path) => session::log_out(exchange, session),
         "/websocket/Shell" => streams::shell(exchange, session),

@@ -13,6 +13,8 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 
 use super::faults::Faults;
+use super::hostile::Hostile;
+use super::hostile::Planted;
 use super::observe::Observations;
 use super::observe::RecordedRequest;
 use super::random;
@@ -61,6 +63,7 @@ impl Cpsrvd {
             sessions: SessionStore::default(),
             hulk: Hulk::default(),
             faults: Faults::default(),
+            hostile: Hostile::default(),
             log: Observations::new(),
             handlers: Arc::new(AtomicUsize::new(0)),
             connections: AtomicU64::new(1),
@@ -145,6 +148,11 @@ impl Cpsrvd {
     /// What goes wrong next.
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// From now on, the signed-in user gets this at a path (without its security token).
+    pub fn plant(&self, path: &str, planted: Planted) {
+        self.shared.hostile.plant(path, planted);
     }
 
     /// Closes the six ports, so that connecting is refused. Connections that exist live on.

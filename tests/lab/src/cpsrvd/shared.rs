@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::accounts::Accounts;
 use super::faults::Faults;
+use super::hostile::Hostile;
 use super::observe::Observations;
 use super::session::Hulk;
 use super::session::SessionStore;
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) sessions: SessionStore,
     pub(super) hulk: Hulk,
     pub(super) faults: Faults,
+    pub(super) hostile: Hostile,
     pub(super) tls: Tls,
     pub(super) log: Observations,
     /// Connections that are being served.
