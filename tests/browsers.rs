@@ -55,7 +55,22 @@ async fn the_demonstration_runs_in_both_browsers() -> anyhow::Result<()> {
     demo::interrupt(demo).await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_server_gets_nowhere_in_chromium() -> anyhow::Result<()> {
+    through("hostile.js", Browser::Chromium, Style::Ports, "hostile").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_server_gets_nowhere_in_firefox() -> anyhow::Result<()> {
+    through("hostile.js", Browser::Firefox, Style::Hosts, "hostile").await
+}
+
 async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
+    through("main.js", browser, style, style.as_str()).await
+}
+
+/// Runs a script against the whole world in a style.
+async fn through(script: &str, browser: Browser, style: Style, name: &str) -> anyhow::Result<()> {
     let place = Loopback::claim()?;
     // The gateway asks the system for the provider's address, and `localhost` is the one name that every
     // system knows. The browsers are told to find every name at the gateway's address, so that port there
@@ -92,7 +107,7 @@ async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
         "control": control.port(),
         "secrets": world.secrets(),
     });
-    journey::run("main.js", browser, style.as_str(), &description).await
+    journey::run(script, browser, name, &description).await
 }
 
 /// Added to the usual directory: administrators have nine ways in, so that the console lists recent ones; one leads to an account that

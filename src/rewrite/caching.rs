@@ -8,7 +8,8 @@ use http::header;
 const NOWHERE: HeaderValue = HeaderValue::from_static("no-store, private");
 
 /// Types of what makes up a page but holds nothing of the person's.
-const PARTS: [&str; 7] = ["text/css", "text/javascript", "application/javascript", "image/", "font/", "audio/", "video/"];
+const PARTS: [&str; 7] =
+    ["text/css", "text/javascript", "application/javascript", "image/", "font/", "audio/", "video/"];
 
 /// The `Cache-Control` for the browser.
 ///

@@ -23,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use lab::cpsrvd::ApiToken;
 use lab::cpsrvd::Cpsrvd;
 use lab::cpsrvd::Fault;
+use lab::cpsrvd::Planted;
 use lab::gateway::Gateway;
 use lab::pki;
 use lab::pki::Identity;
@@ -122,11 +123,21 @@ impl Behind {
             }),
             "forbid-framing" => server.switch(|switches| switches.x_frame = true),
             "close-connections" => server.switch(|switches| switches.keep_alive = false),
+            "turn-hostile" => turn_hostile(server),
             "expire-sessions" => anyhow::ensure!(server.expire_sessions() > 0, "there was no session"),
             _ => anyhow::bail!("there is no act {act}"),
         }
         Ok(())
     }
+}
+
+/// Plants the pages of somebody who has taken the server over.
+fn turn_hostile(server: &Cpsrvd) {
+    let script = ("Content-Type", "text/javascript".to_owned());
+    let file = |text: &str| Planted { status: 200, headers: vec![script.clone()], body: text.into() };
+    server.plant("/evil/attack.html", Planted::page(include_str!("../browser/hostile/attack.html"), &[]));
+    server.plant("/evil/attacks.js", file(include_str!("../browser/hostile/attacks.js")));
+    server.plant("/evil/worker.js", file("self.onfetch = (event) => event.respondWith(new Response('evil'));"));
 }
 
 fn page(html: &'static str) -> Result<Response<Full<Bytes>>, http::Error> {

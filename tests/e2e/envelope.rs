@@ -156,7 +156,7 @@ const ROWS: &[Row] = &[
 ];
 
 in_both_styles! {
-    /// Each line alone, in the answer to a page in the panel's frame.
+    /// Each line alone, in the answer to a script of the panel: what it gets is not even rewritten for a page.
     async fn a_servers_head_reaches_no_further_than_its_answer(style: Style) {
         let stage = Stage::new(style).await;
         let console_origin = stage.world.console().to_owned();
@@ -202,7 +202,7 @@ in_both_styles! {
 async fn ask(browser: &Browser, home: &Page, path: &str) -> Page {
     let token = home.url.path().split('/').nth(1).unwrap();
     let url = home.resolve(&format!("/{token}/{path}")).unwrap();
-    browser.ask(Ask::get(Errand::Frame, url.as_str()).by(home).once()).await.unwrap()
+    browser.ask(Ask::get(Errand::Fetch, url.as_str()).by(home).once()).await.unwrap()
 }
 
 /// The head as lines, one for each name, without what differs from answer to answer.
