@@ -187,11 +187,11 @@ in_both_styles! {
             let line = format!("{mark} {status} {name}: {value}\n      -> {result}\n");
             write!(table, "{line}").unwrap();
             if !as_wanted {
-                write!(wrong, "{line}      wanted: {becomes:?}\n").unwrap();
+                writeln!(wrong, "{line}      wanted: {becomes:?}").unwrap();
             }
         }
         // Written past the test harness, so that it is seen without being asked for.
-        write!(io::stdout().lock(), "{} panels: the server's header line -> what the browser gets\n{table}", style.as_str()).unwrap();
+        writeln!(io::stdout().lock(), "{} panels: the server's header line -> what the browser gets\n{table}", style.as_str()).unwrap();
         assert!(wrong.is_empty(), "{wrong}");
         // After all that, everything is as before.
         assert_eq!(browser.fetch(&console, "/api/session").await.unwrap().status, 204);
