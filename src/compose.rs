@@ -1,5 +1,6 @@
 //! From a checked configuration to a running gateway: the one place that knows both.
 
+mod keep;
 mod pulse;
 mod reload;
 mod servers;
@@ -16,6 +17,7 @@ use aws_lc_rs::rand::SystemRandom;
 use futures_util::future::join_all;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -101,7 +103,12 @@ impl Ready {
         let (store, key) = state(&config.state_directory, &*random).await?;
         let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
-        let lifetimes = Lifetimes { idle: config.session.idle, absolute: config.session.absolute };
+        let lifetimes = Lifetimes {
+            idle: config.session.idle,
+            absolute: config.session.absolute,
+            refresh: config.session.refresh,
+            grace: config.session.provider_grace,
+        };
         let origins = origins(config);
         let site = site(config, &origins);
         let gateway = Gateway {
@@ -113,14 +120,10 @@ impl Ready {
                 bounded(limits.pending_logins),
             )),
             pending_lifetime,
-            sessions: Arc::new(Sessions::new(
-                store,
-                key,
-                Arc::clone(&clock),
-                Arc::clone(&random),
-                lifetimes,
-                bounded(limits.sessions),
-            )),
+            sessions: Arc::new(
+                Sessions::new(store, key, Arc::clone(&clock), Arc::clone(&random), lifetimes, bounded(limits.sessions))
+                    .map_err(StartError::Sessions)?,
+            ),
             policy: Arc::new(Policy::new(Arc::clone(&config.directory))),
             directory: Arc::clone(&config.directory),
             body_idle: Duration::from_secs(limits.body_idle_seconds),
@@ -166,9 +169,13 @@ impl Ready {
         let operations = operations.map(|socket| tokio::spawn(operate(&gateway, &listener, socket, limits)));
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
-        let pulse = tokio::spawn(pulse::run(current.clone()));
-        let reviewer = tokio::spawn(reload::review(current.clone()));
-        let reloader = tokio::spawn(Reloader::new(current.clone(), config, load).run(again));
+        gateway.sessions.listen().await.map_err(StartError::Sessions)?;
+        let freshening = tokio::spawn(keep::fresh(current.clone(), stop.clone()));
+        let mut keepers = JoinSet::new();
+        keepers.spawn(keep::listen(current.clone()));
+        keepers.spawn(pulse::run(current.clone()));
+        keepers.spawn(reload::review(current.clone()));
+        keepers.spawn(Reloader::new(current.clone(), config, load).run(again));
         gateway.health.well(Check::Lifecycle);
         let accepting = sockets.into_iter().map(|socket| {
             let current = current.clone();
@@ -184,9 +191,8 @@ impl Ready {
         gateway.tunnels.close();
         listener.drain(drain).await;
         gateway.tunnels.wait().await;
-        pulse.abort();
-        reviewer.abort();
-        reloader.abort();
+        keepers.abort_all();
+        drop(freshening.await);
         let recorded = record(&gateway, Kind::GatewayStopped).await;
         if let Some(operations) = operations {
             operations.abort();

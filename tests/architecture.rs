@@ -80,6 +80,7 @@ const EXPOSES: &[(&str, &str)] = &[
     ("src/identity/logout.rs", "the ID token, on its way to the end-session endpoint"),
     ("src/identity/pending.rs", "state, compared; verifier and nonce, sealed"),
     ("src/identity/provider.rs", "state, nonce and challenge, on their way to the provider"),
+    ("src/identity/refresh.rs", "the nonce, compared"),
     ("src/identity/settings.rs", "the client secret, checked for emptiness"),
     ("src/identity/userinfo.rs", "the access token, on its way to the userinfo endpoint"),
     ("src/model/secret.rs", "the wrapper itself"),

@@ -8,6 +8,8 @@ mod edge;
 mod envelope;
 #[path = "e2e/failure.rs"]
 mod failure;
+#[path = "e2e/follow.rs"]
+mod follow;
 #[path = "e2e/hand_off.rs"]
 mod hand_off;
 #[path = "e2e/life.rs"]

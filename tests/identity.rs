@@ -19,6 +19,8 @@ mod groups;
 mod harness;
 #[path = "identity/keys.rs"]
 mod keys;
+#[path = "identity/refresh.rs"]
+mod refresh;
 #[path = "identity/sign_in.rs"]
 mod sign_in;
 #[path = "identity/tokens.rs"]

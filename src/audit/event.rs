@@ -36,6 +36,12 @@ pub enum Kind {
     /// Somebody signed out.
     #[serde(rename = "sign_out")]
     SignOut,
+    /// A session was ended by something else than its person: the provider, a colleague, the command line.
+    #[serde(rename = "session.ended")]
+    SessionEnded,
+    /// The provider names other groups for somebody who is signed in. The event has the new ones.
+    #[serde(rename = "session.groups_changed")]
+    GroupsChanged,
     /// A panel session is opened. Comes twice: `begun` before the act, then its end.
     #[serde(rename = "panel.open")]
     PanelOpen,

@@ -9,6 +9,7 @@ use crate::identity::InvalidProvider;
 use crate::identity::SameProvider;
 use crate::listener::BindError;
 use crate::listener::TlsError;
+use crate::session::SessionError;
 use crate::store::KeyFileError;
 use crate::store::StoreError;
 use crate::upstream::TrustError;
@@ -28,6 +29,9 @@ pub enum StartError {
     /// The store does not open.
     #[error("the store does not open")]
     Store(#[source] StoreError),
+    /// The registry of sessions cannot begin.
+    #[error("sessions cannot be kept")]
+    Sessions(#[source] SessionError),
     /// The server key cannot be had.
     #[error("there is no server key")]
     Key(#[source] KeyFileError),

@@ -142,6 +142,10 @@ pub struct SessionLifetimes {
     pub idle: Duration,
     /// In any case; not shorter than `idle`.
     pub absolute: Duration,
+    /// The longest time between two questions to the provider who somebody is, with a refresh token.
+    pub refresh: Duration,
+    /// How much longer a session goes on when the provider does not answer.
+    pub provider_grace: Duration,
 }
 
 /// The log of the process (not the audit events).

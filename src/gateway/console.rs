@@ -72,7 +72,8 @@ impl Gateway {
     pub(super) async fn person(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
         let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
-        self.sessions.find(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
+        let session = self.sessions.find(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
+        self.fresh(session).await
     }
 
     /// The console, or why there is nothing in it.

@@ -247,7 +247,7 @@ fn open_status(error: &OpenError) -> StatusCode {
     }
 }
 
-fn login_code(error: &LoginError) -> &'static str {
+pub(super) fn login_code(error: &LoginError) -> &'static str {
     match error {
         LoginError::Expired => "sign_in_expired",
         LoginError::UnknownLogin => "sign_in_unknown",
@@ -255,6 +255,7 @@ fn login_code(error: &LoginError) -> &'static str {
         LoginError::WrongIssuer => "sign_in_wrong_issuer",
         LoginError::Refused(_) => "sign_in_refused",
         LoginError::CodeRefused(_) => "sign_in_code_refused",
+        LoginError::RefreshRefused(_) => "refresh_refused",
         LoginError::Unavailable { .. } => "provider_unavailable",
         LoginError::Nonsense { .. } => "provider_nonsense",
         LoginError::Token(_) => "id_token_invalid",

@@ -14,6 +14,7 @@ mod handoff;
 mod open;
 mod page;
 mod panel;
+mod renew;
 mod serve;
 mod sign_in;
 mod sign_out;

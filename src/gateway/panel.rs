@@ -112,6 +112,7 @@ impl Gateway {
         let name = Cookie::Panel(origin.service).name(origin.origin.scheme);
         let token = request.cookies.token(&name).ok_or(Failure::NotEntered)?;
         let entry = self.sessions.entry(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
+        self.fresh(Arc::clone(&entry.session)).await?;
         let here = (&entry.place.server, entry.place.service) == (&origin.server, origin.service);
         if here { Ok(entry) } else { Err(Failure::NotEntered) }
     }

@@ -102,8 +102,9 @@ impl Gateway {
             Err(Failure::SignedOut) => {}
             Err(failure) => return Err(failure),
         }
-        let SignedIn { principal, id_token_hint, sid, return_to } = signed_in;
-        let begun = self.sessions.begin(NewSession { principal, id_token_hint, sid, client: request.client }).await;
+        let SignedIn { principal, id_token_hint, sid, refresh, return_to } = signed_in;
+        let begun =
+            self.sessions.begin(NewSession { principal, id_token_hint, sid, refresh, client: request.client }).await;
         let (token, session) = begun.map_err(Failure::Session)?;
         tracing::info!(reference = %request.reference, session = %session.id().tag(), "signed in");
         let home = answer::see_other(return_to.as_str());

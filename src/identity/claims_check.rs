@@ -23,6 +23,15 @@ const MAX_SUB: usize = 255;
 /// The most audiences that are read.
 const MAX_AUDIENCES: usize = 100;
 
+/// What the `nonce` has to be.
+#[derive(Clone, Copy)]
+pub(super) enum Nonce<'a> {
+    /// There, and this one: the answer to a sign-in.
+    Of(&'a str),
+    /// Absent, or this one: a token that came by a refresh (section 12.2).
+    AtMost(&'a str),
+}
+
 /// What an ID token has to say to be the answer to one sign-in.
 #[derive(Clone, Copy)]
 pub(super) struct Expected<'a> {
@@ -31,7 +40,7 @@ pub(super) struct Expected<'a> {
     /// Audiences that may stand beside us.
     pub(super) other_audiences: &'a [String],
     pub(super) algorithm: IdTokenAlgorithm,
-    pub(super) nonce: &'a str,
+    pub(super) nonce: Nonce<'a>,
     /// The access token that came with it.
     pub(super) access_token: &'a str,
     pub(super) now: Timestamp,
@@ -48,8 +57,10 @@ pub(super) fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Res
     check_audience(claims, expected)?;
     check_times(claims, expected)?;
     // 11.
-    if !same(text(claims, "nonce")?, expected.nonce) {
-        return Err(InvalidToken::Nonce);
+    match expected.nonce {
+        Nonce::AtMost(_) if !claims.contains_key("nonce") => {}
+        Nonce::Of(nonce) | Nonce::AtMost(nonce) if same(text(claims, "nonce")?, nonce) => {}
+        Nonce::Of(_) | Nonce::AtMost(_) => return Err(InvalidToken::Nonce),
     }
     check_access_token_hash(claims, expected)
 }
@@ -156,7 +167,7 @@ mod tests {
             client_id: "us",
             other_audiences: &["project".to_owned()],
             algorithm: IdTokenAlgorithm::Rs256,
-            nonce: "n",
+            nonce: Nonce::Of("n"),
             access_token: "token",
             now: Timestamp::from_secs(NOW),
             leeway: Duration::from_mins(1),

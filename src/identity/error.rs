@@ -32,6 +32,9 @@ pub enum LoginError {
     /// The provider refused to exchange the code.
     #[error("the provider refused to exchange the code: {0}")]
     CodeRefused(Refusal),
+    /// The provider refused to tell again who a person is.
+    #[error("the provider refused the refresh token: {0}")]
+    RefreshRefused(Refusal),
     /// The provider could not be asked.
     #[error("the provider's {endpoint} is unavailable")]
     Unavailable {
@@ -77,7 +80,7 @@ impl LoginError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Expired | Self::UnknownLogin | Self::Callback(_) => Fault::Client,
-            Self::Refused(refusal) | Self::CodeRefused(refusal) => refusal.fault(),
+            Self::Refused(refusal) | Self::CodeRefused(refusal) | Self::RefreshRefused(refusal) => refusal.fault(),
             Self::WrongIssuer | Self::Unavailable { .. } | Self::Nonsense { .. } | Self::Token(_) | Self::Groups(_) => {
                 Fault::Provider
             }
@@ -231,6 +234,9 @@ pub enum InvalidToken {
     /// `nonce` is not the one of this sign-in.
     #[error("it belongs to another sign-in")]
     Nonce,
+    /// It is about somebody else, or about another sign-in, than the one that is renewed.
+    #[error("it is not about the sign-in that is renewed")]
+    AnotherSignIn,
     /// `sub` is empty, longer than 255 bytes, or holds control characters.
     #[error("the subject identifier is not acceptable")]
     Subject,
@@ -280,6 +286,21 @@ impl Refusal {
             "server_error" => Self::ServerError,
             "temporarily_unavailable" => Self::TemporarilyUnavailable,
             _ => Self::Other,
+        }
+    }
+
+    /// Whether it is about the person's grant, so that asking again later changes nothing (RFC 6749 section
+    /// 5.2); a refused client is a fault of our settings, and everybody's.
+    pub(super) fn is_final(self) -> bool {
+        match self {
+            Self::InvalidGrant | Self::AccessDenied | Self::InteractionRequired => true,
+            Self::InvalidClient
+            | Self::UnauthorizedClient
+            | Self::InvalidScope
+            | Self::InvalidRequest
+            | Self::ServerError
+            | Self::TemporarilyUnavailable
+            | Self::Other => false,
         }
     }
 

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
+use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use http::StatusCode;
 use openidconnect::AuthType;
 use openidconnect::AuthUrl;
@@ -18,10 +20,13 @@ use openidconnect::IssuerUrl;
 use openidconnect::OAuth2TokenResponse as _;
 use openidconnect::PkceCodeVerifier;
 use openidconnect::RedirectUrl;
+use openidconnect::RefreshToken;
 use openidconnect::RequestTokenError;
+use openidconnect::StandardErrorResponse;
 use openidconnect::TokenUrl;
 use openidconnect::core::CoreClient;
 use openidconnect::core::CoreErrorResponseType;
+use openidconnect::core::CoreTokenResponse;
 use openidconnect::core::CoreTokenType;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
@@ -48,6 +53,20 @@ pub(super) type Client =
 pub(super) struct Tokens {
     pub(super) id_token: SecretString,
     pub(super) access_token: SecretString,
+    pub(super) refresh_token: Option<SecretString>,
+    /// How long the access token is good.
+    pub(super) valid_for: Option<Duration>,
+}
+
+/// The tokens that a refresh token was worth.
+#[derive(Debug)]
+pub(super) struct Refreshed {
+    /// Absent at some providers (OpenID Connect Core 1.0, section 12.2).
+    pub(super) id_token: Option<SecretString>,
+    pub(super) access_token: SecretString,
+    /// A new refresh token, which takes the place of the old one (RFC 6749 section 6).
+    pub(super) refresh_token: Option<SecretString>,
+    pub(super) valid_for: Option<Duration>,
 }
 
 /// The library's client for a provider.
@@ -75,41 +94,80 @@ pub(super) async fn exchange(
     code: &SecretString,
     verifier: &SecretString,
 ) -> Result<Tokens, LoginError> {
-    let taken = Arc::new(Mutex::new(None));
-    // Owns what it needs: with borrowed parts the compiler does not see that the whole sign-in can move
-    // between threads.
-    let (transport, slot) = (transport.clone(), Arc::clone(&taken));
-    let http = move |request| carry(transport.clone(), request, Arc::clone(&slot));
+    let taken = Taken::default();
+    let http = taken.http(transport);
     let answer = client
         .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
         .request_async(&http)
         .await;
-    let answer = answer.map_err(|error| match error {
-        RequestTokenError::Request(error) => error,
-        RequestTokenError::ServerResponse(error) => LoginError::CodeRefused(refusal(error.error())),
-        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => nonsense(Nonsense::NotATokenResponse),
-    })?;
-    // RFC 6749 section 7.1: a token of a type that we do not know must not be used.
-    if *answer.token_type() != CoreTokenType::Bearer {
-        return Err(nonsense(Nonsense::Member("token_type")));
-    }
-    let id_token = taken.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let read = taken.read(&answer.map_err(|error| failure(error, LoginError::CodeRefused))?)?;
     Ok(Tokens {
-        id_token: id_token.ok_or(nonsense(Nonsense::Member("id_token")))?,
-        access_token: answer.access_token().secret().as_str().into(),
+        id_token: read.id_token.ok_or(nonsense(Nonsense::Member("id_token")))?,
+        access_token: read.access_token,
+        refresh_token: read.refresh_token,
+        valid_for: read.valid_for,
     })
+}
+
+/// Spends a refresh token (OpenID Connect Core 1.0, section 12).
+pub(super) async fn refresh(
+    transport: &Transport,
+    client: &Client,
+    refresh_token: &SecretString,
+) -> Result<Refreshed, LoginError> {
+    let taken = Taken::default();
+    let http = taken.http(transport);
+    let spent = RefreshToken::new(refresh_token.expose_secret().to_owned());
+    let answer = client.exchange_refresh_token(&spent).request_async(&http).await;
+    taken.read(&answer.map_err(|error| failure(error, LoginError::RefreshRefused))?)
+}
+
+/// Where the ID token of an answer is put aside.
+#[derive(Clone, Default)]
+struct Taken(Arc<Mutex<Option<SecretString>>>);
+
+impl Taken {
+    /// What the library asks with. It owns what it needs: with borrowed parts the compiler does not see that
+    /// the whole sign-in can move between threads.
+    fn http(
+        &self,
+        transport: &Transport,
+    ) -> impl Fn(HttpRequest) -> BoxFuture<'static, Result<HttpResponse, LoginError>> + Send + Sync + use<> {
+        let (transport, taken) = (transport.clone(), self.clone());
+        move |request| Box::pin(carry(transport.clone(), request, taken.clone()))
+    }
+
+    fn read(self, answer: &CoreTokenResponse) -> Result<Refreshed, LoginError> {
+        // RFC 6749 section 7.1: a token of a type that we do not know must not be used.
+        if *answer.token_type() != CoreTokenType::Bearer {
+            return Err(nonsense(Nonsense::Member("token_type")));
+        }
+        Ok(Refreshed {
+            id_token: self.0.lock().unwrap_or_else(PoisonError::into_inner).take(),
+            access_token: answer.access_token().secret().as_str().into(),
+            refresh_token: answer.refresh_token().map(|token| token.secret().as_str().into()),
+            valid_for: answer.expires_in(),
+        })
+    }
+}
+
+fn failure(
+    error: RequestTokenError<LoginError, StandardErrorResponse<CoreErrorResponseType>>,
+    refused: impl FnOnce(Refusal) -> LoginError,
+) -> LoginError {
+    match error {
+        RequestTokenError::Request(error) => error,
+        RequestTokenError::ServerResponse(error) => refused(refusal(error.error())),
+        RequestTokenError::Parse(..) | RequestTokenError::Other(_) => nonsense(Nonsense::NotATokenResponse),
+    }
 }
 
 /// Carries the library's request, and takes the ID token out of a good answer.
 ///
 /// The library would parse it into its own types on the way, and then a token without `sub` would be
 /// an unreadable answer and not an invalid token.
-async fn carry(
-    transport: Transport,
-    request: HttpRequest,
-    taken: Arc<Mutex<Option<SecretString>>>,
-) -> Result<HttpResponse, LoginError> {
+async fn carry(transport: Transport, request: HttpRequest, taken: Taken) -> Result<HttpResponse, LoginError> {
     let answer = transport.send(Endpoint::Token, request).await?;
     match answer.status {
         StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {}
@@ -121,7 +179,7 @@ async fn carry(
     let mut members = strict_json::object(&answer.body).map_err(|_| nonsense(Nonsense::Json))?;
     if answer.status == StatusCode::OK {
         let id_token = take_id_token(&mut members)?;
-        *taken.lock().unwrap_or_else(PoisonError::into_inner) = Some(id_token);
+        *taken.0.lock().unwrap_or_else(PoisonError::into_inner) = id_token;
     }
     let mut response = HttpResponse::new(Value::Object(members).to_string().into_bytes());
     *response.status_mut() = answer.status;
@@ -129,10 +187,11 @@ async fn carry(
     Ok(response)
 }
 
-fn take_id_token(members: &mut Map<String, Value>) -> Result<SecretString, LoginError> {
+fn take_id_token(members: &mut Map<String, Value>) -> Result<Option<SecretString>, LoginError> {
     match members.remove("id_token") {
-        Some(Value::String(token)) => Ok(token.into()),
-        _ => Err(nonsense(Nonsense::Member("id_token"))),
+        None => Ok(None),
+        Some(Value::String(token)) => Ok(Some(token.into())),
+        Some(_) => Err(nonsense(Nonsense::Member("id_token"))),
     }
 }
 

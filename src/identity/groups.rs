@@ -49,6 +49,9 @@ pub enum UnreadableGroups {
     /// The source is userinfo, and the provider has no such endpoint.
     #[error("the provider has no userinfo endpoint")]
     NoUserinfo,
+    /// The source is the ID token, and a refresh brought none.
+    #[error("the provider sends no ID token with a refresh")]
+    NoIdToken,
     /// The provider says that the groups are too many for the token and are to be had elsewhere.
     #[error("the provider left the groups out because they are too many")]
     Overage,

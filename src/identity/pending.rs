@@ -69,18 +69,18 @@ impl fmt::Debug for PendingLogin {
 }
 
 /// A secret as text: only for records that are sealed.
-mod secret_text {
+pub(super) mod secret_text {
     use secrecy::ExposeSecret as _;
     use secrecy::SecretString;
     use serde::Deserialize as _;
     use serde::Deserializer;
     use serde::Serializer;
 
-    pub(super) fn serialize<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::identity) fn serialize<S: Serializer>(secret: &SecretString, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(secret.expose_secret())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    pub(in crate::identity) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
         String::deserialize(from).map(SecretString::from)
     }
 }

@@ -57,6 +57,11 @@ impl Principal {
         Self { record: PrincipalRecord { subject, name, email, groups, signed_in_at, authenticated_at, acr } }
     }
 
+    /// The same person with groups that the provider proved anew.
+    pub(super) fn with_groups(&self, groups: Vec<IdpGroup>) -> Self {
+        Self { record: PrincipalRecord { groups, ..self.record.clone() } }
+    }
+
     /// The principal out of a record that we sealed.
     pub fn restore(record: Unsealed<PrincipalRecord>) -> Self {
         Self { record: record.into_inner() }

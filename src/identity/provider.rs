@@ -5,7 +5,6 @@ use std::sync::Arc;
 use aws_lc_rs::rand::SecureRandom;
 use openidconnect::AuthenticationFlow;
 use openidconnect::CsrfToken;
-use openidconnect::Nonce;
 use openidconnect::PkceCodeChallenge;
 use openidconnect::PkceCodeVerifier;
 use openidconnect::Scope;
@@ -13,16 +12,17 @@ use openidconnect::core::CoreAuthPrompt;
 use openidconnect::core::CoreResponseType;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
+use serde_json::Map;
 use serde_json::Value;
 use url::Url;
 
 use crate::identity::callback::Callback;
 use crate::identity::callback::Outcome;
 use crate::identity::claims_check::Expected;
+use crate::identity::claims_check::Nonce;
 use crate::identity::error::InvalidToken;
 use crate::identity::error::LoginError;
 use crate::identity::exchange;
-use crate::identity::exchange::Tokens;
 use crate::identity::groups;
 use crate::identity::groups::UnreadableGroups;
 use crate::identity::known::Known;
@@ -30,6 +30,7 @@ use crate::identity::known::Snapshot;
 use crate::identity::logout;
 use crate::identity::pending::PendingLogin;
 use crate::identity::principal::Principal;
+use crate::identity::refresh::RefreshGrant;
 use crate::identity::settings::ProviderSettings;
 use crate::identity::settings::SettingsProblem;
 use crate::identity::transport::NoTransport;
@@ -39,7 +40,9 @@ use crate::identity::verify;
 use crate::identity::verify::VerifiedIdToken;
 use crate::model::Clock;
 use crate::model::GroupsFrom;
+use crate::model::IdpGroup;
 use crate::model::ProviderId;
+use crate::model::Subject;
 use crate::model::Target;
 use crate::model::Timestamp;
 use crate::model::Token256;
@@ -47,11 +50,11 @@ use crate::model::Token256;
 /// A provider that people sign in with.
 #[derive(Debug)]
 pub struct Provider {
-    settings: ProviderSettings,
-    clock: Arc<dyn Clock>,
+    pub(super) settings: ProviderSettings,
+    pub(super) clock: Arc<dyn Clock>,
     random: Arc<dyn SecureRandom + Send + Sync>,
-    transport: Transport,
-    known: Known,
+    pub(super) transport: Transport,
+    pub(super) known: Known,
 }
 
 /// Why a provider cannot be used with its settings.
@@ -95,6 +98,8 @@ pub struct SignedIn {
     pub id_token_hint: SecretString,
     /// The provider's own session id (`sid`), by which it names the session when it signs somebody out.
     pub sid: Option<String>,
+    /// What the provider is asked with again while the session lasts, if it gave something.
+    pub refresh: Option<RefreshGrant>,
     /// Where the person was going.
     pub return_to: Target,
 }
@@ -143,7 +148,7 @@ impl Provider {
         let challenge =
             PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
         let csrf = CsrfToken::new(state.expose().expose_secret().to_owned());
-        let sent_nonce = Nonce::new(nonce.expose_secret().to_owned());
+        let sent_nonce = openidconnect::Nonce::new(nonce.expose_secret().to_owned());
         let scopes = self.settings.scopes.iter().filter(|scope| *scope != "openid").cloned().map(Scope::new);
         let client = exchange::client(&self.settings, &snapshot.metadata)?;
         let mut request = client
@@ -184,10 +189,15 @@ impl Provider {
         let tokens = exchange::exchange(&self.transport, &client, &code, &pending.verifier).await?;
         // Some time has passed at the token endpoint.
         let now = self.clock.now();
-        let token = self.verify(&tokens, &pending.nonce, &snapshot, now).await?;
-        let principal = self.principal(&token, &tokens, &snapshot, now).await?;
+        let nonce = Nonce::Of(pending.nonce.expose_secret());
+        let token = self.verify(&tokens.id_token, &tokens.access_token, nonce, &snapshot, now).await?;
+        let read = self.read_groups(token.subject(), Some(token.claims()), &tokens.access_token, &snapshot).await?;
+        let principal = Principal::new(&token, read.claims.as_ref().unwrap_or(token.claims()), read.groups, now);
         let sid = token.claims().get("sid").and_then(Value::as_str).map(str::to_owned);
-        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, return_to: pending.return_to })
+        let refresh = tokens.refresh_token.map(|refresh_token| {
+            RefreshGrant::new(refresh_token, pending.nonce, token.claims().get("auth_time").cloned(), tokens.valid_for)
+        });
+        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, return_to: pending.return_to })
     }
 
     /// Where to send the browser to sign out at the provider too; nothing if the provider has no such
@@ -203,14 +213,15 @@ impl Provider {
         self.known.current().is_some_and(|snapshot| snapshot.metadata.end_session_endpoint.is_some())
     }
 
-    async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, LoginError> {
+    pub(super) async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, LoginError> {
         self.known.get(&self.transport, &self.settings, now).await
     }
 
-    async fn verify(
+    pub(super) async fn verify(
         &self,
-        tokens: &Tokens,
-        nonce: &SecretString,
+        id_token: &SecretString,
+        access_token: &SecretString,
+        nonce: Nonce<'_>,
         snapshot: &Snapshot,
         now: Timestamp,
     ) -> Result<VerifiedIdToken, LoginError> {
@@ -219,12 +230,12 @@ impl Provider {
             client_id: &self.settings.client_id,
             other_audiences: &self.settings.other_audiences,
             algorithm: self.settings.id_token_alg,
-            nonce: nonce.expose_secret(),
-            access_token: tokens.access_token.expose_secret(),
+            nonce,
+            access_token: access_token.expose_secret(),
             now,
             leeway: self.settings.leeway,
         };
-        let id_token = tokens.id_token.expose_secret();
+        let id_token = id_token.expose_secret();
         let first = match verify::verify(id_token, &snapshot.keys, &expected) {
             Ok(token) => return Ok(token),
             Err(reason) => reason,
@@ -239,23 +250,31 @@ impl Provider {
         }
     }
 
-    async fn principal(
+    /// The groups of a subject from the one configured source, with the claims that were fetched for it.
+    pub(super) async fn read_groups(
         &self,
-        token: &VerifiedIdToken,
-        tokens: &Tokens,
+        subject: &Subject,
+        signed: Option<&Map<String, Value>>,
+        access_token: &SecretString,
         snapshot: &Snapshot,
-        now: Timestamp,
-    ) -> Result<Principal, LoginError> {
+    ) -> Result<ReadGroups, LoginError> {
         let source = &self.settings.groups;
         let fetched = match (source.from, &snapshot.metadata.userinfo_endpoint) {
             (GroupsFrom::IdToken, _) => None,
             (GroupsFrom::Userinfo, None) => return Err(LoginError::Groups(UnreadableGroups::NoUserinfo)),
             (GroupsFrom::Userinfo, Some(endpoint)) => {
-                Some(userinfo::fetch(&self.transport, endpoint, &tokens.access_token, token).await?)
+                Some(userinfo::fetch(&self.transport, endpoint, access_token, subject).await?)
             }
         };
-        let claims = fetched.as_ref().unwrap_or(token.claims());
+        let claims = fetched.as_ref().or(signed).ok_or(LoginError::Groups(UnreadableGroups::NoIdToken))?;
         let groups = groups::read(claims, &source.pointer).map_err(LoginError::Groups)?;
-        Ok(Principal::new(token, claims, groups, now))
+        Ok(ReadGroups { claims: fetched, groups })
     }
+}
+
+/// What was read of a person besides the ID token.
+pub(super) struct ReadGroups {
+    /// The claims that were fetched.
+    pub(super) claims: Option<Map<String, Value>>,
+    pub(super) groups: Vec<IdpGroup>,
 }

@@ -11,14 +11,14 @@ use crate::identity::error::Endpoint;
 use crate::identity::error::LoginError;
 use crate::identity::error::Nonsense;
 use crate::identity::transport::Transport;
-use crate::identity::verify::VerifiedIdToken;
+use crate::model::Subject;
 
-/// The claims about the subject of an ID token.
+/// The claims about a subject, who is known from an ID token.
 pub(super) async fn fetch(
     transport: &Transport,
     endpoint: &Url,
     access_token: &SecretString,
-    token: &VerifiedIdToken,
+    subject: &Subject,
 ) -> Result<Map<String, Value>, LoginError> {
     let nonsense = |source| LoginError::Nonsense { endpoint: Endpoint::Userinfo, source };
     let request = http::Request::get(endpoint.as_str())
@@ -29,7 +29,7 @@ pub(super) async fn fetch(
     let (_, claims) = transport.object(Endpoint::Userinfo, request).await?;
     // Section 5.3.4: without this, an access token that was swapped gives somebody else's groups.
     match claims.get("sub").and_then(Value::as_str) {
-        Some(sub) if sub == token.subject().sub => Ok(claims),
+        Some(sub) if sub == subject.sub => Ok(claims),
         Some(_) => Err(nonsense(Nonsense::SubjectMismatch)),
         None => Err(nonsense(Nonsense::Member("sub"))),
     }

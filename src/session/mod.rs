@@ -12,9 +12,11 @@
 mod entries;
 mod entry;
 mod handoff;
+mod notices;
 mod pending;
 mod person;
 mod record;
+mod renewal;
 mod sessions;
 #[cfg(test)]
 mod tests;
@@ -23,11 +25,13 @@ pub use entry::Entry;
 pub use entry::EntryPlace;
 pub use entry::SecretDigits;
 pub use handoff::Handoff;
+pub use notices::Heard;
 pub use pending::PendingLogins;
 pub use person::Lifetimes;
 pub use person::Session;
 pub use person::SessionId;
 pub use person::SessionTag;
+pub use renewal::Renewal;
 pub use sessions::NewSession;
 pub use sessions::SessionError;
 pub use sessions::Sessions;

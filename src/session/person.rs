@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest;
 use serde::Deserialize;
 use serde::Serialize;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::Principal;
@@ -24,6 +25,10 @@ pub struct Lifetimes {
     pub idle: Duration,
     /// Whatever happens.
     pub absolute: Duration,
+    /// The longest time between two questions to the provider who the person is, where it gives refresh tokens.
+    pub refresh: Duration,
+    /// How long after that a provider that does not answer is waited for.
+    pub grace: Duration,
 }
 
 /// A session's id: the SHA-256 of its key. It gives no access.
@@ -69,6 +74,11 @@ pub struct Session {
     seen_at: AtomicU64,
     written_until: AtomicU64,
     ended: CancellationToken,
+    /// When the provider last said who the person is, and when it is to be asked again; zero for never.
+    read_at: AtomicU64,
+    due_at: AtomicU64,
+    /// Locked while the provider is asked.
+    pub(super) renewing: Arc<Mutex<()>>,
 }
 
 impl Session {
@@ -81,7 +91,29 @@ impl Session {
             seen_at: AtomicU64::new(now.0),
             written_until: AtomicU64::new(0),
             ended: CancellationToken::new(),
+            read_at: AtomicU64::new(0),
+            due_at: AtomicU64::new(0),
+            renewing: Arc::default(),
         }
+    }
+
+    /// Takes over what the provider said.
+    pub(super) fn learn(&self, principal: Option<Principal>, read_at: Timestamp, due_at: Timestamp) {
+        if let Some(principal) = principal {
+            self.principal.store(Arc::new(principal));
+        }
+        self.read_at.store(read_at.0, Ordering::Release);
+        self.due_at.store(due_at.0, Ordering::Release);
+    }
+
+    /// When the provider is to be asked again; nothing if there is nothing to ask with.
+    pub(super) fn due_at(&self) -> Option<Timestamp> {
+        Some(Timestamp(self.due_at.load(Ordering::Acquire))).filter(|due| due.0 != 0)
+    }
+
+    /// When the provider last said who the person is.
+    pub(super) fn read_at(&self) -> Timestamp {
+        Timestamp(self.read_at.load(Ordering::Acquire))
     }
 
     /// Its id.

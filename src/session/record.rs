@@ -10,6 +10,7 @@ use serde::de::Error as _;
 
 use crate::identity::Principal;
 use crate::identity::PrincipalRecord;
+use crate::identity::RefreshGrant;
 use crate::model::ClientAddr;
 use crate::model::ServerId;
 use crate::model::Subject;
@@ -19,19 +20,36 @@ use crate::store::Key;
 use crate::store::ServerKey;
 
 /// A session as it lies sealed under its key.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct SessionRecord {
     pub(super) principal: PrincipalRecord,
     pub(super) created_at: Timestamp,
     id_token_hint: String,
+    pub(super) renewal: Option<RenewalRecord>,
+}
+
+/// With what, and when, the provider is asked again.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct RenewalRecord {
+    pub(super) grant: RefreshGrant,
+    /// When the provider last said who the person is.
+    pub(super) read_at: Timestamp,
+    /// When it is to be asked again.
+    pub(super) due_at: Timestamp,
 }
 
 impl SessionRecord {
-    pub(super) fn new(principal: &Principal, created_at: Timestamp, id_token_hint: &SecretString) -> Self {
+    pub(super) fn new(
+        principal: &Principal,
+        created_at: Timestamp,
+        id_token_hint: &SecretString,
+        renewal: Option<RenewalRecord>,
+    ) -> Self {
         Self {
             principal: principal.record().clone(),
             created_at,
             id_token_hint: id_token_hint.expose_secret().to_owned(),
+            renewal,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
@@ -10,11 +11,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::identity::Principal;
+use crate::identity::RefreshGrant;
 use crate::model::ClientAddr;
 use crate::model::Clock;
 use crate::model::Timestamp;
 use crate::model::Token256;
 use crate::session::entry::Entry;
+use crate::session::notices::ENDED;
 use crate::session::person::Lifetimes;
 use crate::session::person::Session;
 use crate::session::person::SessionId;
@@ -56,6 +59,8 @@ pub struct NewSession {
     pub id_token_hint: SecretString,
     /// The provider's own session, if it names it.
     pub sid: Option<String>,
+    /// What the provider is asked with again.
+    pub refresh: Option<RefreshGrant>,
     /// From which address.
     pub client: ClientAddr,
 }
@@ -67,6 +72,10 @@ pub struct Sessions {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn SecureRandom + Send + Sync>,
     pub(super) lifetimes: Lifetimes,
+    /// The process, as a holder of leases.
+    pub(super) node: Key,
+    /// The newest notice that was read.
+    pub(super) heard: AtomicI64,
     limit: u32,
     live: DashMap<Key, Arc<Session>>,
     /// Console cookies, by their digest, that were found to lead to a session.
@@ -76,6 +85,9 @@ pub struct Sessions {
 
 impl Sessions {
     /// A registry over the store, for at most `limit` sessions.
+    ///
+    /// # Errors
+    /// When the random source fails.
     pub fn new(
         store: Store,
         key: ServerKey,
@@ -83,20 +95,27 @@ impl Sessions {
         random: Arc<dyn SecureRandom + Send + Sync>,
         lifetimes: Lifetimes,
         limit: u32,
-    ) -> Self {
+    ) -> Result<Self, SessionError> {
+        let node = Token256::random(&*random).map_err(|_| SessionError::Random)?.digest();
         let (live, cookies, entries) = (DashMap::new(), DashMap::new(), DashMap::new());
-        Self { store, key, clock, random, lifetimes, limit, live, cookies, entries }
+        let heard = AtomicI64::new(0);
+        Ok(Self { store, key, clock, random, lifetimes, node, heard, limit, live, cookies, entries })
     }
 
     /// Begins a session for somebody who has just signed in; gives the cookie's token.
     pub async fn begin(&self, new: NewSession) -> Result<(Token256, Arc<Session>), SessionError> {
-        let NewSession { principal, id_token_hint, sid, client } = new;
+        let NewSession { principal, id_token_hint, sid, refresh, client } = new;
         let (now, key) = (self.clock.now(), self.draw()?);
-        let contents = SessionRecord::new(&principal, now, &id_token_hint);
+        let renewal = refresh.map(|grant| self.renewal_record(grant, now));
+        let times = renewal.as_ref().map(|renewal| (renewal.read_at, renewal.due_at));
+        let contents = SessionRecord::new(&principal, now, &id_token_hint, renewal);
         let label = SessionLabel::new(&principal, client, now);
         let by_sid = sid.map(|sid| record::provider_session_mark(&self.key, &principal.subject().iss, &sid));
         let marks = [Some(record::subject_mark(&self.key, principal.subject())), by_sid];
         let session = Arc::new(Session::new(key.clone(), principal, now, now));
+        if let Some((read_at, due_at)) = times {
+            session.learn(None, read_at, due_at);
+        }
         let until = session.expires_at(self.lifetimes);
         let mut record = self.sealed(&key, Purpose::Session, None, until, &contents)?;
         record.marks = marks;
@@ -176,22 +195,34 @@ impl Sessions {
     /// Ends a session: what runs under it is cut, its entries are gone, here and in the store.
     pub async fn end(&self, session: &Session) -> Result<(), SessionError> {
         self.forget(session);
-        let removed = self.store.remove_with_owned(Purpose::Session, &session.id().0).await;
-        removed.map(|_| ()).map_err(SessionError::Store)
+        self.end_record(session.id()).await.map(|_| ())
+    }
+
+    /// Removes a session from the store and tells every process; says whether it was there.
+    pub(super) async fn end_record(&self, id: SessionId) -> Result<bool, SessionError> {
+        let removed = self.store.remove_with_owned(Purpose::Session, &id.0).await.map_err(SessionError::Store)?;
+        if removed {
+            let notice = self.store.give_notice(ENDED, &id.0, self.clock.now()).await;
+            notice.map_err(SessionError::Store)?;
+        }
+        Ok(removed)
     }
 
     /// Removes what has expired, from memory and from the store.
     pub async fn sweep(&self) -> Result<u64, SessionError> {
         let now = self.clock.now();
-        let ended = |session: &Session| !session.is_live(now, self.lifetimes);
-        let over: Vec<_> = self.live.iter().filter(|s| ended(s)).map(|s| Arc::clone(&s)).collect();
-        for session in over {
+        for session in self.in_use(|session| !session.is_live(now, self.lifetimes)) {
             self.forget(&session);
         }
         self.store.sweep(now).await.map_err(SessionError::Store)
     }
 
-    fn forget(&self, session: &Session) {
+    /// The sessions in use here for which something holds.
+    pub(super) fn in_use(&self, holds: impl Fn(&Session) -> bool) -> Vec<Arc<Session>> {
+        self.live.iter().filter(|session| holds(session)).map(|session| Arc::clone(&session)).collect()
+    }
+
+    pub(super) fn forget(&self, session: &Session) {
         session.ended().cancel();
         self.live.remove(&session.id().0);
         self.cookies.retain(|_, id| *id != session.id());
@@ -208,10 +239,16 @@ impl Sessions {
             return Ok(Some(session));
         }
         let Some(record) = self.opened::<SessionRecord>(key, Purpose::Session, now).await? else { return Ok(None) };
-        let created_at = record.look(|record| record.created_at);
+        let (created_at, renewal) = record.look(|record| (record.created_at, record.renewal.clone()));
         let principal = Principal::restore(record.map(|record| record.principal));
         // Another request may have been first.
-        let fresh = || Arc::new(Session::new(key.clone(), principal, created_at, now));
+        let fresh = || {
+            let session = Session::new(key.clone(), principal, created_at, now);
+            if let Some(renewal) = renewal {
+                session.learn(None, renewal.read_at, renewal.due_at);
+            }
+            Arc::new(session)
+        };
         Ok(Some(Arc::clone(&self.live.entry(key.digest()).or_insert_with(fresh))))
     }
 

@@ -9,14 +9,17 @@ use aws_lc_rs::rand::SystemRandom;
 use tempfile::TempDir;
 
 use crate::identity::Principal;
+use crate::identity::RefreshGrant;
 use crate::model::ClientAddr;
 use crate::model::Clock;
+use crate::model::IdpGroup;
 use crate::model::Service;
 use crate::model::Target;
 use crate::model::Timestamp;
 use crate::model::Token256;
 use crate::session::Entry;
 use crate::session::EntryPlace;
+use crate::session::Heard;
 use crate::session::Lifetimes;
 use crate::session::NewSession;
 use crate::session::PendingLogins;
@@ -30,6 +33,7 @@ use crate::store::Store;
 const IDLE: Duration = Duration::from_mins(30);
 const NEARLY_IDLE: Duration = Duration::from_secs(30 * 60 - 1);
 const ABSOLUTE: Duration = Duration::from_hours(10);
+const MINUTE: Duration = Duration::from_mins(1);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A clock that stands still until it is moved.
@@ -85,9 +89,10 @@ impl Bench {
 
 async fn registry(clock: &Arc<Hand>, folder: &TempDir, key: ServerKey) -> Sessions {
     let store = Store::open(&folder.path().join("test.db")).await.unwrap();
-    let lifetimes = Lifetimes { idle: IDLE, absolute: ABSOLUTE };
+    let lifetimes =
+        Lifetimes { idle: IDLE, absolute: ABSOLUTE, refresh: Duration::from_mins(5), grace: Duration::from_mins(15) };
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
-    Sessions::new(store, key, clock, Arc::new(SystemRandom::new()), lifetimes, 3)
+    Sessions::new(store, key, clock, Arc::new(SystemRandom::new()), lifetimes, 3).unwrap()
 }
 
 fn new_session(sub: &str) -> NewSession {
@@ -95,6 +100,7 @@ fn new_session(sub: &str) -> NewSession {
         principal: Principal::for_test(sub, &["staff"]),
         id_token_hint: "id-token".to_owned().into(),
         sid: Some(format!("sid of {sub}")),
+        refresh: None,
         client: ClientAddr("192.0.2.7:1".parse().unwrap()),
     }
 }
@@ -278,4 +284,102 @@ async fn a_new_cookie_takes_the_place_of_the_old_one_and_entries_stay() {
     let bench = bench.restarted().await;
     assert!(!bench.used(&old).await);
     assert!(bench.used(&new).await && bench.entered(&panel).await);
+}
+
+/// A session of which the provider is asked every five minutes, with fifteen more if it does not answer.
+async fn renewable(bench: &Bench) -> (Token256, Arc<Session>) {
+    bench.sessions.begin(NewSession { refresh: Some(RefreshGrant::for_test()), ..new_session("ann") }).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_asks_the_provider_at_a_time_over_all_processes() {
+    let bench = Bench::new().await;
+    let (token, session) = renewable(&bench).await;
+    let elsewhere = registry(&bench.clock, &bench.folder, ServerKey::new([7; 32])).await;
+    elsewhere.listen().await.unwrap();
+    let there = elsewhere.find(&token).await.unwrap().unwrap();
+    assert!(bench.sessions.due().is_empty());
+    assert!(bench.sessions.begin_renewal(&session).await.unwrap().is_none(), "it is too early");
+    bench.wait(5 * MINUTE);
+    assert_eq!((bench.sessions.due().len(), elsewhere.due().len()), (1, 1));
+    let renewal = bench.sessions.begin_renewal(&session).await.unwrap().expect("the lease");
+    assert!(elsewhere.begin_renewal(&there).await.unwrap().is_none(), "somebody is at it");
+    let before = bench.sessions.renewed(renewal, Principal::for_test("ann", &["other"])).await.unwrap();
+    assert_eq!(before.groups(), [IdpGroup("staff".into())]);
+    assert_eq!(session.principal().groups(), [IdpGroup("other".into())]);
+    // The other process takes over what this one heard.
+    assert_eq!(elsewhere.hear().await.unwrap(), [Heard::Renewed(session.id())]);
+    assert_eq!(there.principal().groups(), [IdpGroup("other".into())]);
+    assert!(elsewhere.due().is_empty() && elsewhere.begin_renewal(&there).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_process_that_missed_the_notice_finds_the_answer_before_it_asks() {
+    let bench = Bench::new().await;
+    let (token, session) = renewable(&bench).await;
+    let elsewhere = registry(&bench.clock, &bench.folder, ServerKey::new([7; 32])).await;
+    let there = elsewhere.find(&token).await.unwrap().unwrap();
+    bench.wait(5 * MINUTE);
+    let renewal = bench.sessions.begin_renewal(&session).await.unwrap().unwrap();
+    bench.sessions.renewed(renewal, Principal::for_test("ann", &["other"])).await.unwrap();
+    assert!(elsewhere.begin_renewal(&there).await.unwrap().is_none());
+    assert_eq!(there.principal().groups(), [IdpGroup("other".into())]);
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_is_waited_for_and_not_for_ever() {
+    let bench = Bench::new().await;
+    let (_, session) = renewable(&bench).await;
+    for _ in 0..19 {
+        bench.wait(MINUTE);
+        if let Some(renewal) = bench.sessions.begin_renewal(&session).await.unwrap() {
+            bench.sessions.put_off(renewal).await.unwrap();
+        }
+        assert!(!bench.sessions.is_overdue(&session), "requests do not wait for each attempt");
+    }
+    assert!(!bench.sessions.is_stale(&session));
+    bench.wait(MINUTE);
+    assert!(bench.sessions.is_stale(&session), "what was known twenty minutes ago is not known any more");
+}
+
+#[tokio::test]
+async fn requests_wait_for_a_question_that_nobody_has_asked_for_long() {
+    let bench = Bench::new().await;
+    let (_, session) = renewable(&bench).await;
+    bench.wait(5 * MINUTE + 29 * SECOND);
+    assert!(!bench.sessions.is_overdue(&session));
+    bench.wait(SECOND);
+    assert!(bench.sessions.is_overdue(&session));
+}
+
+#[tokio::test]
+async fn a_rotated_token_outlives_the_process_that_got_it() {
+    let bench = Bench::new().await;
+    let (token, session) = renewable(&bench).await;
+    bench.wait(5 * MINUTE);
+    let mut renewal = bench.sessions.begin_renewal(&session).await.unwrap().unwrap();
+    let rotated = RefreshGrant::for_test();
+    bench.sessions.keep(&mut renewal, rotated.clone()).await.unwrap();
+    drop((renewal, session));
+    let bench = bench.restarted().await;
+    let session = bench.sessions.find(&token).await.unwrap().unwrap();
+    // The lease of the process that is gone runs out.
+    assert!(bench.sessions.begin_renewal(&session).await.unwrap().is_none());
+    bench.wait(5 * MINUTE);
+    let renewal = bench.sessions.begin_renewal(&session).await.unwrap().unwrap();
+    assert!(renewal.grant().is(&rotated));
+}
+
+#[tokio::test]
+async fn a_session_that_ends_in_one_process_ends_in_all() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let elsewhere = registry(&bench.clock, &bench.folder, ServerKey::new([7; 32])).await;
+    elsewhere.listen().await.unwrap();
+    let there = elsewhere.find(&token).await.unwrap().unwrap();
+    bench.sessions.end(&session).await.unwrap();
+    assert!(!there.ended().is_cancelled());
+    assert_eq!(elsewhere.hear().await.unwrap(), [Heard::Ended(session.id())]);
+    assert!(there.ended().is_cancelled());
+    assert!(elsewhere.hear().await.unwrap().is_empty());
 }

@@ -210,11 +210,10 @@ impl Store {
             .map_err(StoreError::Query)
     }
 
-    /// Writes new contents and a new label into a record; says whether it was still there.
-    pub async fn replace(&self, purpose: Purpose, key: &Key, sealed: &[u8], label: &[u8]) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE records SET sealed = ?, label = ? WHERE purpose = ? AND key = ?")
+    /// Writes new contents into a record; says whether it was still there.
+    pub async fn replace(&self, purpose: Purpose, key: &Key, sealed: &[u8]) -> Result<bool, StoreError> {
+        let done = sqlx::query("UPDATE records SET sealed = ? WHERE purpose = ? AND key = ?")
             .bind(sealed)
-            .bind(label)
             .bind(purpose.as_str())
             .bind(key.as_slice())
             .execute(&self.pool)
@@ -460,10 +459,10 @@ mod tests {
             [([1; 32], vec![1])]
         );
         assert!(store.marked(Purpose::Session, &[1; 32], Timestamp(100)).await.unwrap().is_empty());
-        assert!(store.replace(Purpose::Session, &[1; 32], b"new", b"label").await.unwrap());
-        assert!(!store.replace(Purpose::Session, &[3; 32], b"new", b"label").await.unwrap());
+        assert!(store.replace(Purpose::Session, &[1; 32], b"new").await.unwrap());
+        assert!(!store.replace(Purpose::Session, &[3; 32], b"new").await.unwrap());
         let found = store.get(Purpose::Session, &[1; 32], Timestamp(0)).await.unwrap().unwrap();
-        assert_eq!((found.sealed.as_slice(), found.label.as_slice()), (&b"new"[..], &b"label"[..]));
+        assert_eq!((found.sealed.as_slice(), found.label.as_slice()), (&b"new"[..], &[1][..]));
         assert_eq!(store.labelled(Purpose::Session, Timestamp(0)).await.unwrap().len(), 2);
     }
 

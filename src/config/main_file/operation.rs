@@ -23,13 +23,22 @@ const MAX_IDLE_MINUTES: u64 = 12 * 60;
 /// A month: a browser does not stay signed in for good.
 const MAX_ABSOLUTE_HOURS: u64 = 30 * 24;
 
+/// Somebody who loses a group loses what it gives within minutes.
+const DEFAULT_REFRESH_MINUTES: u64 = 5;
+
+/// A restart of the provider, with room for a slow one.
+const DEFAULT_PROVIDER_GRACE_MINUTES: u64 = 15;
+
 pub(super) fn session(top: &Section<'_>) -> Option<SessionLifetimes> {
-    let lifetimes = |idle_minutes: u64, absolute_hours: u64| SessionLifetimes {
-        idle: Duration::from_secs(idle_minutes * 60),
-        absolute: Duration::from_secs(absolute_hours * 3600),
-    };
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
     let Some(section) = top.optional("session") else {
-        return Some(lifetimes(DEFAULT_IDLE_MINUTES, DEFAULT_ABSOLUTE_HOURS));
+        return Some(SessionLifetimes {
+            idle: minutes(DEFAULT_IDLE_MINUTES),
+            absolute: hours(DEFAULT_ABSOLUTE_HOURS),
+            refresh: minutes(DEFAULT_REFRESH_MINUTES),
+            provider_grace: minutes(DEFAULT_PROVIDER_GRACE_MINUTES),
+        });
     };
     let section = section.section()?;
     let idle_field = section.optional("idle_minutes");
@@ -42,8 +51,21 @@ pub(super) fn session(top: &Section<'_>) -> Option<SessionLifetimes> {
         Some(field) => field.integer(1..=MAX_ABSOLUTE_HOURS),
         None => Some(DEFAULT_ABSOLUTE_HOURS),
     };
+    let refresh = match section.optional("refresh_minutes") {
+        Some(field) => field.integer(1..=60),
+        None => Some(DEFAULT_REFRESH_MINUTES),
+    };
+    let provider_grace = match section.optional("provider_grace_minutes") {
+        Some(field) => field.integer(0..=MAX_IDLE_MINUTES),
+        None => Some(DEFAULT_PROVIDER_GRACE_MINUTES),
+    };
     section.finish();
-    let lifetimes = lifetimes(idle?, absolute?);
+    let lifetimes = SessionLifetimes {
+        idle: minutes(idle?),
+        absolute: hours(absolute?),
+        refresh: minutes(refresh?),
+        provider_grace: minutes(provider_grace?),
+    };
     if lifetimes.idle > lifetimes.absolute {
         if let Some(field) = idle_field.or(absolute_field) {
             field.problem(

@@ -268,7 +268,7 @@ impl World {
              [panels]\nstyle = \"{style}\"\n\
              [listen]\naddresses = [\"{gateway}\"]\n\
              [[providers]]\nid = \"sso\"\nname = \"Example SSO\"\nissuer = \"{issuer}\"\nclient_id = \"panelgate\"\n\
-             client_secret = \"file:client-secret\"\nscopes = [\"openid\", \"profile\", \"email\", \"groups\"]\n\
+             client_secret = \"file:client-secret\"\nscopes = [\"openid\", \"offline_access\", \"profile\", \"email\", \"groups\"]\n\
              ca_file = \"authority.pem\"\n\
              [state]\ndirectory = \"state\"\n\
              [audit]\nfile = \"audit.jsonl\"\n{more}\n"
@@ -278,7 +278,7 @@ impl World {
             let second = format!(
                 "[[providers]]\nid = \"contractors\"\nname = \"Contractors\"\nissuer = \"{issuer}\"\n\
                  client_id = \"panelgate\"\nclient_secret = \"file:client-secret\"\n\
-                 scopes = [\"openid\", \"profile\", \"email\", \"groups\"]\nca_file = \"authority.pem\"\n"
+                 scopes = [\"openid\", \"offline_access\", \"profile\", \"email\", \"groups\"]\nca_file = \"authority.pem\"\n"
             );
             text.push_str(&second);
         }

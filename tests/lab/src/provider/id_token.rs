@@ -49,6 +49,7 @@ pub(super) fn make(
     user: &User,
     client: &Client,
     access_token: &str,
+    with_nonce: bool,
 ) -> anyhow::Result<String> {
     let mut claims = scope_claims(user, &granted.request.scope);
     let iat = now();
@@ -60,7 +61,7 @@ pub(super) fn make(
     claims.insert("auth_time".into(), json!(granted.person.auth_time));
     claims.insert("sid".into(), json!(granted.person.sid));
     claims.insert("at_hash".into(), json!(left_half_hash(access_token)));
-    if let Some(nonce) = &granted.request.nonce {
+    if let Some(nonce) = granted.request.nonce.as_ref().filter(|_| with_nonce) {
         claims.insert("nonce".into(), json!(nonce));
     }
     let faults = state.misbehaviour().id_token.clone();

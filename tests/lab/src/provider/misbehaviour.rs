@@ -23,6 +23,8 @@ pub struct Misbehaviour {
     pub jwks: Option<EndpointFault>,
     /// The token endpoint fails.
     pub token: Option<EndpointFault>,
+    /// The token endpoint fails, but only for refresh tokens.
+    pub refresh: Option<EndpointFault>,
     /// The userinfo endpoint fails.
     pub userinfo: Option<EndpointFault>,
 }

@@ -1,6 +1,7 @@
 //! A small OpenID Provider that can be told to misbehave.
 //!
-//! It does what OpenID Connect Core 1.0, Discovery 1.0, RP-Initiated Logout 1.0, RFC 7636 and RFC 9207
+//! It does what OpenID Connect Core 1.0 (refresh tokens too: they rotate, and are given for the scope
+//! `offline_access`), Discovery 1.0, RP-Initiated Logout 1.0, RFC 7636 and RFC 9207
 //! ask of a provider with one flow: authorization code with PKCE S256. For a demonstration it has a
 //! sign-in page that a person can use; for tests it has [`Misbehaviour`], which changes one thing at a
 //! time and can be set while it runs. Passwords are kept in clear: it is a double, not a product.
@@ -168,6 +169,11 @@ impl Provider {
     /// Changes what it does wrong, from the next request on.
     pub fn set(&self, change: impl FnOnce(&mut Misbehaviour)) {
         change(&mut self.state.misbehaviour());
+    }
+
+    /// Changes what is known of the people: their groups, or whether there is such a person at all.
+    pub fn change_users(&self, change: impl FnOnce(&mut Vec<User>)) {
+        change(&mut self.state.users());
     }
 
     /// Signs with new keys from now on; the old ones leave the JWKS at once.

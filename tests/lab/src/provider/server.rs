@@ -158,7 +158,8 @@ async fn handle(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
         authorization: asked.header(header::AUTHORIZATION).unwrap_or_default().to_owned(),
         body: String::from_utf8_lossy(&body).into_owned(),
     });
-    if let Some(fault) = fault_of(&state, &path) {
+    let refreshes = asked.field("grant_type") == Some("refresh_token");
+    if let Some(fault) = fault_of(&state, &path, refreshes) {
         return fail(fault).await;
     }
     match route(&state, &path, &asked) {
@@ -183,11 +184,12 @@ fn route(state: &State, path: &str, asked: &Asked) -> anyhow::Result<Answer> {
     }
 }
 
-fn fault_of(state: &State, path: &str) -> Option<EndpointFault> {
+fn fault_of(state: &State, path: &str, refreshes: bool) -> Option<EndpointFault> {
     let misbehaviour = state.misbehaviour();
     match path {
         "/.well-known/openid-configuration" => misbehaviour.discovery.clone(),
         "/jwks" => misbehaviour.jwks.clone(),
+        "/token" if refreshes && misbehaviour.refresh.is_some() => misbehaviour.refresh.clone(),
         "/token" => misbehaviour.token.clone(),
         "/userinfo" => misbehaviour.userinfo.clone(),
         _ => None,

@@ -73,6 +73,7 @@ pub(super) struct Tables {
     pub(super) sessions: Memory<SignedIn>,
     pub(super) codes: Memory<Granted>,
     pub(super) access_tokens: Memory<Granted>,
+    pub(super) refresh_tokens: Memory<Granted>,
     /// Each issued ID token with its audience, to know an `id_token_hint` again.
     pub(super) id_tokens: Memory<String>,
 }
@@ -85,7 +86,7 @@ pub(super) struct State {
     pub(super) base: String,
     pub(super) secure: bool,
     pub(super) note: Option<String>,
-    users: Vec<User>,
+    users: Mutex<Vec<User>>,
     clients: Vec<Client>,
     misbehaviour: Mutex<Misbehaviour>,
     keys: Mutex<Keys>,
@@ -106,7 +107,7 @@ impl State {
             base: url.path().trim_end_matches('/').to_owned(),
             secure: url.scheme() == "https",
             note: settings.note,
-            users: settings.users,
+            users: Mutex::new(settings.users),
             clients: settings.clients,
             misbehaviour: Mutex::new(settings.misbehaviour),
             keys: Mutex::new(Keys::new()?),
@@ -120,8 +121,12 @@ impl State {
         format!("{}{path}", self.issuer.trim_end_matches('/'))
     }
 
-    pub(super) fn user(&self, login: &str) -> Option<&User> {
-        self.users.iter().find(|user| user.login == login)
+    pub(super) fn user(&self, login: &str) -> Option<User> {
+        lock(&self.users).iter().find(|user| user.login == login).cloned()
+    }
+
+    pub(super) fn users(&self) -> MutexGuard<'_, Vec<User>> {
+        lock(&self.users)
     }
 
     pub(super) fn client(&self, id: &str) -> Option<&Client> {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::json;
 
 use crate::provider::Client;
+use crate::provider::User;
 use crate::provider::id_token;
 use crate::provider::misbehaviour::Patch;
 use crate::provider::pages;
@@ -30,23 +31,33 @@ pub(super) fn error(status: StatusCode, code: &str) -> Answer {
     answer
 }
 
-/// Exchanges a code, once.
+/// Exchanges a code, or a refresh token, once.
 pub(super) fn token(state: &State, asked: &Asked) -> anyhow::Result<Answer> {
     let Some(client) = authenticated(state, asked) else {
         return Ok(error(StatusCode::UNAUTHORIZED, "invalid_client"));
     };
-    if asked.field("grant_type") != Some("authorization_code") {
-        return Ok(error(StatusCode::BAD_REQUEST, "unsupported_grant_type"));
+    let (granted, nonce) = match asked.field("grant_type") {
+        Some("authorization_code") => {
+            let granted = state.tables().codes.take(asked.field("code").unwrap_or_default());
+            (granted.filter(|granted| belongs(granted, client, asked)), true)
+        }
+        // Each is good once (RFC 9700 section 4.14.2); the ID token that it gives has no nonce (OpenID Connect
+        // Core 1.0, section 12.2).
+        Some("refresh_token") => {
+            let granted = state.tables().refresh_tokens.take(asked.field("refresh_token").unwrap_or_default());
+            (granted.filter(|granted| granted.request.client_id == client.id), false)
+        }
+        _ => return Ok(error(StatusCode::BAD_REQUEST, "unsupported_grant_type")),
+    };
+    match granted.and_then(|granted| state.user(&granted.person.login).map(|user| (granted, user))) {
+        Some((granted, user)) => issue(state, client, granted, &user, nonce),
+        None => Ok(error(StatusCode::BAD_REQUEST, "invalid_grant")),
     }
-    let granted = state.tables().codes.take(asked.field("code").unwrap_or_default());
-    let Some(granted) = granted.filter(|granted| belongs(granted, client, asked)) else {
-        return Ok(error(StatusCode::BAD_REQUEST, "invalid_grant"));
-    };
-    let Some(user) = state.user(&granted.person.login) else {
-        return Ok(error(StatusCode::BAD_REQUEST, "invalid_grant"));
-    };
+}
+
+fn issue(state: &State, client: &Client, granted: Granted, user: &User, nonce: bool) -> anyhow::Result<Answer> {
     let access_token = random_text()?;
-    let id_token = id_token::make(state, &granted, user, client, &access_token)?;
+    let id_token = id_token::make(state, &granted, user, client, &access_token, nonce)?;
     let mut body = Map::new();
     body.insert("access_token".into(), json!(access_token));
     body.insert("token_type".into(), json!("Bearer"));
@@ -54,6 +65,11 @@ pub(super) fn token(state: &State, asked: &Asked) -> anyhow::Result<Answer> {
     body.insert("scope".into(), json!(granted.request.scope));
     body.insert("id_token".into(), json!(id_token));
     let mut tables = state.tables();
+    if granted.request.scope.split(' ').any(|scope| scope == "offline_access") {
+        let refresh_token = random_text()?;
+        body.insert("refresh_token".into(), json!(refresh_token));
+        tables.refresh_tokens.put(refresh_token, granted.clone());
+    }
     tables.access_tokens.put(access_token, granted);
     tables.id_tokens.put(id_token, client.id.clone());
     drop(tables);
@@ -70,7 +86,7 @@ pub(super) fn userinfo(state: &State, asked: &Asked) -> Answer {
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return answer;
     };
-    let mut claims = id_token::scope_claims(user, &granted.request.scope);
+    let mut claims = id_token::scope_claims(&user, &granted.request.scope);
     claims.insert("sub".into(), json!(user.sub));
     Patch::apply(&state.misbehaviour().userinfo_claims, &mut claims);
     pages::json(&Value::Object(claims))

@@ -1,0 +1,39 @@
+//! What is done again and again while the gateway serves.
+
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use crate::compose::reload::Current;
+
+/// How often sessions are looked through for those of which the provider is to be asked again.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// How often other processes are listened to. With the time that acting takes it stays below the second in
+/// which a session that was ended by hand is cut, and far below the five that other nodes may take.
+const LISTEN: Duration = Duration::from_millis(250);
+
+/// Asks providers again before what they said is too old. An answer that is under way is waited for when the
+/// gateway stops: a refresh token that was spent and not kept would end its session.
+pub(super) async fn fresh(current: Current, stop: CancellationToken) {
+    let mut ticks = ticks(FRESH);
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        current.gateway().ask_again().await;
+    }
+}
+
+/// Does what other processes ask for.
+pub(super) async fn listen(current: Current) {
+    let mut ticks = ticks(LISTEN);
+    loop {
+        ticks.tick().await;
+        current.gateway().listen().await;
+    }
+}
+
+fn ticks(every: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
