@@ -88,9 +88,9 @@ async fn no_refresh_token_is_used_twice() {
         }
     };
     tokio::time::timeout(PATIENCE, asking).await.expect("it is asked again and again");
-    // A restart knows the latest token.
+    // A restart knows the latest token, also if it was on its way.
     let Stage { world, gateway } = stage;
-    gateway.kill().await.unwrap();
+    gateway.stop().await.unwrap();
     let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
     let stage = Stage { world, gateway };
     let before = refreshes(&stage).len();
