@@ -32,6 +32,7 @@ use crate::config::Config;
 use crate::config::Limits;
 use crate::config::PanelStyle as ConfiguredStyle;
 use crate::config::Provider as ConfiguredProvider;
+use crate::config::StoreAt;
 use crate::console::FrameSource;
 use crate::console::SignInChoice;
 use crate::console::Site;
@@ -100,7 +101,7 @@ impl Ready {
         let tls = tls(config, &metrics)?;
         let providers = providers(config, &clock, &random)?;
         let panels = panels(config, &random)?;
-        let (store, key) = state(&config.state_directory, &*random).await?;
+        let (store, key) = state(config, &*random).await?;
         let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = Lifetimes {
@@ -288,11 +289,23 @@ fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Resu
 }
 
 /// The store and the server key, in the state folder.
-async fn state(directory: &Path, random: &dyn SecureRandom) -> Result<(Store, ServerKey), StartError> {
+async fn state(config: &Config, random: &dyn SecureRandom) -> Result<(Store, ServerKey), StartError> {
+    let directory: &Path = &config.state_directory;
     fs::create_dir_all(directory).map_err(|source| StartError::File { path: directory.to_owned(), source })?;
-    let key = store::read_or_create(&directory.join("server.key"), random).map_err(StartError::Key)?;
-    let store = Store::open(&directory.join("panelgate.db")).await.map_err(StartError::Store)?;
-    Ok((store, key))
+    match &config.store {
+        StoreAt::StateFolder => {
+            let key = store::read_or_create(&directory.join("server.key"), random).map_err(StartError::Key)?;
+            let store = Store::open(&directory.join("panelgate.db")).await.map_err(StartError::Store)?;
+            Ok((store, key))
+        }
+        StoreAt::Postgres { address, server_key } => {
+            let key = vault::read(server_key).map_err(StartError::Secret)?;
+            let key = store::shared_key(&key).map_err(StartError::Key)?;
+            let address = vault::read(address).map_err(StartError::Secret)?;
+            let store = Store::connect(&address, bounded(config.limits.store_connections)).await;
+            Ok((store.map_err(StartError::Store)?, key))
+        }
+    }
 }
 
 fn origins(config: &Config) -> Origins {

@@ -87,6 +87,8 @@ const EXPOSES: &[(&str, &str)] = &[
     ("src/panel/create_user_session.rs", "the API token, on its way to the server"),
     ("src/panel/one_time_login.rs", "the one-time login, on its way to the server"),
     ("src/session/record.rs", "the ID token and the session's key, sealed"),
+    ("src/store/database.rs", "the database's address, on its way to the database"),
+    ("src/store/key_file.rs", "the shared server key, decoded"),
     ("src/vault/read.rs", "its own tests"),
 ];
 

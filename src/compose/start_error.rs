@@ -38,6 +38,9 @@ pub enum StartError {
     /// The audit log does not open.
     #[error("the audit log does not open")]
     Audit(#[source] AuditError),
+    /// A secret of the store cannot be read.
+    #[error("a secret of the store cannot be read")]
+    Secret(#[source] VaultError),
     /// The client secret cannot be read.
     #[error("the client secret cannot be read")]
     ClientSecret(#[source] VaultError),

@@ -85,6 +85,7 @@ limits! {
     provider_answer_kib = 1024, 16..=16_384 "KiB": "Size of an answer of the provider";
     api_answer_kib = 1024, 16..=16_384 "KiB": "Size of an answer of a server's API";
     panel_sessions = 5000, 1..=1_000_000 "sessions": "Panel sessions open at once, over all servers";
+    store_connections = 10, 3..=1000 "connections": "Connections to a PostgreSQL database, one of them for listening";
     sessions = 20_000, 1..=1_000_000 "sessions": "People's sessions at once";
     drain_seconds = 30, 0..=3600 "seconds": "Time for open requests to end when the gateway stops";
 }

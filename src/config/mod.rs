@@ -44,5 +44,6 @@ pub use settings::LogFormat;
 pub use settings::PanelStyle;
 pub use settings::Provider;
 pub use settings::SessionLifetimes;
+pub use settings::StoreAt;
 pub use words::Escaped;
 pub use words::counted;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::settings::Config;
 use crate::config::settings::PanelStyle;
 use crate::config::settings::Provider;
+use crate::config::settings::StoreAt;
 use crate::config::words::Escaped;
 use crate::config::words::counted;
 use crate::model::Access;
@@ -134,6 +135,9 @@ impl Posture<'_> {
         }
         writeln!(f, "\nKept")?;
         writeln!(f, "  state        {}", shown(&config.state_directory))?;
+        if let StoreAt::Postgres { address, server_key } = &config.store {
+            writeln!(f, "  store        PostgreSQL at {}, server key in {}", secret(address), secret(server_key))?;
+        }
         writeln!(f, "  audit        {}", shown(&config.audit_file))
     }
 

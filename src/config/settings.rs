@@ -34,6 +34,8 @@ pub struct Config {
     pub session: SessionLifetimes,
     /// The folder of the store.
     pub state_directory: PathBuf,
+    /// Where the state is.
+    pub store: StoreAt,
     /// The file of audit events.
     pub audit_file: PathBuf,
     /// The log.
@@ -63,6 +65,7 @@ impl Config {
             ("providers", self.providers != other.providers),
             ("session", self.session != other.session),
             ("state", self.state_directory != other.state_directory),
+            ("store", self.store != other.store),
             ("audit", self.audit_file != other.audit_file),
             ("log", self.log != other.log),
             ("operations", self.operations != other.operations),
@@ -133,6 +136,20 @@ pub struct GroupsSource {
     pub from: GroupsFrom,
     /// The place in it: a JSON Pointer (RFC 6901), such as `/groups`.
     pub pointer: String,
+}
+
+/// Where the state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreAt {
+    /// In a file of the state folder, for one node.
+    StateFolder,
+    /// In a PostgreSQL database that several nodes share.
+    Postgres {
+        /// Where its address is, password included.
+        address: SecretRef,
+        /// Where the server key is that all nodes share.
+        server_key: SecretRef,
+    },
 }
 
 /// How long a person's session lasts.

@@ -1,4 +1,4 @@
-//! The server key's file.
+//! The server key: in a file of one node's own, or shared by several.
 
 use std::fs;
 use std::fs::OpenOptions;
@@ -9,6 +9,11 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use aws_lc_rs::rand::SecureRandom;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret as _;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
 
 use crate::store::seal::ServerKey;
 
@@ -26,6 +31,9 @@ pub enum KeyFileError {
     /// The file is not 32 bytes long.
     #[error("the server key at {} is not 32 bytes long", .0.display())]
     Length(PathBuf),
+    /// The shared key is not 32 bytes in base64.
+    #[error("the shared server key is not 32 bytes in base64: make one with openssl rand -base64 32")]
+    Shared,
     /// The random source failed.
     #[error("no random numbers for a server key")]
     Random,
@@ -54,6 +62,15 @@ pub fn read_or_create(path: &Path, random: &dyn SecureRandom) -> Result<ServerKe
     }
 }
 
+/// The key that several nodes share: 32 bytes in base64.
+pub fn shared_key(text: &SecretString) -> Result<ServerKey, KeyFileError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    match STANDARD.decode_slice(text.expose_secret(), bytes.as_mut_slice()) {
+        Ok(32) => Ok(ServerKey::new(*bytes)),
+        Ok(_) | Err(_) => Err(KeyFileError::Shared),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -61,6 +78,14 @@ mod tests {
     use aws_lc_rs::rand::SystemRandom;
 
     use super::*;
+
+    #[test]
+    fn a_shared_key_is_32_bytes_in_base64() {
+        assert!(shared_key(&STANDARD.encode([7; 32]).into()).is_ok());
+        for wrong in ["", "short", &STANDARD.encode([7; 31]), &STANDARD.encode([7; 33]), &"x".repeat(500)] {
+            assert!(matches!(shared_key(&wrong.to_owned().into()), Err(KeyFileError::Shared)), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_key_is_made_once_and_for_the_owner_only() {

@@ -1,16 +1,22 @@
 //! Durable, shared state: records that are sealed before they get here.
 //!
-//! One node keeps them in SQLite. The room knows keys, owners, expiry and bytes; what a record means is
+//! One node keeps them in SQLite, several share them in PostgreSQL. The room knows keys, owners, expiry and bytes; what a record means is
 //! the business of the room that sealed it.
 
+mod bell;
+mod database;
 mod key_file;
+mod layout;
 mod leases;
 mod notices;
 mod records;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 pub use key_file::KeyFileError;
 pub use key_file::read_or_create;
+pub use key_file::shared_key;
 pub use notices::NOTICE_LIFETIME;
 pub use notices::Notice;
 pub use records::Key;

@@ -5,9 +5,13 @@
 
 use std::time::Duration;
 
-use sqlx::Row as _;
+use sqlx::PgPool;
 
 use crate::model::Timestamp;
+use crate::store::bell::CHANNEL;
+use crate::store::database::Pool;
+use crate::store::database::on_either;
+use crate::store::database::patient;
 use crate::store::records::Store;
 use crate::store::records::StoreError;
 use crate::store::records::millis;
@@ -17,6 +21,11 @@ pub const NOTICE_LIFETIME: Duration = Duration::from_hours(1);
 
 /// The most that are read at once.
 const AT_ONCE: i64 = 1000;
+
+const GIVE: &str = "INSERT INTO notices (topic, body, expires_at) VALUES ($1, $2, $3) RETURNING id";
+
+/// The advisory lock that is held while a notice is given.
+const GIVING: i64 = 0x50_61_6e_65_6c_02;
 
 /// One notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,59 +41,42 @@ pub struct Notice {
 impl Store {
     /// Gives notice to every process, this one included; gives the notice's number.
     pub async fn give_notice(&self, topic: &'static str, body: &[u8], now: Timestamp) -> Result<i64, StoreError> {
-        let done = sqlx::query("INSERT INTO notices (topic, body, expires_at) VALUES (?, ?, ?)")
-            .bind(topic)
-            .bind(body)
-            .bind(millis(now.plus(NOTICE_LIFETIME)))
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        Ok(done.last_insert_rowid())
+        let until = millis(now.plus(NOTICE_LIFETIME));
+        let given = match &self.pool {
+            Pool::Sqlite(pool) => {
+                patient(sqlx::query_scalar(GIVE).bind(topic).bind(body).bind(until).fetch_one(pool)).await
+            }
+            Pool::Postgres(pool) => patient(give(pool, topic, body, until)).await,
+        };
+        self.bell.ring();
+        given
     }
 
     /// The number of the newest notice; 0 if there is none.
     pub async fn newest_notice(&self) -> Result<i64, StoreError> {
-        sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM notices")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(StoreError::Query)
+        on_either!(self, pool => sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM notices")
+            .fetch_one(pool))
     }
 
     /// The notices after one, oldest first, at most 1000.
     pub async fn notices_after(&self, id: i64) -> Result<Vec<Notice>, StoreError> {
-        let rows = sqlx::query("SELECT id, topic, body FROM notices WHERE id > ? ORDER BY id LIMIT ?")
-            .bind(id)
-            .bind(AT_ONCE)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        let notice = |row: &sqlx::sqlite::SqliteRow| {
-            Ok(Notice { id: row.try_get("id")?, topic: row.try_get("topic")?, body: row.try_get("body")? })
-        };
-        rows.iter().map(notice).collect::<Result<_, _>>().map_err(StoreError::Query)
+        let rows: Vec<(i64, String, Vec<u8>)> = on_either!(self, pool => sqlx::query_as(
+            "SELECT id, topic, body FROM notices WHERE id > $1 ORDER BY id LIMIT $2",
+        )
+        .bind(id)
+        .bind(AT_ONCE)
+        .fetch_all(pool))?;
+        Ok(rows.into_iter().map(|(id, topic, body)| Notice { id, topic, body }).collect())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn notices_are_read_once_and_in_order_by_every_process() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("panelgate.db");
-        let (one, two) = (Store::open(&path).await.unwrap(), Store::open(&path).await.unwrap());
-        let start = two.newest_notice().await.unwrap();
-        one.give_notice("ended", b"a", Timestamp(0)).await.unwrap();
-        let last = one.give_notice("ended", b"b", Timestamp(0)).await.unwrap();
-        for store in [&one, &two] {
-            let read = store.notices_after(start).await.unwrap();
-            assert_eq!(read.iter().map(|notice| notice.body.as_slice()).collect::<Vec<_>>(), [b"a", b"b"]);
-            assert!(store.notices_after(last).await.unwrap().is_empty());
-        }
-        one.sweep(Timestamp::default().plus(NOTICE_LIFETIME)).await.unwrap();
-        assert!(two.notices_after(0).await.unwrap().is_empty());
-        let next = two.give_notice("ended", b"c", Timestamp(0)).await.unwrap();
-        assert!(next > last, "a number is not used again");
-    }
+/// One at a time: numbers are drawn before transactions end, and who has read up to a number must not find
+/// a lower one later.
+async fn give(pool: &PgPool, topic: &str, body: &[u8], until: i64) -> Result<i64, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(GIVING).execute(&mut *transaction).await?;
+    let id = sqlx::query_scalar(GIVE).bind(topic).bind(body).bind(until).fetch_one(&mut *transaction).await?;
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(id)
 }

@@ -1,68 +1,20 @@
-//! The embedded store: SQLite, one file, nothing else to run.
+//! Records: keys, owners, marks, expiry and sealed bytes, and not what they mean.
 //!
-//! It knows keys, owners, expiry and sealed bytes, and not what they mean. Every write is on disk before
-//! the call returns (`synchronous = FULL`), so what was acknowledged survives a crash.
+//! Where a limit is checked while others write to PostgreSQL at the same moment, it may be passed by as many
+//! as write at that moment.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::Row;
-use sqlx::SqlitePool;
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::sqlite::SqliteJournalMode;
-use sqlx::sqlite::SqlitePoolOptions;
-use sqlx::sqlite::SqliteRow;
-use sqlx::sqlite::SqliteSynchronous;
-
 use crate::model::Timestamp;
+use crate::store::bell::Bell;
+use crate::store::database::Pool;
+use crate::store::database::changed;
+use crate::store::database::on_either;
 use crate::store::seal::Purpose;
 
 /// The key of a record: the SHA-256 of the token that opens it.
 pub type Key = [u8; 32];
-
-/// How long a write waits for another one before it fails.
-const BUSY: Duration = Duration::from_secs(5);
-
-/// Connections to the file. SQLite has one writer at a time, the rest read beside it.
-const CONNECTIONS: u32 = 4;
-
-/// The steps from an empty file to today's layout. Only ever appended to.
-const MIGRATIONS: &[&str] = &[
-    "
-    CREATE TABLE records (
-        purpose TEXT NOT NULL,
-        key BLOB NOT NULL,
-        owner BLOB,
-        expires_at INTEGER NOT NULL,
-        sealed BLOB NOT NULL,
-        PRIMARY KEY (purpose, key)
-    ) WITHOUT ROWID;
-    CREATE INDEX records_by_owner ON records (owner) WHERE owner IS NOT NULL;
-    CREATE INDEX records_by_expiry ON records (expires_at);
-",
-    "
-    ALTER TABLE records ADD COLUMN mark BLOB;
-    ALTER TABLE records ADD COLUMN other_mark BLOB;
-    ALTER TABLE records ADD COLUMN label BLOB NOT NULL DEFAULT x'';
-    CREATE INDEX records_by_mark ON records (mark) WHERE mark IS NOT NULL;
-    CREATE INDEX records_by_other_mark ON records (other_mark) WHERE other_mark IS NOT NULL;
-    CREATE TABLE leases (
-        name BLOB PRIMARY KEY,
-        holder BLOB NOT NULL,
-        until INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE notices (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        topic TEXT NOT NULL,
-        body BLOB NOT NULL,
-        expires_at INTEGER NOT NULL
-    );
-    CREATE INDEX notices_by_expiry ON notices (expires_at);
-",
-];
 
 /// A sealed record with what must be known of it without opening it.
 #[derive(Clone, Debug)]
@@ -107,7 +59,7 @@ pub enum StoreError {
         /// Why.
         source: sqlx::Error,
     },
-    /// The file was written by a newer Panelgate.
+    /// The layout was made by a newer Panelgate.
     #[error("the store has layout {found}, this version knows up to {known}")]
     Newer {
         /// The layout in the file.
@@ -115,6 +67,15 @@ pub enum StoreError {
         /// The newest that this version knows.
         known: i64,
     },
+    /// The address of the database cannot be used.
+    #[error("the address of the store is no PostgreSQL URL that can be used")]
+    Address(#[source] sqlx::Error),
+    /// The database cannot be connected to.
+    #[error("cannot connect to the store")]
+    Connect(#[source] sqlx::Error),
+    /// No answer came.
+    #[error("the store did not answer within {} s", .0.as_secs())]
+    TimedOut(Duration),
     /// A statement failed.
     #[error("the store did not answer")]
     Query(#[source] sqlx::Error),
@@ -126,40 +87,24 @@ pub enum StoreError {
 /// The store.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pub(super) pool: SqlitePool,
+    pub(super) pool: Pool,
+    pub(super) bell: Bell,
 }
 
 impl Store {
-    /// Opens the file, creating it and bringing its layout up to date where needed.
-    ///
-    /// A new one is readable by its owner only; SQLite gives its companions the same permissions.
-    pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
-        drop(file.map_err(|source| StoreError::Open { path: path.to_owned(), source: source.into() })?);
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY);
-        let opened = SqlitePoolOptions::new().max_connections(CONNECTIONS).connect_with(options).await;
-        let pool = opened.map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
-        migrate(&pool).await?;
-        Ok(Self { pool })
-    }
-
     /// Writes a record unless `limit` unexpired ones of its purpose are there already.
     pub async fn put_bounded(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
         const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed, mark, other_mark, label) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10 \
-             WHERE (SELECT count(*) FROM records WHERE purpose = ?1 AND expires_at > ?6) < ?7";
+             SELECT $1, $2, $3, $4, $5, $8, $9, $10 \
+             WHERE (SELECT count(*) FROM records WHERE purpose = $1 AND expires_at > $6) < $7";
         self.put_if(IF_ROOM, record, limit, now).await
     }
 
     /// Writes an owned record unless its owner has `limit` unexpired ones of its purpose already.
     pub async fn put_owned(&self, record: &Record, limit: u32, now: Timestamp) -> Result<(), StoreError> {
         const IF_ROOM: &str = "INSERT INTO records (purpose, key, owner, expires_at, sealed, mark, other_mark, label) \
-             SELECT ?1, ?2, ?3, ?4, ?5, ?8, ?9, ?10 \
-             WHERE (SELECT count(*) FROM records WHERE owner = ?3 AND purpose = ?1 AND expires_at > ?6) < ?7";
+             SELECT $1, $2, $3, $4, $5, $8, $9, $10 \
+             WHERE (SELECT count(*) FROM records WHERE owner = $3 AND purpose = $1 AND expires_at > $6) < $7";
         self.put_if(IF_ROOM, record, limit, now).await
     }
 
@@ -170,21 +115,21 @@ impl Store {
         limit: u32,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let written = sqlx::query(statement)
-            .bind(record.purpose.as_str())
-            .bind(record.key.as_slice())
-            .bind(bytes(record.owner.as_ref()))
-            .bind(millis(record.expires_at))
-            .bind(record.sealed.as_slice())
-            .bind(millis(now))
-            .bind(i64::from(limit))
-            .bind(bytes(record.marks[0].as_ref()))
-            .bind(bytes(record.marks[1].as_ref()))
-            .bind(record.label.as_slice())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        if written.rows_affected() == 0 { Err(StoreError::Full(record.purpose)) } else { Ok(()) }
+        let written = changed!(
+            self,
+            sqlx::query(statement)
+                .bind(record.purpose.as_str())
+                .bind(record.key.as_slice())
+                .bind(bytes(record.owner.as_ref()))
+                .bind(millis(record.expires_at))
+                .bind(record.sealed.as_slice())
+                .bind(millis(now))
+                .bind(i64::from(limit))
+                .bind(bytes(record.marks[0].as_ref()))
+                .bind(bytes(record.marks[1].as_ref()))
+                .bind(record.label.as_slice())
+        )?;
+        if written == 0 { Err(StoreError::Full(record.purpose)) } else { Ok(()) }
     }
 
     /// Writes a record unless there is one under its key, expired or not; says whether it was written. Of
@@ -202,197 +147,150 @@ impl Store {
     }
 
     async fn exists(&self, purpose: Purpose, key: &Key) -> Result<bool, StoreError> {
-        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM records WHERE purpose = ? AND key = ?)")
+        on_either!(self, pool => sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM records WHERE purpose = $1 AND key = $2)")
             .bind(purpose.as_str())
             .bind(key.as_slice())
-            .fetch_one(&self.pool)
-            .await
-            .map_err(StoreError::Query)
+            .fetch_one(pool))
     }
 
     /// Writes new contents into a record; says whether it was still there.
     pub async fn replace(&self, purpose: Purpose, key: &Key, sealed: &[u8]) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE records SET sealed = ? WHERE purpose = ? AND key = ?")
-            .bind(sealed)
-            .bind(purpose.as_str())
-            .bind(key.as_slice())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        Ok(done.rows_affected() == 1)
+        let done = changed!(
+            self,
+            sqlx::query("UPDATE records SET sealed = $1 WHERE purpose = $2 AND key = $3")
+                .bind(sealed)
+                .bind(purpose.as_str())
+                .bind(key.as_slice())
+        )?;
+        Ok(done == 1)
     }
 
     /// The unexpired records that carry a mark, without what is sealed in them.
     pub async fn marked(&self, purpose: Purpose, mark: &Key, now: Timestamp) -> Result<Vec<Labelled>, StoreError> {
-        let rows = sqlx::query(
+        let rows: Vec<LabelledRow> = on_either!(self, pool => sqlx::query_as(
             "SELECT key, owner, expires_at, label FROM records \
-             WHERE (mark = ?1 OR other_mark = ?1) AND purpose = ?2 AND expires_at > ?3",
+             WHERE (mark = $1 OR other_mark = $1) AND purpose = $2 AND expires_at > $3",
         )
         .bind(mark.as_slice())
         .bind(purpose.as_str())
         .bind(millis(now))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(StoreError::Query)?;
-        rows.iter().map(labelled).collect()
+        .fetch_all(pool))?;
+        Ok(rows.into_iter().map(labelled).collect())
     }
 
     /// All unexpired records of a purpose, without what is sealed in them, the newest end last.
     pub async fn labelled(&self, purpose: Purpose, now: Timestamp) -> Result<Vec<Labelled>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT key, owner, expires_at, label FROM records WHERE purpose = ? AND expires_at > ? ORDER BY expires_at",
+        let rows: Vec<LabelledRow> = on_either!(self, pool => sqlx::query_as(
+            "SELECT key, owner, expires_at, label FROM records WHERE purpose = $1 AND expires_at > $2 ORDER BY expires_at",
         )
         .bind(purpose.as_str())
         .bind(millis(now))
-        .fetch_all(&self.pool)
-        .await
-        .map_err(StoreError::Query)?;
-        rows.iter().map(labelled).collect()
+        .fetch_all(pool))?;
+        Ok(rows.into_iter().map(labelled).collect())
     }
 
     /// The record, unless it has expired.
     pub async fn get(&self, purpose: Purpose, key: &Key, now: Timestamp) -> Result<Option<Record>, StoreError> {
-        let row = sqlx::query(
-            "SELECT owner, expires_at, sealed, mark, other_mark, label FROM records WHERE purpose = ? AND key = ? AND expires_at > ?",
+        let row: Option<Row> = on_either!(self, pool => sqlx::query_as(
+            "SELECT owner, expires_at, sealed, mark, other_mark, label FROM records WHERE purpose = $1 AND key = $2 AND expires_at > $3",
         )
         .bind(purpose.as_str())
         .bind(key.as_slice())
         .bind(millis(now))
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(StoreError::Query)?;
-        row.map(|row| record(purpose, key, &row)).transpose()
+        .fetch_optional(pool))?;
+        Ok(row.map(|row| record(purpose, key, row)))
     }
 
     /// Removes the record and gives it, unless it has expired: of many callers, one gets it.
     pub async fn take(&self, purpose: Purpose, key: &Key, now: Timestamp) -> Result<Option<Record>, StoreError> {
-        let row = sqlx::query(
-            "DELETE FROM records WHERE purpose = ? AND key = ? AND expires_at > ? \
+        let row: Option<Row> = on_either!(self, pool => sqlx::query_as(
+            "DELETE FROM records WHERE purpose = $1 AND key = $2 AND expires_at > $3 \
              RETURNING owner, expires_at, sealed, mark, other_mark, label",
         )
         .bind(purpose.as_str())
         .bind(key.as_slice())
         .bind(millis(now))
-        .fetch_optional(&self.pool)
-        .await
-        .map_err(StoreError::Query)?;
-        row.map(|row| record(purpose, key, &row)).transpose()
+        .fetch_optional(pool))?;
+        Ok(row.map(|row| record(purpose, key, row)))
     }
 
     /// Moves a record's end; says whether it was still there.
     pub async fn extend(&self, purpose: Purpose, key: &Key, expires_at: Timestamp) -> Result<bool, StoreError> {
-        let done = sqlx::query("UPDATE records SET expires_at = ? WHERE purpose = ? AND key = ?")
-            .bind(millis(expires_at))
-            .bind(purpose.as_str())
-            .bind(key.as_slice())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        Ok(done.rows_affected() == 1)
+        let done = changed!(
+            self,
+            sqlx::query("UPDATE records SET expires_at = $1 WHERE purpose = $2 AND key = $3")
+                .bind(millis(expires_at))
+                .bind(purpose.as_str())
+                .bind(key.as_slice())
+        )?;
+        Ok(done == 1)
     }
 
     /// Removes a record and everything that it owns; says whether there was anything.
     pub async fn remove_with_owned(&self, purpose: Purpose, key: &Key) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM records WHERE (purpose = ?1 AND key = ?2) OR owner = ?2")
-            .bind(purpose.as_str())
-            .bind(key.as_slice())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        Ok(done.rows_affected() > 0)
+        let done = changed!(
+            self,
+            sqlx::query("DELETE FROM records WHERE (purpose = $1 AND key = $2) OR owner = $2")
+                .bind(purpose.as_str())
+                .bind(key.as_slice())
+        )?;
+        Ok(done > 0)
     }
 
     /// Removes the records of a purpose that have this owner, but for one.
     pub async fn remove_owned_but(&self, purpose: Purpose, owner: &Key, but: &Key) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM records WHERE purpose = ? AND owner = ? AND key <> ?")
-            .bind(purpose.as_str())
-            .bind(owner.as_slice())
-            .bind(but.as_slice())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
+        changed!(
+            self,
+            sqlx::query("DELETE FROM records WHERE purpose = $1 AND owner = $2 AND key <> $3")
+                .bind(purpose.as_str())
+                .bind(owner.as_slice())
+                .bind(but.as_slice())
+        )?;
         Ok(())
     }
 
     /// The number of records of a purpose that have not expired.
     pub async fn count(&self, purpose: Purpose, now: Timestamp) -> Result<u64, StoreError> {
-        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM records WHERE purpose = ? AND expires_at > ?")
+        let count: i64 = on_either!(self, pool => sqlx::query_scalar("SELECT count(*) FROM records WHERE purpose = $1 AND expires_at > $2")
             .bind(purpose.as_str())
             .bind(millis(now))
-            .fetch_one(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
+            .fetch_one(pool))?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Deletes what has expired; says how many records.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
-        for statement in ["DELETE FROM leases WHERE until <= ?", "DELETE FROM notices WHERE expires_at <= ?"] {
-            sqlx::query(statement).bind(millis(now)).execute(&self.pool).await.map_err(StoreError::Query)?;
+        for statement in ["DELETE FROM leases WHERE until <= $1", "DELETE FROM notices WHERE expires_at <= $1"] {
+            changed!(self, sqlx::query(statement).bind(millis(now)))?;
         }
-        let done = sqlx::query("DELETE FROM records WHERE expires_at <= ?")
-            .bind(millis(now))
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::Query)?;
-        Ok(done.rows_affected())
-    }
-
-    /// Closes the file.
-    pub async fn close(&self) {
-        self.pool.close().await;
+        let done = changed!(self, sqlx::query("DELETE FROM records WHERE expires_at <= $1").bind(millis(now)))?;
+        Ok(done)
     }
 }
 
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::Query)?;
-    let found: i64 =
-        sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(StoreError::Query)?;
-    let known = i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::Newer { found, known });
-    }
-    let done = usize::try_from(found).unwrap_or_default();
-    for step in MIGRATIONS.iter().skip(done) {
-        sqlx::raw_sql(*step).execute(&mut *transaction).await.map_err(StoreError::Query)?;
-    }
-    // PRAGMA takes no parameters; the number is the length of a constant.
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {known}")))
-        .execute(&mut *transaction)
-        .await
-        .map_err(StoreError::Query)?;
-    transaction.commit().await.map_err(StoreError::Query)
+/// A record without its key, as it lies in a row.
+type Row = (Option<Vec<u8>>, i64, Vec<u8>, Option<Vec<u8>>, Option<Vec<u8>>, Vec<u8>);
+
+fn record(purpose: Purpose, key: &Key, row: Row) -> Record {
+    let (owner, expires_at, sealed, mark, other_mark, label) = row;
+    let marks = [mark.and_then(as_key), other_mark.and_then(as_key)];
+    let (owner, expires_at) = (owner.and_then(as_key), moment(expires_at));
+    Record { purpose, key: *key, owner, marks, expires_at, sealed, label }
 }
 
-fn record(purpose: Purpose, key: &Key, row: &SqliteRow) -> Result<Record, StoreError> {
-    Ok(Record {
-        purpose,
-        key: *key,
-        owner: key_in(row, "owner")?,
-        marks: [key_in(row, "mark")?, key_in(row, "other_mark")?],
-        expires_at: moment(row)?,
-        sealed: row.try_get("sealed").map_err(StoreError::Query)?,
-        label: row.try_get("label").map_err(StoreError::Query)?,
-    })
+type LabelledRow = (Vec<u8>, Option<Vec<u8>>, i64, Vec<u8>);
+
+fn labelled((key, owner, expires_at, label): LabelledRow) -> Labelled {
+    let key = as_key(key).unwrap_or_default();
+    Labelled { key, owner: owner.and_then(as_key), expires_at: moment(expires_at), label }
 }
 
-fn labelled(row: &SqliteRow) -> Result<Labelled, StoreError> {
-    Ok(Labelled {
-        key: key_in(row, "key")?.unwrap_or_default(),
-        owner: key_in(row, "owner")?,
-        expires_at: moment(row)?,
-        label: row.try_get("label").map_err(StoreError::Query)?,
-    })
+fn as_key(bytes: Vec<u8>) -> Option<Key> {
+    bytes.try_into().ok()
 }
 
-fn key_in(row: &SqliteRow, column: &str) -> Result<Option<Key>, StoreError> {
-    let found: Option<Vec<u8>> = row.try_get(column).map_err(StoreError::Query)?;
-    Ok(found.and_then(|bytes| bytes.try_into().ok()))
-}
-
-fn moment(row: &SqliteRow) -> Result<Timestamp, StoreError> {
-    let millis: i64 = row.try_get("expires_at").map_err(StoreError::Query)?;
-    Ok(Timestamp(u64::try_from(millis).unwrap_or_default()))
+fn moment(millis: i64) -> Timestamp {
+    Timestamp(u64::try_from(millis).unwrap_or_default())
 }
 
 fn bytes(key: Option<&Key>) -> Option<&[u8]> {
@@ -401,121 +299,4 @@ fn bytes(key: Option<&Key>) -> Option<&[u8]> {
 
 pub(super) fn millis(moment: Timestamp) -> i64 {
     i64::try_from(moment.0).unwrap_or(i64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn a_record(key: u8, owner: Option<Key>, expires_at: u64) -> Record {
-        Record {
-            purpose: Purpose::Session,
-            key: [key; 32],
-            owner,
-            marks: [Some([key; 32]), None],
-            expires_at: Timestamp(expires_at),
-            sealed: vec![key; 3],
-            label: vec![key],
-        }
-    }
-
-    async fn store() -> (Store, tempfile::TempDir) {
-        let folder = tempfile::tempdir().unwrap();
-        (Store::open(&folder.path().join("panelgate.db")).await.unwrap(), folder)
-    }
-
-    #[tokio::test]
-    async fn a_record_is_there_until_it_expires_or_is_taken() {
-        let (store, _folder) = store().await;
-        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
-        assert!(store.get(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().is_some());
-        assert!(store.get(Purpose::Session, &[1; 32], Timestamp(100)).await.unwrap().is_none());
-        assert!(store.get(Purpose::Handoff, &[1; 32], Timestamp(99)).await.unwrap().is_none());
-        assert_eq!(store.take(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().unwrap().sealed, [1, 1, 1]);
-        assert!(store.take(Purpose::Session, &[1; 32], Timestamp(99)).await.unwrap().is_none());
-    }
-
-    #[tokio::test]
-    async fn a_session_takes_along_what_it_owns() {
-        let (store, _folder) = store().await;
-        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
-        store.put_bounded(&a_record(2, Some([1; 32]), 100), 9, Timestamp(0)).await.unwrap();
-        store.put_bounded(&a_record(3, None, 100), 9, Timestamp(0)).await.unwrap();
-        store.remove_with_owned(Purpose::Session, &[1; 32]).await.unwrap();
-        for (key, there) in [(1, false), (2, false), (3, true)] {
-            let found = store.get(Purpose::Session, &[key; 32], Timestamp(0)).await.unwrap();
-            assert_eq!(found.is_some(), there, "{key}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_record_is_found_by_its_mark_and_takes_new_contents() {
-        let (store, _folder) = store().await;
-        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
-        store.put_bounded(&a_record(2, None, 100), 9, Timestamp(0)).await.unwrap();
-        let marked = store.marked(Purpose::Session, &[1; 32], Timestamp(0)).await.unwrap();
-        assert_eq!(
-            marked.iter().map(|found| (found.key, found.label.clone())).collect::<Vec<_>>(),
-            [([1; 32], vec![1])]
-        );
-        assert!(store.marked(Purpose::Session, &[1; 32], Timestamp(100)).await.unwrap().is_empty());
-        assert!(store.replace(Purpose::Session, &[1; 32], b"new").await.unwrap());
-        assert!(!store.replace(Purpose::Session, &[3; 32], b"new").await.unwrap());
-        let found = store.get(Purpose::Session, &[1; 32], Timestamp(0)).await.unwrap().unwrap();
-        assert_eq!((found.sealed.as_slice(), found.label.as_slice()), (&b"new"[..], &[1][..]));
-        assert_eq!(store.labelled(Purpose::Session, Timestamp(0)).await.unwrap().len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_may_be_there_once_is_written_once() {
-        let (store, _folder) = store().await;
-        assert!(store.put_once(&a_record(1, None, 100), 1, Timestamp(0)).await.unwrap());
-        assert!(!store.put_once(&a_record(1, None, 100), 1, Timestamp(0)).await.unwrap());
-        assert!(store.put_once(&a_record(2, None, 100), 1, Timestamp(0)).await.is_err(), "the bound holds");
-    }
-
-    #[tokio::test]
-    async fn of_what_an_owner_has_one_may_be_left() {
-        let (store, _folder) = store().await;
-        for key in [2, 3, 4] {
-            store.put_bounded(&a_record(key, Some([1; 32]), 100), 9, Timestamp(0)).await.unwrap();
-        }
-        store.remove_owned_but(Purpose::Session, &[1; 32], &[3; 32]).await.unwrap();
-        let left = store.labelled(Purpose::Session, Timestamp(0)).await.unwrap();
-        assert_eq!(left.iter().map(|found| found.key).collect::<Vec<_>>(), [[3; 32]]);
-    }
-
-    #[tokio::test]
-    async fn an_owner_has_a_bound_of_its_own() {
-        let (store, _folder) = store().await;
-        let (one, two) = (Some([1; 32]), Some([2; 32]));
-        store.put_owned(&a_record(3, one, 100), 1, Timestamp(0)).await.unwrap();
-        assert!(store.put_owned(&a_record(4, one, 100), 1, Timestamp(0)).await.is_err());
-        store.put_owned(&a_record(5, two, 100), 1, Timestamp(0)).await.unwrap();
-        store.put_owned(&a_record(4, one, 200), 1, Timestamp(100)).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_bound_counts_what_has_not_expired() {
-        let (store, _folder) = store().await;
-        store.put_bounded(&a_record(1, None, 10), 1, Timestamp(0)).await.unwrap();
-        let full = store.put_bounded(&a_record(2, None, 100), 1, Timestamp(5)).await;
-        assert!(matches!(full, Err(StoreError::Full(Purpose::Session))));
-        store.put_bounded(&a_record(2, None, 100), 1, Timestamp(10)).await.unwrap();
-        assert_eq!(store.sweep(Timestamp(10)).await.unwrap(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_was_written_is_there_after_reopening_and_a_newer_file_is_refused() {
-        let (store, folder) = store().await;
-        let path = folder.path().join("panelgate.db");
-        store.put_bounded(&a_record(1, None, 100), 9, Timestamp(0)).await.unwrap();
-        drop(store);
-        let store = Store::open(&path).await.unwrap();
-        assert!(store.extend(Purpose::Session, &[1; 32], Timestamp(200)).await.unwrap());
-        assert!(!store.extend(Purpose::Session, &[2; 32], Timestamp(200)).await.unwrap());
-        sqlx::raw_sql("PRAGMA user_version = 99").execute(&store.pool).await.unwrap();
-        store.close().await;
-        assert!(matches!(Store::open(&path).await, Err(StoreError::Newer { found: 99, .. })));
-    }
 }

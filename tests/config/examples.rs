@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use panelgate::config::Limits;
+use panelgate::config::StoreAt;
 
 use crate::site::Site;
 
@@ -17,10 +18,11 @@ fn with_secrets(main: &str) -> Site {
     let identity = lab::pki::self_signed(&["connect.example.com", "*.connect.example.com"]).unwrap();
     site.write("panelgate.toml", main);
     site.write("directory.toml", example("directory.toml"));
+    site.write("access-tests.toml", example("access-tests.toml"));
     site.write("tls/fullchain.pem", &identity.certificate);
     site.write("tls/idp-ca.pem", &identity.certificate);
     site.write("tls/privkey.pem", identity.key);
-    for name in ["client-secret", "web1-token", "web2-token", "sandbox-token"] {
+    for name in ["client-secret", "database", "server-key", "web1-token", "web2-token", "sandbox-token"] {
         site.write(&format!("secrets/{name}"), "a secret\n");
     }
     site
@@ -40,7 +42,7 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 27, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 29, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -53,6 +55,7 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.panels, written.panels);
     assert_eq!(defaults.session, written.session);
     assert_eq!(defaults.log, written.log);
+    assert_eq!(defaults.store, StoreAt::StateFolder);
     assert_eq!(defaults.operations, None);
     assert!(written.operations.is_some_and(|address| address.ip().is_loopback()));
     assert_eq!(defaults.providers[0].groups, written.providers[0].groups);

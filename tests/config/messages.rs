@@ -161,6 +161,12 @@ fn about_operation() {
             Case("limit below its bounds", "connections = 500", "connections = 1"),
             Case("misspelt limit", "connections = 500", "panel_session = 500"),
             Case("log filter", "filter = \"info\"", "filter = \"info,=loud=\""),
+            Case("store without a key", "[log]", "[store]\npostgres = \"file:secret\"\n[log]"),
+            Case(
+                "database in the open",
+                "[log]",
+                "[store]\npostgres = \"postgres://u:p@db/x\"\nserver_key = \"file:secret\"\n[log]",
+            ),
             Case("operations without an address", "[log]", "[operations]\n[log]"),
             Case("operations by name", "[log]", "[operations]\naddress = \"localhost:9090\"\n[log]"),
             Case("operations for everybody", "[log]", "[operations]\naddress = \"0.0.0.0:9090\"\n[log]"),

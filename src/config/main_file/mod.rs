@@ -35,6 +35,7 @@ pub(super) fn read(
     let providers = provider::read(&top, check_secret);
     let session = operation::session(&top);
     let state_directory = operation::state(&top);
+    let store = operation::store(&top, check_secret);
     let audit_file = operation::audit(&top);
     let log = operation::log(&top);
     let operations = operation::operations(&top);
@@ -59,6 +60,7 @@ pub(super) fn read(
         providers: providers?,
         session: session?,
         state_directory: state_directory?,
+        store: store?,
         audit_file: audit_file?,
         log: log?,
         operations: operations?,

@@ -1,4 +1,4 @@
-//! `[session]`, `[state]`, `[audit]`, `[log]` and `[operations]`: how the gateway runs.
+//! `[session]`, `[state]`, `[store]`, `[audit]`, `[log]` and `[operations]`: how the gateway runs.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,10 +8,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::field::Field;
 use crate::config::outside;
+use crate::config::outside::CheckSecret;
 use crate::config::section::Section;
 use crate::config::settings::Log;
 use crate::config::settings::LogFormat;
 use crate::config::settings::SessionLifetimes;
+use crate::config::settings::StoreAt;
 use crate::config::words::quoted;
 
 const DEFAULT_IDLE_MINUTES: u64 = 30;
@@ -80,6 +82,16 @@ pub(super) fn session(top: &Section<'_>) -> Option<SessionLifetimes> {
 
 pub(super) fn state(top: &Section<'_>) -> Option<PathBuf> {
     one_path(top, "state", "directory", "\"/var/lib/panelgate\"")
+}
+
+pub(super) fn store(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<StoreAt> {
+    let Some(section) = top.optional("store") else { return Some(StoreAt::StateFolder) };
+    let section = section.section()?;
+    let secret = |key, example| section.required(key, example).and_then(|field| outside::secret(&field, check_secret));
+    let address = secret("postgres", "\"env:PANELGATE_DATABASE\"");
+    let server_key = secret("server_key", "\"file:secrets/server-key\"");
+    section.finish();
+    Some(StoreAt::Postgres { address: address?, server_key: server_key? })
 }
 
 pub(super) fn audit(top: &Section<'_>) -> Option<PathBuf> {

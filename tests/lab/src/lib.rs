@@ -6,6 +6,7 @@
 //! - [`browser`]: a client that behaves as Chromium does on the wire.
 //! - [`pki`]: a certificate authority that lives for one run.
 //! - [`world`]: all of it put together, with the gateway's files.
+//! - [`postgres`]: a PostgreSQL server of one's own.
 //! - [`loopback`]: an own loopback address per part, so that every part can use the ports it has in life.
 //!
 //! Nothing here is part of the product.
@@ -15,5 +16,6 @@ pub mod cpsrvd;
 pub mod gateway;
 pub mod loopback;
 pub mod pki;
+pub mod postgres;
 pub mod provider;
 pub mod world;

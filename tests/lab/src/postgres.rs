@@ -1,0 +1,184 @@
+//! A PostgreSQL server of one's own: a private folder, a loopback address, and nobody else in it.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::loopback::Loopback;
+
+/// How long the server may take to start or end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The user that the server runs as where the tests are root, which it refuses to be.
+const USER: &str = "postgres";
+
+/// The password of the one account.
+const PASSWORD: &str = "lab-database-password-0123456789";
+
+/// A running server. Killed when dropped.
+#[derive(Debug)]
+pub struct Postgres {
+    child: Option<Child>,
+    programs: PathBuf,
+    place: Loopback,
+    folder: TempDir,
+}
+
+impl Postgres {
+    /// Makes a server with an empty database `panelgate` and starts it.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed, or does not start.
+    pub async fn start() -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("panelgate-postgres-").tempdir()?;
+        let mut server = Self { child: None, programs: programs()?, place: Loopback::claim()?, folder };
+        server.make().await?;
+        server.resume().await?;
+        server.create("panelgate").await?;
+        Ok(server)
+    }
+
+    /// The address of a database, password included.
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://panelgate:{PASSWORD}@{}/{database}", self.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.place.at(5432)
+    }
+
+    /// Makes one more database.
+    ///
+    /// # Errors
+    /// When it exists.
+    pub async fn create(&self, database: &str) -> anyhow::Result<()> {
+        self.ask("postgres", &format!("CREATE DATABASE {database}")).await.map(|_| ())
+    }
+
+    /// What a statement says, as `psql` prints it without decoration.
+    ///
+    /// # Errors
+    /// When it fails, with the server's words.
+    pub async fn ask(&self, database: &str, statement: &str) -> anyhow::Result<String> {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.arg("-XqAt").arg("-v").arg("ON_ERROR_STOP=1").arg("-c").arg(statement).arg(self.url(database));
+        let output = command.stdin(Stdio::null()).output().await.context("psql does not run")?;
+        if !output.status.success() {
+            bail!("{statement}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+    }
+
+    /// The whole of a database as `pg_dump` writes it: what a thief of a backup has.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub async fn dump(&self, database: &str) -> anyhow::Result<String> {
+        let output = Command::new(self.programs.join("pg_dump")).arg(self.url(database)).output().await?;
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// The server's process id; nothing while it is stopped.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().and_then(Child::id)
+    }
+
+    /// Ends the server at once, as a power cut would, and waits until it is gone.
+    ///
+    /// # Errors
+    /// When it runs no longer.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        let mut child = self.child.take().context("the server does not run")?;
+        // SIGQUIT is PostgreSQL's immediate shutdown: its children end with it, and recovery follows.
+        let pid = child.id().context("the server has ended")?;
+        Command::new("kill").arg("-QUIT").arg(pid.to_string()).status().await?;
+        tokio::time::timeout(PATIENCE, child.wait()).await.context("the server does not end")??;
+        Ok(())
+    }
+
+    /// Starts it (again) and waits until it answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn resume(&mut self) -> anyhow::Result<()> {
+        let log = fs::File::create(self.folder.path().join("log"))?;
+        let mut command = self.command("postgres");
+        command.arg("-D").arg(self.data()).arg("-c").arg(format!("listen_addresses={}", self.place.ip()));
+        for setting in ["port=5432", "fsync=off", "unix_socket_directories=", "max_connections=300"] {
+            command.arg("-c").arg(setting);
+        }
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?;
+        self.child = Some(child);
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.address()).await.is_err() || self.ask("postgres", "SELECT 1").await.is_err() {
+            if Instant::now() > deadline {
+                bail!("the server does not start: {}", fs::read_to_string(self.folder.path().join("log"))?);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
+    async fn make(&self) -> anyhow::Result<()> {
+        let password = self.folder.path().join("password");
+        fs::write(&password, PASSWORD)?;
+        // Both are for the server's user, who is not root.
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))?;
+        fs::create_dir(self.data())?;
+        if is_root() {
+            let given = Command::new("chown").arg(USER).arg(self.data()).arg(&password).status().await?;
+            anyhow::ensure!(given.success(), "there is no user {USER}");
+        }
+        let mut command = self.command("initdb");
+        command.arg("-D").arg(self.data()).arg("--pwfile").arg(&password);
+        command.args(["-U", "panelgate", "-A", "md5", "-E", "UTF8", "--locale=C", "--no-sync", "-N"]);
+        let output = command.stdin(Stdio::null()).output().await.context("initdb does not run")?;
+        if !output.status.success() {
+            bail!("initdb: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// One of the server's programs, as a user that it accepts.
+    fn command(&self, program: &str) -> Command {
+        let program = self.programs.join(program);
+        let mut command = if is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "--"]).arg(program);
+            command
+        } else {
+            Command::new(program)
+        };
+        command.current_dir(self.folder.path());
+        command
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
+}
+
+/// Where Debian keeps the programs, of the newest version that is installed.
+fn programs() -> anyhow::Result<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed")?;
+    let folders = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin")));
+    let newest = folders.filter(|folder: &PathBuf| Path::exists(&folder.join("initdb"))).max();
+    newest.context("PostgreSQL is not installed")
+}
