@@ -55,6 +55,17 @@ async fn the_demonstration_runs_in_both_browsers() -> anyhow::Result<()> {
     demo::interrupt(demo).await
 }
 
+/// The nearest to Safari that there is on Linux.
+#[tokio::test(flavor = "multi_thread")]
+async fn webkitgtk_with_a_port_per_service() -> anyhow::Result<()> {
+    through("webkit.js", Browser::WebKit, Style::Ports, "ports").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webkitgtk_with_a_name_per_service() -> anyhow::Result<()> {
+    through("webkit.js", Browser::WebKit, Style::Hosts, "hosts").await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_server_gets_nowhere_in_chromium() -> anyhow::Result<()> {
     through("hostile.js", Browser::Chromium, Style::Ports, "hostile").await

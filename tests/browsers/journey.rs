@@ -18,6 +18,8 @@ pub(crate) enum Browser {
     Chromium,
     /// `firefox-esr`.
     Firefox,
+    /// `webkit2gtk-driver`.
+    WebKit,
 }
 
 impl Browser {
@@ -25,6 +27,7 @@ impl Browser {
         match self {
             Self::Chromium => "chromium",
             Self::Firefox => "firefox",
+            Self::WebKit => "webkitgtk",
         }
     }
 }
