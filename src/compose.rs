@@ -192,6 +192,7 @@ impl Ready {
         gateway.tunnels.close();
         listener.drain(drain).await;
         gateway.tunnels.wait().await;
+        gateway.panels.finish().await;
         keepers.abort_all();
         drop(freshening.await);
         let recorded = record(&gateway, Kind::GatewayStopped).await;

@@ -122,8 +122,15 @@ async fn through(script: &str, browser: Browser, style: Style, name: &str) -> an
 }
 
 /// Added to the usual directory: administrators have nine ways in, so that the console lists recent ones; one leads to an account that
-/// does not exist.
+/// does not exist. As root on web1 they may go on to customers.
 const MORE_WAYS_IN: &str = r#"
+[[rules]]
+role_group = "Administrators"
+servers = ["web1"]
+services = ["whostmgrd"]
+account = "root"
+customers = ["cpaneld", "webmaild"]
+
 [[rules]]
 role_group = "Administrators"
 servers = ["web1", "web2"]

@@ -4,6 +4,8 @@
 
 #[path = "e2e/edge.rs"]
 mod edge;
+#[path = "e2e/ending.rs"]
+mod ending;
 #[path = "e2e/envelope.rs"]
 mod envelope;
 #[path = "e2e/failure.rs"]
@@ -12,6 +14,8 @@ mod failure;
 mod follow;
 #[path = "e2e/hand_off.rs"]
 mod hand_off;
+#[path = "e2e/hops.rs"]
+mod hops;
 #[path = "e2e/life.rs"]
 mod life;
 #[path = "e2e/links.rs"]

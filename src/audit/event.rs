@@ -13,6 +13,7 @@ use crate::model::Service;
 use crate::model::Timestamp;
 use crate::policy::Denial;
 use crate::policy::Grant;
+use crate::session::EntryPlace;
 use crate::session::Session;
 
 /// The schema's name and version. A field is never given another meaning under the same version.
@@ -48,6 +49,12 @@ pub enum Kind {
     /// A panel session that the server had ended is opened again.
     #[serde(rename = "panel.renew")]
     PanelRenew,
+    /// Somebody goes on from a panel to another account or service. Comes twice, like `panel.open`.
+    #[serde(rename = "panel.hop")]
+    PanelHop,
+    /// Somebody logs out of a panel.
+    #[serde(rename = "panel.leave")]
+    PanelLeave,
     /// A browser is let into a panel origin.
     #[serde(rename = "panel.enter")]
     PanelEnter,
@@ -89,6 +96,13 @@ pub struct Subject {
     name: String,
 }
 
+/// A panel that somebody comes from.
+#[derive(Clone, Debug, Serialize)]
+struct From {
+    service: &'static str,
+    account: String,
+}
+
 /// One line of the audit log.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
@@ -111,6 +125,10 @@ pub struct Event {
     service: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    through: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<From>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,6 +158,8 @@ impl Event {
             server: None,
             service: None,
             account: None,
+            through: None,
+            from: None,
             rule: None,
             directory: None,
             reason: None,
@@ -177,6 +197,7 @@ impl Event {
         self.server = Some(grant.server().to_string());
         self.service = Some(grant.service().as_str());
         self.account = Some(grant.account().to_string());
+        self.through = grant.through().map(ToString::to_string);
         self.rule = Some(grant.source().to_string());
         self.directory = Some(grant.version().to_string());
         self
@@ -190,12 +211,20 @@ impl Event {
         self
     }
 
+    /// From which panel of the same server.
+    #[must_use]
+    pub fn from(mut self, place: &EntryPlace) -> Self {
+        self.from = Some(From { service: place.service.as_str(), account: place.account.to_string() });
+        self
+    }
+
     /// What was not allowed, and why.
     #[must_use]
     pub fn denial(mut self, denial: &Denial) -> Self {
         self.server = Some(denial.request.server.to_string());
         self.service = Some(denial.request.service.as_str());
         self.account = Some(denial.request.account.to_string());
+        self.through = denial.request.through.as_ref().map(ToString::to_string);
         self.directory = Some(denial.version.to_string());
         self.reason(denial.reason.as_str())
     }

@@ -35,6 +35,8 @@ pub enum Ask {
     Reopen,
     /// To say that the session has ended, and offer to sign in.
     SignIn,
+    /// To let go of the panel and show the server list.
+    Left,
 }
 
 impl Ask {
@@ -44,6 +46,7 @@ impl Ask {
             Self::Choose => "choose",
             Self::Reopen => "reopen",
             Self::SignIn => "sign-in",
+            Self::Left => "left",
         }
     }
 }

@@ -114,6 +114,8 @@ pub(super) fn failure(
             };
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
+            } else if matches!(failure, Failure::PanelLeft) {
+                framed.announce = Some(Ask::Left);
             }
             page(status, framed.render(site))
         }

@@ -116,7 +116,7 @@ impl Gateway {
         found.or_else(|| Some(self.entry(Reach { server, service: service?, account: account? })))
     }
 
-    fn entry(&self, reach: Reach) -> Entry {
+    pub(super) fn entry(&self, reach: Reach) -> Entry {
         let server_name = match self.directory.servers.get(&reach.server) {
             Some(server) if self.origins.panel(&reach.server, reach.service).is_some() => server.name.clone(),
             _ => reach.server.to_string(),
@@ -180,7 +180,7 @@ impl Gateway {
         let OpenRequest { server, service, account } = wanted;
         let access = AccessRequest::direct(server, service, account);
         let asked = Asked { reference, client, session: &session, before: None, waits: &waits };
-        let (grant, _) = self.open(access, &asked).await?;
+        let (grant, _) = self.open_by_name(access, &asked).await?;
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
         let query =
             form_urlencoded::Serializer::new(String::new()).append_pair("account", grant.account().as_str()).finish();

@@ -4,9 +4,9 @@ use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::gateway::Gateway;
+use crate::gateway::open::access_to;
 use crate::model::ReferenceId;
 use crate::panel_session::CutBecause;
-use crate::policy::AccessRequest;
 use crate::telemetry::Chain;
 
 impl Gateway {
@@ -14,10 +14,8 @@ impl Gateway {
     /// cutting must not wait for a disk.
     pub async fn review(&self) {
         let now = self.clock.now();
-        let cut = self.panels.review(|session, place| {
-            let access = AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
-            self.policy.may_keep(&session.principal(), &access, now)
-        });
+        let cut =
+            self.panels.review(|session, place| self.policy.may_keep(&session.principal(), &access_to(place), now));
         for cut in cut {
             let reason = match cut.why {
                 CutBecause::ServerChanged => "server_changed",

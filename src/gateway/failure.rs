@@ -241,8 +241,12 @@ fn open_status(error: &OpenError) -> StatusCode {
     match error {
         OpenError::TimedOut(_)
         | OpenError::Api(ApiError::Send(SendError::TimedOut(_)))
+        | OpenError::Ownership(ApiError::Send(SendError::TimedOut(_)))
         | OpenError::Login(PanelLoginError::Send(SendError::TimedOut(_))) => StatusCode::GATEWAY_TIMEOUT,
-        OpenError::UnknownServer | OpenError::Api(_) | OpenError::Login(_) => StatusCode::BAD_GATEWAY,
+        OpenError::NotCustomer => StatusCode::FORBIDDEN,
+        OpenError::UnknownServer | OpenError::Api(_) | OpenError::Ownership(_) | OpenError::Login(_) => {
+            StatusCode::BAD_GATEWAY
+        }
         OpenError::Vault(_) | OpenError::Full(_) | OpenError::Random => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
@@ -269,7 +273,8 @@ pub(super) fn open_code(error: &OpenError) -> &'static str {
     match error {
         OpenError::UnknownServer => "server_unknown",
         OpenError::Vault(_) => "api_token_unreadable",
-        OpenError::Api(error) => match error {
+        OpenError::NotCustomer => "account_not_customer",
+        OpenError::Api(error) | OpenError::Ownership(error) => match error {
             ApiError::Send(error) => send_code(error),
             ApiError::TokenRefused => "api_token_refused",
             ApiError::SecurityPolicy => "api_security_policy",
@@ -277,6 +282,7 @@ pub(super) fn open_code(error: &OpenError) -> &'static str {
                 RefusedBecause::NoSuchAccount(_) => "account_missing",
                 RefusedBecause::NotAllowed(_) => "api_token_not_allowed",
                 RefusedBecause::NoSuchService(_) => "account_without_service",
+                RefusedBecause::Suspended(_) => "account_suspended",
                 RefusedBecause::Other(_) => "api_refused",
             },
             ApiError::Body(_)

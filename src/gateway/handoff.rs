@@ -28,6 +28,7 @@ use crate::gateway::console::HANDOFF;
 use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
 use crate::gateway::open::Asked;
+use crate::gateway::open::access_to;
 use crate::model::Account;
 use crate::model::Target;
 use crate::model::Token256;
@@ -91,11 +92,9 @@ impl Gateway {
             before: None,
             waits: &request.waits,
         };
-        let (grant, panel) = self.open(access, &asked).await?;
+        let (grant, panel) = self.open_by_name(access, &asked).await?;
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
-        let place =
-            EntryPlace { server: grant.server().clone(), service: grant.service(), account: grant.account().clone() };
-        let entry = Entry { session, place, security_token: panel.digits() };
+        let entry = Entry { session, place: panel.place().clone(), security_token: panel.digits() };
         let code = self.sessions.hand_off(&entry, panel.landing(), challenge).await.map_err(Failure::Session)?;
         let code = code.expose();
         Ok(answer::see_other(&format!("{origin}{}/enter?code={}", paths::RESERVED, code.expose_secret())))
@@ -132,9 +131,7 @@ impl Gateway {
             before: None,
             waits: &request.waits,
         };
-        let place = &entry.place;
-        let access = AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
-        let grant = self.authorize(access, &asked).await?;
+        let grant = self.authorize(access_to(&entry.place), &asked).await?;
         let event = Event::new(Kind::PanelEnter, Outcome::Succeeded, request.reference, self.clock.now())
             .client(request.client)
             .session(&entry.session)

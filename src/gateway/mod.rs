@@ -11,6 +11,8 @@ mod cut;
 mod exchange;
 mod failure;
 mod handoff;
+mod hop;
+mod meant;
 mod open;
 mod page;
 mod panel;

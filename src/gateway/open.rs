@@ -9,15 +9,20 @@ use crate::audit::Outcome;
 use crate::gateway::Gateway;
 use crate::gateway::failure;
 use crate::gateway::failure::Failure;
+use crate::model::Account;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
+use crate::model::Service;
 use crate::panel_session::Cause;
 use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::Place;
 use crate::policy::AccessRequest;
 use crate::policy::Circumstances;
+use crate::policy::Denial;
 use crate::policy::Grant;
+use crate::policy::Reach;
+use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::Session;
 use crate::telemetry::PanelAct;
@@ -45,9 +50,57 @@ impl Gateway {
         asked: &Asked<'_>,
     ) -> Result<(Grant, Arc<PanelSession>), Failure> {
         let grant = self.authorize(access, asked).await?;
-        let place = asked.waits.on(self.panels.place(&grant, asked.session, asked.before)).await;
-        let panel = self.take(Kind::PanelOpen, place, &grant, asked).await?;
+        let panel = self.open_granted(&grant, asked).await?;
         Ok((grant, panel))
+    }
+
+    /// The panel session for what was granted; opened if it is not open.
+    pub(super) async fn open_granted(&self, grant: &Grant, asked: &Asked<'_>) -> Result<Arc<PanelSession>, Failure> {
+        let place = asked.waits.on(self.panels.place(grant, asked.session, asked.before)).await;
+        self.take(Kind::PanelOpen, place, grant, asked).await
+    }
+
+    /// The panel session for what the console asks for by name: directly if a rule says so, or else as a
+    /// customer of an account in WHM that the person may open. Addresses of panels that were reached by a hop
+    /// are kept, and opened again, like all others.
+    pub(super) async fn open_by_name(
+        &self,
+        access: AccessRequest,
+        asked: &Asked<'_>,
+    ) -> Result<(Grant, Arc<PanelSession>), Failure> {
+        if let Ok(grant) = self.decide(access.clone(), asked) {
+            let panel = self.open_granted(&grant, asked).await?;
+            return Ok((grant, panel));
+        }
+        let mut last = None;
+        for through in self.accounts_in_whm(&access, asked) {
+            let hop = AccessRequest::hop(access.server.clone(), access.service, access.account.clone(), through);
+            let Ok(grant) = self.decide(hop, asked) else { continue };
+            match self.open_granted(&grant, asked).await {
+                Ok(panel) => return Ok((grant, panel)),
+                Err(Failure::Open(error)) if matches!(*error, OpenError::NotCustomer) => {
+                    last = Some(Failure::Open(error));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        match last {
+            Some(failure) => Err(failure),
+            // The refusal that is recorded and told is the one of what was asked for.
+            None => self.open(access, asked).await,
+        }
+    }
+
+    /// The accounts in WHM of a server that a person may open. Root first: nobody has to be asked whose its
+    /// customers are.
+    fn accounts_in_whm(&self, access: &AccessRequest, asked: &Asked<'_>) -> Vec<Account> {
+        let in_whm = self
+            .reach(asked)
+            .into_iter()
+            .filter(|reach| reach.server == access.server && reach.service == Service::Whostmgrd);
+        let mut accounts: Vec<Account> = in_whm.map(|reach| reach.account).collect();
+        accounts.sort_by_key(|account| !account.is_root());
+        accounts
     }
 
     /// A new panel session in the place of one that the server has dropped.
@@ -90,20 +143,45 @@ impl Gateway {
 
     /// Asks policy; a denial is on record before anybody hears of it.
     pub(super) async fn authorize(&self, access: AccessRequest, asked: &Asked<'_>) -> Result<Grant, Failure> {
-        let principal = asked.session.principal();
-        let circumstances = Circumstances::of(&principal, asked.client, self.clock.now());
-        match self.policy.authorize(&principal, access, &circumstances) {
+        self.authorize_from(access, asked, None).await
+    }
+
+    /// The same for somebody who comes from a panel.
+    pub(super) async fn authorize_from(
+        &self,
+        access: AccessRequest,
+        asked: &Asked<'_>,
+        from: Option<&EntryPlace>,
+    ) -> Result<Grant, Failure> {
+        match self.decide(access, asked) {
             Ok(grant) => Ok(grant),
             Err(denial) => {
                 self.metrics.denied(denial.reason.as_str());
-                let event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())
+                let mut event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())
                     .client(asked.client)
                     .session(asked.session)
                     .denial(&denial);
+                if let Some(from) = from {
+                    event = event.from(from);
+                }
                 self.audit.record(&event).await.map_err(Failure::Audit)?;
                 Err(Failure::Denied(denial))
             }
         }
+    }
+
+    /// Everything that the person may open, but for hops.
+    pub(super) fn reach(&self, asked: &Asked<'_>) -> Vec<Reach> {
+        let principal = asked.session.principal();
+        let circumstances = Circumstances::of(&principal, asked.client, self.clock.now());
+        self.policy.reach(&principal, &circumstances)
+    }
+
+    /// Asks policy, and tells nobody.
+    pub(super) fn decide(&self, access: AccessRequest, asked: &Asked<'_>) -> Result<Grant, Box<Denial>> {
+        let principal = asked.session.principal();
+        let circumstances = Circumstances::of(&principal, asked.client, self.clock.now());
+        self.policy.authorize(&principal, access, &circumstances)
     }
 
     async fn begin(&self, kind: Kind, grant: &Grant, asked: &Asked<'_>) -> Result<Act, Failure> {
@@ -112,6 +190,16 @@ impl Gateway {
             .session(asked.session)
             .grant(grant);
         Act::begin(&self.audit, &self.clock, event).await.map_err(Failure::Audit)
+    }
+}
+
+/// What an entry asks for at each request.
+pub(super) fn access_to(place: &EntryPlace) -> AccessRequest {
+    AccessRequest {
+        server: place.server.clone(),
+        service: place.service,
+        account: place.account.clone(),
+        through: place.through.clone(),
     }
 }
 

@@ -30,14 +30,16 @@ use crate::gateway::exchange::Came;
 use crate::gateway::exchange::Errand;
 use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
+use crate::gateway::meant::Meant;
+use crate::gateway::meant::meant_for;
 use crate::gateway::open::Asked;
+use crate::gateway::open::access_to;
 use crate::gateway::page;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
 use crate::panel::page_cookies_for_browser;
 use crate::panel_session::Claim;
-use crate::policy::AccessRequest;
 use crate::proxy::Answer;
 use crate::proxy::Keeper;
 use crate::proxy::ProxyError;
@@ -54,7 +56,8 @@ impl Gateway {
         request: EdgeRequest<Incoming>,
         origin: &PanelOrigin,
     ) -> Result<Response<Body>, Failure> {
-        if request.target.path().starts_with(RESERVED) {
+        let meant = meant_for(&request.target);
+        if request.target.path().starts_with(RESERVED) && !matches!(meant, Meant::Hop(..)) {
             let response = self.reserved(&request, origin).await?;
             return Ok(answer::own(response, &self.site));
         }
@@ -70,7 +73,13 @@ impl Gateway {
         }
         let (reference, client) = (request.reference, request.client);
         let session = Arc::clone(&entry.session);
-        match self.pass(request, origin, entry).await {
+        let outcome = match meant {
+            Meant::Panel => self.pass(request, origin, entry).await,
+            Meant::Leaving => self.leave(&request, origin, &entry).await,
+            Meant::Hop(service, account) => self.hop(request, &entry, service, account).await,
+            Meant::NobodyHere => Err(Failure::Withheld),
+        };
+        match outcome {
             Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => Err(Failure::Cut),
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
                 let event = Event::new(Kind::PanelRequest, Outcome::Failed, reference, self.clock.now())
@@ -134,17 +143,8 @@ impl Gateway {
         }
         let session = &entry.session;
         let asked = Asked { reference, client, session, before: Some(&entry.security_token), waits: &waits };
-        let place = &entry.place;
-        let access = || AccessRequest::direct(place.server.clone(), place.service, place.account.clone());
+        let access = || access_to(&entry.place);
         let (grant, panel) = self.open(access(), &asked).await?;
-        match meant_for(&target) {
-            Meant::Panel => {}
-            Meant::Leaving => {
-                self.panels.close(&grant, session);
-                return Err(Failure::PanelLeft);
-            }
-            Meant::NobodyHere => return Err(Failure::Withheld),
-        }
         match panel.claimed_by(&target) {
             Claim::Own | Claim::Nobody => {}
             Claim::Former(address) if websocket.is_none() => {
@@ -214,64 +214,9 @@ fn respond(from: Answer, target: &Target, addresses: &PanelAddresses) -> Result<
     Ok(answer::with_cookies(response, cookies.into_iter().map(Some)))
 }
 
-/// Whom a server's path is for.
-enum Meant {
-    /// People at a panel.
-    Panel,
-    /// Somebody who signs out of the panel: ours to answer, because the server might end a colleague's
-    /// session with it (cPanel docs: one session per user with two-factor authentication).
-    Leaving,
-    /// Password sign-ins, server-to-server transfers, hops between services: not people at a panel.
-    NobodyHere,
-}
-
-fn meant_for(target: &Target) -> Meant {
-    let mut segments = target.segments().map(str::to_ascii_lowercase);
-    let first = segments.next().unwrap_or_default();
-    let word = if first.starts_with("cpsess") { segments.next().unwrap_or_default() } else { first };
-    match word.as_str() {
-        "logout" => Meant::Leaving,
-        "login"
-        | "openid_connect"
-        | "resetpass"
-        | "invitation"
-        | "acctxferrsync"
-        | "xfercpanel"
-        | "xfercpsess"
-        | "session"
-        | "cpanelwebcall"
-        | ".__cpanel__service__check__." => Meant::NobodyHere,
-        _ if word.starts_with("___proxy_subdomain") => Meant::NobodyHere,
-        _ => Meant::Panel,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn paths_that_are_not_for_people_stay_here() {
-        let meant = |path: &str| match meant_for(&Target::parse(path).unwrap()) {
-            Meant::Panel => "panel",
-            Meant::Leaving => "leaving",
-            Meant::NobodyHere => "nobody",
-        };
-        for (path, expected) in [
-            ("/cpsess1/scripts/command?PFILE=main", "panel"),
-            ("/cPanel_magic_revision_1/x.css", "panel"),
-            ("/", "panel"),
-            ("/cpsess1/logout/", "leaving"),
-            ("/Logout", "leaving"),
-            ("/login/", "nobody"),
-            ("/cpsess1/login/?session=x", "nobody"),
-            ("/cpsess1/xfercpanel/bob", "nobody"),
-            ("/acctxferrsync/x", "nobody"),
-            ("/___proxy_subdomain_whm/", "nobody"),
-        ] {
-            assert_eq!(meant(path), expected, "{path}");
-        }
-    }
 
     #[test]
     fn our_own_prefix_is_the_consoles_too() {

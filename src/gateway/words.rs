@@ -102,10 +102,19 @@ fn server(code: &str) -> Words {
             "The server accepted the token, but not for opening a session as this account.",
             ADMIN,
         ),
-        "account_missing" => (
-            "The account does not exist on the server",
-            "The access rule names an account that the server does not know.",
-            ADMIN,
+        "account_missing" => {
+            ("The account does not exist on the server", "The server does not know an account of this name.", ADMIN)
+        }
+        "account_suspended" => (
+            "The account is suspended",
+            "The server opens no session for a suspended account.",
+            "Somebody who may manage the account in WHM has to unsuspend it first.",
+        ),
+        "account_not_customer" => (
+            "Not one of this reseller's accounts",
+            "You may go on to the accounts that the account in WHM owns, and the server says that it does not own \
+             this one.",
+            DENIED,
         ),
         "account_without_service" => (
             "The account cannot use this service",

@@ -52,6 +52,9 @@ pub enum RefusedBecause {
     /// The account is no reseller, so it has no WHM.
     #[error("the account cannot use this service: {0}")]
     NoSuchService(String),
+    /// The account is suspended.
+    #[error("the account is suspended: {0}")]
+    Suspended(String),
     /// Anything else.
     #[error("reason given: {0}")]
     Other(String),
@@ -111,6 +114,8 @@ fn sort(reason: &str) -> RefusedBecause {
         RefusedBecause::NotAllowed(text)
     } else if text.contains("Not a reseller") {
         RefusedBecause::NoSuchService(text)
+    } else if text.contains("suspended") {
+        RefusedBecause::Suspended(text)
     } else {
         RefusedBecause::Other(text)
     }
@@ -136,6 +141,7 @@ mod tests {
             ("You do not have access to an account named \\\"x\\\".", "may not do this"),
             ("Permission denied", "may not do this"),
             ("Not a reseller", "cannot use this service"),
+            ("The account “dave” is suspended.", "is suspended"),
             ("Something", "reason given"),
         ];
         for (reason, expected) in reasons {

@@ -2,42 +2,14 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::HeaderValue;
-use http::Method;
-use http::Request;
-use http::header::AUTHORIZATION;
-use http::header::CONTENT_TYPE;
-use http::header::HOST;
-use http_body_util::BodyExt as _;
-use http_body_util::LengthLimitError;
-use http_body_util::Limited;
-use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::model::Account;
 use crate::model::Service;
-use crate::panel::api_answer;
 use crate::panel::api_answer::ApiError;
 use crate::panel::security_token::SecurityToken;
-use crate::upstream::Client;
-use crate::upstream::full;
-
-/// An API token with the account that owns it.
-pub struct ApiCredential {
-    /// The owner.
-    pub account: Account,
-    /// The token.
-    pub token: SecretString,
-}
-
-impl fmt::Debug for ApiCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ApiCredential({}, [redacted])", self.account)
-    }
-}
+use crate::panel::whm_api::WhmApi;
 
 /// A login that works once.
 pub struct OneTimeLogin {
@@ -54,51 +26,15 @@ impl fmt::Debug for OneTimeLogin {
 }
 
 /// Asks the server for a session of `account` in `service`, under the security token that we chose.
-///
-/// `client` must be one for WHM: the call belongs to port 2087 whichever the service. At most
-/// `answer_limit` bytes of the answer are read.
 pub async fn create_user_session(
-    client: &Client,
-    credential: &ApiCredential,
+    api: &WhmApi<'_>,
     account: &Account,
     service: Service,
     chosen: &SecurityToken,
-    answer_limit: usize,
 ) -> Result<OneTimeLogin, ApiError> {
-    let form = form_urlencoded::Serializer::new(String::new())
-        .append_pair("api.version", "1")
-        .append_pair("user", account.as_str())
-        .append_pair("service", service.as_str())
-        .append_pair("cp_security_token", &chosen.expose_parameter())
-        .finish();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(format!("https://{}/json-api/create_user_session", client.authority()))
-        .header(HOST, client.authority())
-        .header(AUTHORIZATION, authorization(credential)?)
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(full(form))
-        .map_err(|_| ApiError::Lacks("a host name that can be sent"))?;
-    let response = client.send(request).await.map_err(ApiError::Send)?;
-    let status = response.status().as_u16();
-    let body = collect(response.into_body(), answer_limit).await?;
-    login_of(&api_answer::read(status, &body)?)
-}
-
-fn authorization(credential: &ApiCredential) -> Result<HeaderValue, ApiError> {
-    let value = format!("whm {}:{}", credential.account, credential.token.expose_secret());
-    // A token that cannot stand in a header is no token of WHM's.
-    let mut header = HeaderValue::from_str(&value).map_err(|_| ApiError::TokenRefused)?;
-    header.set_sensitive(true);
-    Ok(header)
-}
-
-async fn collect(body: hyper::body::Incoming, limit: usize) -> Result<Bytes, ApiError> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),
-        Err(error) => Err(ApiError::Body(error)),
-    }
+    let chosen = chosen.expose_parameter();
+    let wish = [("user", account.as_str()), ("service", service.as_str()), ("cp_security_token", &chosen)];
+    login_of(&api.call("create_user_session", &wish).await?)
 }
 
 fn login_of(data: &Value) -> Result<OneTimeLogin, ApiError> {
@@ -117,6 +53,7 @@ fn login_of(data: &Value) -> Result<OneTimeLogin, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret as _;
     use serde_json::json;
 
     use super::*;

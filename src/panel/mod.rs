@@ -5,19 +5,24 @@
 
 mod api_answer;
 mod create_user_session;
+mod customers;
 mod jar;
+mod log_out;
 mod lost;
 mod one_time_login;
 mod page_cookies;
 mod security_token;
+mod whm_api;
 
 pub use api_answer::ApiError;
 pub use api_answer::RefusedBecause;
-pub use create_user_session::ApiCredential;
 pub use create_user_session::OneTimeLogin;
 pub use create_user_session::create_user_session;
+pub use customers::is_customer;
 pub use jar::CookieJar;
 pub use jar::is_session_cookie;
+pub use log_out::log_out;
+pub use log_out::logout_ends_one_session;
 pub use lost::BodySign;
 pub use lost::HeadSign;
 pub use lost::Lost;
@@ -28,3 +33,5 @@ pub use one_time_login::sign_in;
 pub use page_cookies::for_browser as page_cookies_for_browser;
 pub use page_cookies::from_browser as page_cookies_from_browser;
 pub use security_token::SecurityToken;
+pub use whm_api::ApiCredential;
+pub use whm_api::WhmApi;

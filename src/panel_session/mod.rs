@@ -2,22 +2,25 @@
 //!
 //! One per (session, server, service, account), with one cookie jar and one pool of connections each. We
 //! choose the security token, so a session that cpsrvd has dropped is opened again under the same one, and
-//! open pages go on working.
+//! open pages go on working. One that is let go is ended at its server where that ends no other. A customer
+//! of a reseller is opened only after the server has said that it is one.
 
+mod ending;
+mod hosted;
 mod open;
 mod registry;
 mod rest;
 mod signed;
 
+pub use hosted::Hosted;
+pub use hosted::ServerIdentity;
 pub use open::Claim;
 pub use open::OpenError;
 pub use open::PanelSession;
 pub use registry::Cut;
 pub use registry::CutBecause;
-pub use registry::Hosted;
 pub use registry::PanelSessions;
 pub use registry::Place;
-pub use registry::ServerIdentity;
 pub use registry::Vacancy;
 pub use rest::Cause;
 pub use rest::Resting;

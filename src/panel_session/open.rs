@@ -13,18 +13,19 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Service;
+use crate::model::Account;
 use crate::model::Target;
 use crate::panel;
-use crate::panel::ApiCredential;
 use crate::panel::ApiError;
 use crate::panel::CookieJar;
 use crate::panel::LoginError;
 use crate::panel::SecurityToken;
+use crate::panel::WhmApi;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::SessionId;
 use crate::upstream::Client;
+use crate::upstream::SendError;
 use crate::upstream::Upstream;
 use crate::vault::VaultError;
 
@@ -56,6 +57,12 @@ pub enum OpenError {
     /// The random source failed.
     #[error("no random numbers for a security token")]
     Random,
+    /// Whose customer the account is could not be learned.
+    #[error("the server did not say whose customer the account is")]
+    Ownership(#[source] ApiError),
+    /// The account is no customer of the one that the person comes from.
+    #[error("the account is no customer of the one in WHM")]
+    NotCustomer,
 }
 
 /// Earlier security tokens that are remembered, where a server does not take the one that we choose.
@@ -85,6 +92,8 @@ pub struct PanelSession {
     landing: Target,
     at_once: Arc<Semaphore>,
     used_at: Mutex<Instant>,
+    /// When the server last said that the account is a customer of the one that it was reached through.
+    proven_at: Mutex<Instant>,
     owner: Owner,
 }
 
@@ -99,16 +108,15 @@ impl PanelSession {
     /// Opens one: asks the API for it with a security token of our choice, and follows the login.
     pub(super) async fn open(
         upstream: &Upstream,
-        credential: &ApiCredential,
+        api: &WhmApi<'_>,
         place: &EntryPlace,
         (chosen, before): (&SecurityToken, &[SecretDigits]),
         owner: Owner,
-        answer_limit: usize,
     ) -> Result<Self, OpenError> {
-        let whm = upstream.client(Service::Whostmgrd);
-        let login = panel::create_user_session(&whm, credential, &place.account, place.service, chosen, answer_limit)
-            .await
-            .map_err(OpenError::Api)?;
+        prove(api, place).await?;
+        let proven_at = Mutex::new(Instant::now());
+        let login = panel::create_user_session(api, &place.account, place.service, chosen).await;
+        let login = login.map_err(OpenError::Api)?;
         let client = upstream.client(place.service);
         let signed_in = panel::sign_in(&client, login).await.map_err(OpenError::Login)?;
         let security_token = signed_in.security_token;
@@ -124,6 +132,7 @@ impl PanelSession {
             landing: signed_in.landing,
             at_once: Arc::new(Semaphore::new(AT_ONCE)),
             used_at: Mutex::new(Instant::now()),
+            proven_at,
             owner,
         })
     }
@@ -209,9 +218,45 @@ impl PanelSession {
         self.jar.lock().unwrap_or_else(PoisonError::into_inner).header(page)
     }
 
+    /// Logs out at the server.
+    pub(super) async fn log_out(&self) -> Result<(), SendError> {
+        match self.cookies(&[]) {
+            Some(cookies) => panel::log_out(&self.client, &self.security_token, cookies).await,
+            None => Ok(()),
+        }
+    }
+
+    /// How long ago the server said that the account is a customer of the one that it was reached through;
+    /// nothing if nobody has to say so.
+    pub(super) fn proven(&self) -> Option<Duration> {
+        needs_proof(&self.place).map(|_| self.proven_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
+    }
+
+    /// Asks the server again.
+    pub(super) async fn prove_again(&self, api: &WhmApi<'_>) -> Result<(), OpenError> {
+        prove(api, &self.place).await?;
+        *self.proven_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Ok(())
+    }
+
     /// Takes in the cookies of an answer.
     pub fn absorb(&self, headers: &HeaderMap) {
         self.jar.lock().unwrap_or_else(PoisonError::into_inner).absorb(headers);
+    }
+}
+
+/// The account whose customer an account has to be. Root's customers are all of them.
+fn needs_proof(place: &EntryPlace) -> Option<&Account> {
+    place.through.as_ref().filter(|through| !through.is_root())
+}
+
+/// Has the server say that the account is a customer of the one that it is reached through.
+async fn prove(api: &WhmApi<'_>, place: &EntryPlace) -> Result<(), OpenError> {
+    let Some(holder) = needs_proof(place) else { return Ok(()) };
+    match panel::is_customer(api, &place.account, holder).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::NotCustomer),
+        Err(error) => Err(OpenError::Ownership(error)),
     }
 }
 

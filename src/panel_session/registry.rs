@@ -12,12 +12,12 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::model::Account;
-use crate::model::SecretRef;
 use crate::model::ServerId;
-use crate::model::Service;
-use crate::panel::ApiCredential;
 use crate::panel::LoginError;
+use crate::panel::WhmApi;
+use crate::panel_session::ending::Endings;
+use crate::panel_session::hosted::Hosted;
+use crate::panel_session::hosted::ServerIdentity;
 use crate::panel_session::open;
 use crate::panel_session::open::OpenError;
 use crate::panel_session::open::Owner;
@@ -31,25 +31,6 @@ use crate::session::SecretDigits;
 use crate::session::Session;
 use crate::session::SessionId;
 use crate::upstream::Upstream;
-use crate::vault;
-
-/// What makes a server entry what it is to panel sessions: a digest of host, address, trust and token
-/// reference. A panel session is used under the entry that it was opened under, and no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ServerIdentity(pub [u8; 32]);
-
-/// A server with what it takes to open sessions on it.
-#[derive(Debug)]
-pub struct Hosted {
-    /// Changes when panel sessions of before must not be used any more.
-    pub identity: ServerIdentity,
-    /// The way there.
-    pub upstream: Upstream,
-    /// The owner of the API token.
-    pub api_account: Account,
-    /// The API token.
-    pub api_token: SecretRef,
-}
 
 /// A person's place for a panel session.
 #[derive(Debug)]
@@ -96,12 +77,16 @@ pub enum CutBecause {
     AccessLost,
 }
 
+/// How long the word of a server counts that an account is a reseller's customer.
+const PROVEN: Duration = Duration::from_mins(10);
+
 /// How long a panel session is kept unused. cpsrvd drops them after 15 minutes (cPanel API docs), we let
 /// the ones go that are surely dropped.
 const UNUSED: Duration = Duration::from_hours(1);
 
-pub(super) type Key = (SessionId, ServerId, Service, Account, ServerIdentity);
-type Held = Arc<Mutex<Option<Arc<PanelSession>>>>;
+pub(super) type Key = (SessionId, EntryPlace, ServerIdentity);
+/// What is at a place, behind a lock.
+pub(super) type Held = Arc<Mutex<Option<Arc<PanelSession>>>>;
 
 /// A person's place. What runs under it ends with it.
 #[derive(Clone)]
@@ -125,6 +110,7 @@ pub struct PanelSessions {
     limit: usize,
     answer_limit: usize,
     deadline: Duration,
+    endings: Endings,
 }
 
 impl PanelSessions {
@@ -138,7 +124,8 @@ impl PanelSessions {
         deadline: Duration,
     ) -> Self {
         let (slots, rests) = (Arc::default(), Arc::default());
-        Self { servers: Arc::new(servers), slots, rests, random, limit, answer_limit, deadline }
+        let endings = Endings::new(answer_limit, deadline);
+        Self { servers: Arc::new(servers), slots, rests, random, limit, answer_limit, deadline, endings }
     }
 
     /// The same registry for the servers of another version of the directory.
@@ -164,9 +151,16 @@ impl PanelSessions {
         before: Option<&SecretDigits>,
     ) -> Result<Place<'_>, OpenError> {
         let asked = Instant::now();
-        let vacancy = self.lock(grant, session, before.into_iter().cloned().collect()).await?;
-        if let Some(found) = &*vacancy.slot {
-            return Ok(Place::Open(Arc::clone(found)));
+        let mut vacancy = self.lock(grant, session, before.into_iter().cloned().collect()).await?;
+        if let Some(found) = vacancy.slot.clone() {
+            if found.proven().is_some_and(|ago| ago > PROVEN)
+                && let Err(error) = self.prove_again(&found).await
+            {
+                // Customers move to other resellers. Nobody stays inside on an old word.
+                *vacancy.slot = None;
+                return Err(error);
+            }
+            return Ok(Place::Open(found));
         }
         let rest = self.rests.failed_since(&vacancy.key, asked);
         let rest = rest.or_else(|| before.and_then(|_| self.rests.now(&vacancy.key, Cause::Gone)));
@@ -212,10 +206,10 @@ impl PanelSessions {
     }
 
     /// Lets go of one panel session, and cuts what still runs under it.
-    pub fn close(&self, grant: &Grant, session: &Session) {
-        let Ok(key) = self.key(grant, session) else { return };
-        if let Some((_, slot)) = self.slots.remove(&key) {
-            slot.ended.cancel();
+    pub fn close(&self, place: &EntryPlace, session: &Session) {
+        let Some(hosted) = self.servers.get(&place.server) else { return };
+        if let Some((key, slot)) = self.slots.remove(&(session.id(), place.clone(), hosted.identity)) {
+            self.let_go(&key, &slot);
         }
     }
 
@@ -223,25 +217,23 @@ impl PanelSessions {
     /// now and those for which `may_stay` says no. Those that are just being opened are among them.
     pub fn review(&self, may_stay: impl Fn(&Session, &EntryPlace) -> bool) -> Vec<Cut> {
         let mut cut = Vec::new();
-        self.slots.retain(|(_, server, service, account, identity), slot| {
-            let place = EntryPlace { server: server.clone(), service: *service, account: account.clone() };
-            let why = if self.servers.get(server).is_none_or(|hosted| hosted.identity != *identity) {
+        self.slots.retain(|key, slot| {
+            let (_, place, identity) = key;
+            let why = if self.servers.get(&place.server).is_none_or(|hosted| hosted.identity != *identity) {
                 CutBecause::ServerChanged
-            } else if may_stay(&slot.session, &place) {
+            } else if may_stay(&slot.session, place) {
                 return true;
             } else {
                 CutBecause::AccessLost
             };
-            slot.ended.cancel();
-            cut.push(Cut { session: Arc::clone(&slot.session), place, why });
+            self.let_go(key, slot);
+            cut.push(Cut { session: Arc::clone(&slot.session), place: place.clone(), why });
             false
         });
         cut
     }
 
-    /// Lets go of a session's panel sessions. cpsrvd drops them after its idle time; asking it to log
-    /// out could end a colleague's session of the same account (cPanel docs: two-factor authentication
-    /// allows one session per user).
+    /// Lets go of a session's panel sessions.
     pub fn forget(&self, session: SessionId) {
         self.keep(|(owner, ..), _| *owner != session);
     }
@@ -263,7 +255,7 @@ impl PanelSessions {
         self.slots.retain(|key, slot| {
             let stays = stays(key, slot);
             if !stays {
-                slot.ended.cancel();
+                self.let_go(key, slot);
             }
             stays
         });
@@ -299,26 +291,47 @@ impl PanelSessions {
 
     fn key(&self, grant: &Grant, session: &Session) -> Result<Key, OpenError> {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
-        Ok((session.id(), grant.server().clone(), grant.service(), grant.account().clone(), hosted.identity))
+        Ok((session.id(), place_of(grant), hosted.identity))
     }
 
     fn key_of(&self, panel: &PanelSession) -> Option<Key> {
-        let EntryPlace { server, service, account } = panel.place().clone();
-        let identity = self.servers.get(&server)?.identity;
-        Some((panel.owner(), server, service, account, identity))
+        let place = panel.place().clone();
+        let identity = self.servers.get(&place.server)?.identity;
+        Some((panel.owner(), place, identity))
     }
 
     async fn fresh(&self, grant: &Grant, before: &Before, owner: Owner) -> Result<Arc<PanelSession>, OpenError> {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
-        let place =
-            EntryPlace { server: grant.server().clone(), service: grant.service(), account: grant.account().clone() };
+        let place = place_of(grant);
         let chosen = open::choose(before.last(), &*self.random)?;
-        let token = vault::read(&hosted.api_token).map_err(OpenError::Vault)?;
-        let credential = ApiCredential { account: hosted.api_account.clone(), token };
-        let opening =
-            PanelSession::open(&hosted.upstream, &credential, &place, (&chosen, before), owner, self.answer_limit);
+        let (client, credential) = hosted.api().map_err(OpenError::Vault)?;
+        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.answer_limit };
+        let opening = PanelSession::open(&hosted.upstream, &api, &place, (&chosen, before), owner);
         let opened = tokio::time::timeout(self.deadline, opening).await;
         opened.unwrap_or(Err(OpenError::TimedOut(self.deadline))).map(Arc::new)
+    }
+
+    async fn prove_again(&self, panel: &PanelSession) -> Result<(), OpenError> {
+        let hosted = self.servers.get(&panel.place().server).ok_or(OpenError::UnknownServer)?;
+        let (client, credential) = hosted.api().map_err(OpenError::Vault)?;
+        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.answer_limit };
+        let asked = tokio::time::timeout(self.deadline, panel.prove_again(&api)).await;
+        asked.unwrap_or(Err(OpenError::TimedOut(self.deadline)))
+    }
+
+    /// Cuts what runs under a place, and has its session ended at the server while nobody waits.
+    fn let_go(&self, (_, place, identity): &Key, slot: &Slot) {
+        slot.ended.cancel();
+        // With another entry for the server there is no way left to the one that the session is on.
+        let Some(hosted) = self.servers.get(&place.server).filter(|hosted| hosted.identity == *identity) else {
+            return;
+        };
+        self.endings.end(hosted, Arc::clone(&slot.held));
+    }
+
+    /// Waits until the sessions that were let go are ended at their servers, which is bounded.
+    pub async fn finish(&self) {
+        self.endings.finish().await;
     }
 }
 
@@ -354,6 +367,15 @@ impl Drop for Vacancy<'_> {
                 self.ended.cancel();
             }
         }
+    }
+}
+
+fn place_of(grant: &Grant) -> EntryPlace {
+    EntryPlace {
+        server: grant.server().clone(),
+        service: grant.service(),
+        account: grant.account().clone(),
+        through: grant.through().cloned(),
     }
 }
 

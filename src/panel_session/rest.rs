@@ -22,6 +22,9 @@ const DOUBT: Duration = Duration::from_mins(5);
 /// A failure this long ago counts for nothing.
 const FORGOTTEN: Duration = Duration::from_mins(10);
 
+/// Pauses that are remembered at once.
+const MOST: usize = 10_000;
+
 /// What an attempt is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -54,6 +57,10 @@ impl Rests {
     /// Begins a pause, longer than the last one.
     pub(super) fn begin(&self, key: &Key, cause: Cause, error: &Arc<OpenError>) {
         let place = (key.clone(), cause);
+        // Hops name accounts freely: somebody who tries many must not fill the memory with pauses.
+        if self.0.len() >= MOST && !self.0.contains_key(&place) {
+            return;
+        }
         let before = self.0.get(&place).filter(|rest| rest.since.elapsed() < FORGOTTEN).map(|rest| rest.lasts);
         let lasts = match (cause, before) {
             (Cause::Doubt, _) => DOUBT,
@@ -87,16 +94,17 @@ mod tests {
     use super::*;
     use crate::model::Service;
     use crate::panel_session::ServerIdentity;
+    use crate::session::EntryPlace;
     use crate::session::SessionId;
 
     fn key() -> Key {
-        (
-            serde_json::from_value::<SessionId>(serde_json::json!(vec![1; 32])).unwrap(),
-            "web1".parse().unwrap(),
-            Service::Whostmgrd,
-            "root".parse().unwrap(),
-            ServerIdentity([0; 32]),
-        )
+        let place = EntryPlace {
+            server: "web1".parse().unwrap(),
+            service: Service::Whostmgrd,
+            account: "root".parse().unwrap(),
+            through: None,
+        };
+        (serde_json::from_value::<SessionId>(serde_json::json!(vec![1; 32])).unwrap(), place, ServerIdentity([0; 32]))
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@ use std::iter;
 use std::net::IpAddr;
 
 use url::Url;
+use url::form_urlencoded;
 
 use crate::model::Host;
 use crate::model::Origin;
@@ -23,6 +24,10 @@ pub struct PanelAddresses {
     /// The console's origin.
     pub console: Origin,
 }
+
+/// Our own paths for going on to another account or service, followed by the service's name. A server sends
+/// browsers to the one-time login of a session that it has made; we open that session ourselves.
+pub const HOP: &str = "/.panelgate/hop/";
 
 /// Where an address leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,7 @@ impl PanelAddresses {
         let named = url.host_str().is_some_and(|host| self.is_own_name(host));
         let service = url.port_or_known_default().and_then(service_of_port).filter(|_| named);
         Some(match service {
+            Some(service) if is_one_time_login(url.path()) => Leads::Here(hop(service, url.query())),
             Some(service) if service == self.service => Leads::Here(tail(&url)),
             Some(service) => match self.ours(service) {
                 Some(origin) => Leads::Across(service, format!("{origin}{}", tail(&url))),
@@ -86,8 +92,12 @@ impl PanelAddresses {
             Some((name, port)) if !port.contains(']') => (name, port.parse().ok()?),
             _ => (authority, default_port),
         };
-        let origin = service_of_port(port).filter(|_| self.is_own_name(name)).and_then(|service| self.ours(service))?;
-        Some(format!("{origin}{tail}"))
+        let service = service_of_port(port).filter(|_| self.is_own_name(name))?;
+        let (path, query) = tail.split_once('?').unwrap_or((tail, ""));
+        if is_one_time_login(path) {
+            return Some(hop(service, Some(query)));
+        }
+        Some(format!("{}{tail}", self.ours(service)?))
     }
 
     /// The names of the server.
@@ -108,6 +118,36 @@ impl PanelAddresses {
 /// The service behind a port: the TLS ports and their clear-text twins.
 fn service_of_port(port: u16) -> Option<Service> {
     Service::ALL.into_iter().find(|service| service.port() == port || service.port() - 1 == port)
+}
+
+/// `/cpsess##########/login/`, where one-time logins are redeemed.
+fn is_one_time_login(path: &str) -> bool {
+    let mut segments = path.trim_start_matches('/').split('/');
+    segments.next().is_some_and(|first| first.starts_with("cpsess")) && segments.next() == Some("login")
+}
+
+/// Our address for going on to a service, as the account of the one-time login if its query names one. The
+/// login itself stays here: it is a key for one session.
+fn hop(service: Service, query: Option<&str>) -> String {
+    let query = query.unwrap_or_default().split('#').next().unwrap_or_default();
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let account =
+        pairs.find(|(name, _)| name == "session").and_then(|(_, login)| one_time_user(&login).map(str::to_owned));
+    match account {
+        Some(account) => {
+            let query = form_urlencoded::Serializer::new(String::new()).append_pair("account", &account).finish();
+            format!("{HOP}{service}?{query}")
+        }
+        None => format!("{HOP}{service}"),
+    }
+}
+
+/// The user of a session string, `USER:RANDOM:METHOD,HEX` (cPanel API docs, `create_user_session` and
+/// `create_webmail_session_for_mail_user`).
+pub(super) fn one_time_user(login: &str) -> Option<&str> {
+    let (user, rest) = login.split_once(':')?;
+    let (_, made) = rest.split_once(':')?;
+    (!user.is_empty() && made.contains(',')).then_some(user)
 }
 
 fn tail(url: &Url) -> String {
@@ -150,6 +190,17 @@ pub(super) mod tests {
             lead("https://web1.hosting.example:2083/cpsess2/"),
             Some(Leads::Across(Service::Cpaneld, "https://web1.connect.example.com:2083/cpsess2/".into()))
         );
+        for (login, hop) in [
+            (
+                "https://web1.hosting.example:2083/cpsess2/login/?session=bob%3aR4nd%3axfercpanel%2c00ff",
+                "cpaneld?account=bob",
+            ),
+            ("/cpsess2/login/?session=a%40b.c%3aR%3ax%2c0&x=1", "whostmgrd?account=a%40b.c"),
+            ("https://web1.hosting.example:2096/cpsess2/login/", "webmaild"),
+            ("https://web1.hosting.example:2083/cpsess2/login/?session=bob", "cpaneld"),
+        ] {
+            assert_eq!(lead(login), here(&format!("/.panelgate/hop/{hop}")), "{login}");
+        }
         for away in [
             "https://evil.example/",
             "//evil.example/x",
@@ -173,6 +224,11 @@ pub(super) mod tests {
             ("http://web1.hosting.example.:2086/x", format!("{whm}/x")),
             ("https://192.0.2.1:2087/", format!("{whm}/")),
             ("HTTPS://web1.hosting.example:2096/", "https://web1.connect.example.com:2096/".to_owned()),
+            ("https://web1.hosting.example:2096/cpsess2/login/", "/.panelgate/hop/webmaild".to_owned()),
+            (
+                "https://web1.hosting.example:2083/cpsess2/login/?session=bob%3aR%3ax%2c0",
+                "/.panelgate/hop/cpaneld?account=bob".to_owned(),
+            ),
         ] {
             assert_eq!(ours(written), Some(expected), "{written}");
         }

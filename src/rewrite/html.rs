@@ -20,6 +20,7 @@ use lol_html::send::HtmlRewriter;
 use lol_html::send::Settings;
 
 use crate::rewrite::address::PanelAddresses;
+use crate::rewrite::address::one_time_user;
 use crate::rewrite::response::refreshed;
 
 /// Bytes that a page's longest tag may have. A page with a longer one is passed on unchanged from there.
@@ -136,6 +137,14 @@ fn rewrite(
             element.set_attribute(name, &ours)?;
         }
     }
+    // A key for a session that the server has made for a hop. Ours needs the name alone.
+    if element.tag_name() == "input"
+        && element.get_attribute("name").as_deref() == Some("session")
+        && let Some(login) = element.get_attribute("value")
+        && let Some(user) = one_time_user(&login)
+    {
+        element.set_attribute("value", user)?;
+    }
     for (name, kept) in TARGETS {
         let Some(target) = element.get_attribute(name).map(|target| target.to_ascii_lowercase()) else { continue };
         if matches!(target.as_str(), "_top" | "_parent") {
@@ -205,7 +214,8 @@ mod tests {
         let page = "<!doctype html><html><head><base href=\"https://web1.hosting.example:2087/cpsess1/\">\
             <META HTTP-EQUIV=\"refresh\" CONTENT=\"2;URL=https://web1.hosting.example:2087/y?a=1&amp;b=2\"></head>\
             <body><a href='//web1.hosting.example:2083/x'>https://web1.hosting.example:2083/x</a>\
-            <form action=https://web1.hosting.example:2096/cpsess2/login/ target=_TOP><textarea>\
+            <form action=https://web1.hosting.example:2096/cpsess2/login/ target=_TOP>\
+            <input name=session value=\"a@b.c:R4nd:CREATE,00ff\"><textarea>\
             <a href=\"https://web1.hosting.example:2083/\"></textarea>\
             <input value=\"https://web1.hosting.example:2083/\"></form>\
             <script>var a = '<a href=\"https://web1.hosting.example:2083/\">';</script>\
@@ -214,8 +224,8 @@ mod tests {
         let expected = "<!doctype html><html><head>TAG<base href=\"https://web1.connect.example.com:2087/cpsess1/\">\
             <META HTTP-EQUIV=\"refresh\" content=\"2; url=/y?a=1&amp;b=2\"></head>\
             <body><a href=\"https://web1.connect.example.com:2083/x\">https://web1.hosting.example:2083/x</a>\
-            <form action=\"https://web1.connect.example.com:2096/cpsess2/login/\" target=\"_self\" \
-            data-panelgate-target=\"_top\"><textarea>\
+            <form action=\"/.panelgate/hop/webmaild\" target=\"_self\" data-panelgate-target=\"_top\">\
+            <input name=session value=\"a@b.c\"><textarea>\
             <a href=\"https://web1.hosting.example:2083/\"></textarea>\
             <input value=\"https://web1.hosting.example:2083/\"></form>\
             <script>var a = '<a href=\"https://web1.hosting.example:2083/\">';</script>\

@@ -4,6 +4,7 @@ use http::HeaderValue;
 
 use crate::rewrite::address::Leads;
 use crate::rewrite::address::PanelAddresses;
+use crate::rewrite::request::OURS;
 
 /// Relations that pass: they load, or announce, a part of the page. None leads a person anywhere.
 const RELATIONS: [&str; 5] = ["preload", "modulepreload", "stylesheet", "prefetch", "icon"];
@@ -44,6 +45,9 @@ fn take(line: &str) -> Option<(Link<'_>, &str)> {
 
 fn own_link((address, parameters): Link<'_>, path: &str, addresses: &PanelAddresses) -> Option<String> {
     let Leads::Here(here) = addresses.leads(path, address)? else { return None };
+    if here.starts_with(OURS) {
+        return None;
+    }
     let mut kept = vec![format!("<{here}>")];
     let mut relates = false;
     for parameter in parameters.split(';') {
@@ -85,6 +89,7 @@ mod tests {
         for dropped in [
             "<https://evil.example/x>; rel=preload; as=script",
             "<https://web1.hosting.example:2083/x>; rel=preload",
+            "</.panelgate/leave>; rel=prefetch",
             "</x>; rel=next",
             "</x>; rel=\"preload dns-prefetch\"",
             "</x>",

@@ -13,6 +13,7 @@ mod request;
 mod response;
 mod security;
 
+pub use address::HOP;
 pub use address::Leads;
 pub use address::PanelAddresses;
 pub use framing::refuses_frames;

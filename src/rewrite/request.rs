@@ -88,7 +88,7 @@ fn referer_path<'h>(from: &'h HeaderMap, addresses: &PanelAddresses) -> Option<&
 }
 
 /// Our own pages on a panel origin: no server knows them.
-const OURS: &str = "/.panelgate/";
+pub(super) const OURS: &str = "/.panelgate/";
 
 #[cfg(test)]
 mod tests {

@@ -94,6 +94,13 @@ impl Sessions {
         Ok(live.then_some(entry))
     }
 
+    /// Ends one entry: its cookie leads nowhere any more.
+    pub async fn withdraw(&self, token: &Token256) -> Result<(), SessionError> {
+        let key = token.digest();
+        self.entries.remove(&key);
+        self.store.take(Purpose::PanelEntry, &key, self.clock.now()).await.map(drop).map_err(SessionError::Store)
+    }
+
     async fn entry_of(&self, record: &EntryRecord, now: Timestamp) -> Result<Option<Entry>, SessionError> {
         let Some(place) = record.place() else { return Ok(None) };
         let session = self.by_key(&record.session.0, now).await?;

@@ -13,7 +13,7 @@ use crate::session::person::Session;
 use crate::session::record::KeyText;
 
 /// What an entry leads to, and nothing else.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EntryPlace {
     /// The server.
     pub server: ServerId,
@@ -21,6 +21,8 @@ pub struct EntryPlace {
     pub service: Service,
     /// The account.
     pub account: Account,
+    /// The account in WHM that it was reached through, if it is one of its customers.
+    pub through: Option<Account>,
 }
 
 /// A live entry: the panel origin's cookie stands for it.
@@ -61,6 +63,8 @@ pub(super) struct PlaceRecord {
     server: String,
     service: String,
     account: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    through: Option<String>,
 }
 
 impl EntryRecord {
@@ -84,6 +88,7 @@ impl PlaceRecord {
             server: place.server.to_string(),
             service: place.service.to_string(),
             account: place.account.to_string(),
+            through: place.through.as_ref().map(ToString::to_string),
         }
     }
 
@@ -92,6 +97,7 @@ impl PlaceRecord {
             server: self.server.parse().ok()?,
             service: self.service.parse().ok()?,
             account: self.account.parse().ok()?,
+            through: self.through.as_ref().map(|name| name.parse()).transpose().ok()?,
         })
     }
 }

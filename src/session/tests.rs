@@ -110,8 +110,12 @@ fn token() -> Token256 {
 }
 
 fn entry(session: &Arc<Session>) -> Entry {
-    let place =
-        EntryPlace { server: "web1".parse().unwrap(), service: Service::Whostmgrd, account: "root".parse().unwrap() };
+    let place = EntryPlace {
+        server: "web1".parse().unwrap(),
+        service: Service::Whostmgrd,
+        account: "root".parse().unwrap(),
+        through: None,
+    };
     Entry { session: Arc::clone(session), place, security_token: SecretDigits("1234567890".into()) }
 }
 

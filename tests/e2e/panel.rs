@@ -268,12 +268,19 @@ async fn paths_that_are_not_for_people_at_a_panel_never_get_there() {
         "/openid_connect/cpanelid",
         "/resetpass",
         "xfercpanel/bob",
+        "/xfercpsess/x",
+        "/invitation",
+        "/session/x",
         "/.__cpanel__service__check__./serviceauth",
         "/cpanelwebcall/x",
         "/___proxy_subdomain_whm/",
     ] {
-        let answer = browser.fetch(&home, path).await.unwrap();
-        assert_eq!((answer.status, &*problem(&answer).0), (403, "path_withheld"), "{path}");
+        // With the security token in front, and without.
+        let token = home.url.path().trim_end_matches('/');
+        for path in [path.to_owned(), format!("{token}/{}", path.trim_start_matches('/'))] {
+            let answer = browser.fetch(&home, &path).await.unwrap();
+            assert_eq!((answer.status, &*problem(&answer).0), (403, "path_withheld"), "{path}");
+        }
     }
     let login = home.resolve("/login/?login_only=1").unwrap();
     let ask = Ask::get(Errand::Fetch, login.as_str()).by(&home).form(&[("user", "root"), ("pass", "root-password")]);

@@ -72,6 +72,27 @@ function showCurrent(entry) {
   within(current, "[data-part=account]").textContent = entry.account;
 }
 
+/**
+ * The person has logged out of the panel.
+ * @param {Entry | null} entry
+ */
+function leave(entry) {
+  if (!entry) return;
+  stage.leave();
+  go(null);
+}
+
+/**
+ * The person goes on from the panel to another account or service of the same server. A panel can ask for
+ * no more than that; whether the person may is judged when it is opened.
+ * @param {Entry | null} from
+ * @param {Record<string, unknown>} wish
+ */
+function goOn(from, wish) {
+  const entry = from && readEntry({ ...wish, server: from.server });
+  if (entry) go(entry);
+}
+
 function openMenu() {
   if (stage.isAtStart) menu.focus();
   else if (!menuDialog.open && !ended.open) {
@@ -122,6 +143,8 @@ function onMessage(event) {
   if (event.data.panelgate === "choose" && isPressed) openMenu();
   else if (event.data.panelgate === "reopen" && isPressed) stage.reopen();
   else if (event.data.panelgate === "sign-in") void checkSession();
+  else if (event.data.panelgate === "left") leave(stage.shown);
+  else if (event.data.panelgate === "hop") goOn(stage.shown, event.data);
 }
 
 for (const element of document.querySelectorAll("[data-mod]")) element.textContent = isApple ? "⌘" : "Ctrl";

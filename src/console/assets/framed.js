@@ -1,10 +1,10 @@
 // A page of ours in the place of a panel, or of a page in one: its buttons ask the console around all.
 
-const { console: target = "", announce = "" } = document.body.dataset;
+const { console: target = "", announce = "", service, account } = document.body.dataset;
 
 /** @param {string | undefined} ask */
 function tell(ask) {
-  if (ask && window.top && window.top !== window) window.top.postMessage({ panelgate: ask }, target);
+  if (ask && window.top && window.top !== window) window.top.postMessage({ panelgate: ask, service, account }, target);
 }
 
 for (const button of document.querySelectorAll("[data-ask]")) {

@@ -5,9 +5,12 @@
 
 {
   const { names = "", whm, cpanel, webmail } = document.currentScript?.dataset ?? {};
-  /** The ports of the services, with TLS and without. @type {Record<string, string | undefined>} */
-  const ports = { 2086: whm, 2087: whm, 2082: cpanel, 2083: cpanel, 2095: webmail, 2096: webmail };
-  const ours = new Set([whm, cpanel, webmail, location.origin]);
+  /** The services behind the ports, with TLS and without. @type {Record<string, string>} */
+  const services = {
+    2086: "whostmgrd", 2087: "whostmgrd", 2082: "cpaneld", 2083: "cpaneld", 2095: "webmaild", 2096: "webmaild",
+  };
+  /** @type {Record<string, string | undefined>} */
+  const origins = { whostmgrd: whm, cpaneld: cpanel, webmaild: webmail };
   // Scripts also put a port behind the name that they see themselves at, which is ours.
   const hosts = new Set([...names.split(" "), location.hostname]);
   const leaves = /^_(top|parent)$/i;
@@ -21,21 +24,31 @@
   const mapped = (address) => {
     if (!address || !URL.canParse(address, document.baseURI)) return null;
     const url = new URL(address, document.baseURI);
-    const origin = /^https?:$/.test(url.protocol) && hosts.has(url.hostname) ? ports[Number(url.port)] : undefined;
-    return origin && origin !== url.origin ? origin + url.pathname + url.search + url.hash : null;
+    const service = /^https?:$/.test(url.protocol) && hosts.has(url.hostname) ? services[Number(url.port)] : undefined;
+    const origin = service && origins[service];
+    if (!origin) return null;
+    // A session that the server has made for going on to another account: the gateway makes one itself.
+    if (/^\/cpsess\d+\/login\/?$/.test(url.pathname)) {
+      const user = url.searchParams.get("session")?.split(":")[0];
+      return `${location.origin}/.panelgate/hop/${service}${user ? `?account=${encodeURIComponent(user)}` : ""}`;
+    }
+    return origin === url.origin ? null : origin + url.pathname + url.search + url.hash;
   };
 
   /**
-   * The same for what is to be shown in this window or one around it: a foreign site may not take its place.
+   * The same for what is to be shown in this window or one around it. A foreign site may not take its place,
+   * and another service of the server opens in the console's frame and not in a frame within a panel.
    * @param {string | null | undefined} address
    * @param {boolean} stays
    */
   const caught = (address, stays) => {
     const own = mapped(address);
-    if (own || !address || !stays || !URL.canParse(address, document.baseURI)) return own;
-    const url = new URL(address, document.baseURI);
-    if (!/^https?:$/.test(url.protocol) || ours.has(url.origin)) return null;
-    return `/.panelgate/leave?to=${encodeURIComponent(url.href)}`;
+    if (!stays || !address || !URL.canParse(own ?? address, document.baseURI)) return own;
+    const url = new URL(own ?? address, document.baseURI);
+    if (!/^https?:$/.test(url.protocol) || url.origin === location.origin) return own;
+    const service = Object.keys(origins).find((name) => origins[name] === url.origin);
+    if (service) return window.parent === window ? own : `${location.origin}/.panelgate/hop/${service}`;
+    return `${location.origin}/.panelgate/leave?to=${encodeURIComponent(url.href)}`;
   };
 
   /** The panel's outermost page: the last one around this that is of its origin. @returns {Window} */

@@ -71,6 +71,18 @@ export class Stage {
     return !this.#start.hidden;
   }
 
+  /** What is open. */
+  get shown() {
+    return this.#shown?.entry ?? null;
+  }
+
+  /** Lets go of the open panel, which somebody has logged out of. */
+  leave() {
+    if (!this.#shown) return;
+    this.#say(`You have left ${titleOf(this.#shown.entry)}`);
+    this.#remove();
+  }
+
   /** Shows the start. An open panel stays loaded behind it. */
   showStart() {
     this.#drop();

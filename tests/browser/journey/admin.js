@@ -115,12 +115,15 @@ export async function staysInItsFrame(page) {
     });
     assert.match(fate, /SecurityError|sandbox|not allowed|denied|insecure/i, "the frame may not take the window");
   }
-  // Its "Log out" is meant for the whole window too.
-  await click(panel, "#link-logout");
   await click(panel, "#link-accounts");
   await visible(await mainOf(panel), "#account-table");
   assert.equal(page.url(), address);
   await visible(page, PANEL);
+  // A link that is meant for the whole window takes the panel's outermost page.
+  await click(panel, "#link-links");
+  await click(await mainOf(panel), "#link-top");
+  await visible(await mainOf(panel), "#whm-main");
+  assert.equal(page.url(), address);
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import * as admin from "./admin.js";
 import { signOut } from "./console.js";
+import * as hops from "./hops.js";
 import { Journey, visit } from "./journey.js";
 import * as looks from "./looks.js";
 import * as others from "./others.js";
@@ -24,6 +25,9 @@ await new Journey().run(async (journey) => {
   await journey.step("a server goes away meanwhile", () => troubles.aServerGoesAwayMeanwhile(journey, page));
   await journey.step("the session ends elsewhere", () => troubles.theSessionEndsElsewhere(journey, page));
   await journey.step("ada leaves a panel and comes back", () => troubles.leavesAPanelAndComesBack(journey, page));
+  await journey.step("hops lead to customers", () => hops.leadToCustomers(journey, page));
+  await journey.step("hops are refused", () => hops.areRefused(journey, page));
+  await journey.step("links lead where they should", () => hops.leadWhereTheyShould(journey, page));
   await journey.step("ada signs out", async () => {
     await visit(page, journey.told.console);
     await signOut(page);

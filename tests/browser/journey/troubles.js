@@ -43,7 +43,7 @@ export async function eachIsSaidAndMended(journey, page) {
  * @param {Page} page
  */
 export async function whatIsNotPermittedIsSaid(journey, page) {
-  await visit(page, `${journey.told.console}/s/web1/cpaneld/bob`);
+  await visit(page, `${journey.told.console}/s/web2/cpaneld/bob`);
   await expectProblem(journey, page, "Not permitted", "account_not_in_rule");
   await says(page, "#problem-what", "You have access to this service, but not as this account.");
   const offers = await page.$$eval("#problem button", (buttons) => buttons.map((button) => `${button.textContent} ${button.className}`));
@@ -98,20 +98,15 @@ export async function theSessionEndsElsewhere(journey, page) {
 }
 
 /**
- * Signs out of the panel only.
+ * Signs out of the panel only. The link is meant for the whole window, and leads back to the list of servers.
  * @param {Page} page
  */
 async function leave(page) {
   const panel = await frameIn(page, PANEL);
-  // The link is meant for the whole window, which a framed page may not take; the frame itself it may.
-  await panel.evaluate(() => {
-    const link = /** @type {HTMLAnchorElement} */ (document.getElementById("link-logout"));
-    link.target = "_self";
-    link.click();
-  });
-  await says(panel, "h1", "You have left this panel");
-  assert.match(await words(panel, "main"), /You are still signed in to Panelgate/);
-  return panel;
+  await click(panel, "#link-logout");
+  await says(page, "#start-title", "Open a server");
+  await until("the panel to go", async () => (await page.$(PANEL)) === null);
+  assert.equal(new URL(page.url()).pathname, "/");
 }
 
 /**
@@ -121,9 +116,8 @@ async function leave(page) {
 export async function leavesAPanelAndComesBack(journey, page) {
   await leave(page);
   await journey.picture(page, "left");
-  const left = await frameIn(page, PANEL);
-  await says(left, "[data-ask=reopen]", "Open it again");
-  await click(left, "[data-ask=reopen]");
+  assert.match(await journey.behind("audit"), /"panel.leave"/);
+  await page.evaluate(() => history.back());
   await mainOf(await opened(page, WEB1));
 }
 

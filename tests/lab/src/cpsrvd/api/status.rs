@@ -107,6 +107,17 @@ pub(super) fn listaccts(call: &Call<'_>) -> Outcome {
     Ok(json!({"acct": accounts}).into())
 }
 
+/// The account that a domain belongs to; null for one that is unknown, or not the caller's.
+pub(super) fn getdomainowner(call: &Call<'_>) -> Outcome {
+    let domain = call.fields.get("domain").unwrap_or_default();
+    let owner = call.exchange.shared.accounts.visible_to(&call.caller.user).find(|account| account.domain == domain);
+    Ok(json!({"user": owner.map(|account| &account.user)}).into())
+}
+
+pub(super) fn twofactorauth_policy_status(call: &Call<'_>) -> Outcome {
+    Ok(json!({"is_enabled": u8::from(call.exchange.switches.two_factor)}).into())
+}
+
 /// The settings that a proxy meets, as the switches have them.
 pub(super) fn get_tweaksetting(call: &Call<'_>) -> Outcome {
     let switches = call.exchange.switches;

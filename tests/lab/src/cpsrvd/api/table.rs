@@ -57,11 +57,13 @@ const FUNCTIONS: &[Function] = &[
     Function { name: "applist", acl: "", call: applist },
     Function { name: "create_user_session", acl: "create-user-session", call: sessions::create },
     Function { name: "get_tweaksetting", acl: "all", call: status::get_tweaksetting },
+    Function { name: "getdomainowner", acl: "list-accts", call: status::getdomainowner },
     Function { name: "gethostname", acl: "basic-system-info", call: status::gethostname },
     Function { name: "listaccts", acl: "list-accts", call: status::listaccts },
     Function { name: "myprivs", acl: "", call: status::myprivs },
     Function { name: "servicestatus", acl: "basic-system-info", call: status::servicestatus },
     Function { name: "systemloadavg", acl: "basic-system-info", call: status::systemloadavg },
+    Function { name: "twofactorauth_policy_status", acl: "all", call: status::twofactorauth_policy_status },
     Function { name: "version", acl: "", call: status::version },
 ];
 
