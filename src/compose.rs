@@ -3,6 +3,7 @@
 mod keep;
 mod pulse;
 mod reload;
+mod relying_party;
 mod servers;
 mod start_error;
 
@@ -38,14 +39,7 @@ use crate::console::SignInChoice;
 use crate::console::Site;
 use crate::edge::Origins;
 use crate::edge::PanelStyle;
-use crate::gateway::CALLBACK;
 use crate::gateway::Gateway;
-use crate::gateway::SIGNED_OUT;
-use crate::identity::ClaimPointer;
-use crate::identity::GroupsSource;
-use crate::identity::Provider;
-use crate::identity::ProviderSettings;
-use crate::identity::Providers;
 use crate::listener;
 use crate::listener::Certificates;
 use crate::listener::Listener;
@@ -73,6 +67,7 @@ use crate::telemetry::Open;
 use crate::vault;
 
 pub use reload::Load;
+pub use relying_party::provider_settings;
 pub use start_error::StartError;
 
 /// Probes and collectors at once on the operations address; more wait.
@@ -99,7 +94,7 @@ impl Ready {
         let (metrics, health) = (Arc::new(Metrics::new(clock.now().0 / 1000)), Arc::new(Health::default()));
         health.unwell(Check::Lifecycle, "the gateway is starting");
         let tls = tls(config, &metrics)?;
-        let providers = providers(config, &clock, &random)?;
+        let providers = relying_party::providers(config, &clock, &random)?;
         let panels = panels(config, &random)?;
         let (store, key) = state(config, &*random).await?;
         let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
@@ -233,49 +228,6 @@ fn tls(config: &Config, metrics: &Metrics) -> Result<Option<rustls::ServerConfig
     let certificates = Certificates::read(files).map_err(StartError::Tls)?;
     metrics.certificates(certificates.ends());
     listener::server_config(Arc::new(certificates)).map(Some).map_err(StartError::Tls)
-}
-
-fn providers(
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-    random: &Arc<dyn SecureRandom + Send + Sync>,
-) -> Result<Providers, StartError> {
-    let provider = |configured| {
-        let settings = provider_settings(config, configured)?;
-        Provider::new(settings, Arc::clone(clock), Arc::clone(random)).map_err(StartError::Provider)
-    };
-    let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
-    Providers::new(providers).map_err(StartError::SameProvider)
-}
-
-/// A provider's settings as the relying party takes them, its secret read.
-pub fn provider_settings(config: &Config, configured: &ConfiguredProvider) -> Result<ProviderSettings, StartError> {
-    let extra_roots = configured
-        .ca_file
-        .as_ref()
-        .map(|path| fs::read_to_string(path).map_err(|source| StartError::File { path: path.clone(), source }));
-    let own = |path: &str| Url::parse(&format!("{}{path}", config.console)).map_err(StartError::Address);
-    Ok(ProviderSettings {
-        id: configured.id.clone(),
-        name: configured.name.clone(),
-        issuer: configured.issuer.clone(),
-        client_id: configured.client_id.clone(),
-        client_secret: vault::read(&configured.client_secret).map_err(StartError::ClientSecret)?,
-        client_auth: configured.client_auth,
-        id_token_alg: configured.id_token_alg,
-        scopes: configured.scopes.clone(),
-        groups: GroupsSource {
-            from: configured.groups.from,
-            pointer: configured.groups.pointer.parse::<ClaimPointer>().map_err(StartError::Groups)?,
-        },
-        other_audiences: Vec::new(),
-        redirect_uri: own(&format!("{CALLBACK}{}", configured.id))?,
-        post_logout_redirect_uri: own(SIGNED_OUT)?,
-        leeway: configured.leeway,
-        timeout: Duration::from_secs(config.limits.provider_seconds),
-        answer_limit: size(config.limits.provider_answer_kib * 1024),
-        extra_roots: extra_roots.transpose()?,
-    })
 }
 
 fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Result<PanelSessions, StartError> {

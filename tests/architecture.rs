@@ -76,7 +76,11 @@ const NO_ASYNC: &[&str] = &["config", "console", "edge", "model", "policy", "rew
 const EXPOSES: &[(&str, &str)] = &[
     ("src/gateway/cookie.rs", "our own cookie, on its way to the browser that it is for"),
     ("src/gateway/handoff.rs", "a hand-off code, on its way to the panel origin"),
+    ("src/identity/client_auth.rs", "the client secret or assertion, on its way to the provider"),
+    ("src/identity/client_key.rs", "the number of an assertion of ours"),
     ("src/identity/exchange.rs", "code, verifier and client secret, on their way to the token endpoint"),
+    ("src/identity/google.rs", "the access token, on its way to Google's directory"),
+    ("src/identity/graph.rs", "the access token, on its way to Microsoft Graph"),
     ("src/identity/logout.rs", "the ID token, on its way to the end-session endpoint"),
     ("src/identity/pending.rs", "state, compared; verifier and nonce, sealed"),
     ("src/identity/provider.rs", "state, nonce and challenge, on their way to the provider"),

@@ -11,6 +11,10 @@ mod browser;
 mod callbacks;
 #[path = "identity/certified.rs"]
 mod certified;
+#[path = "identity/client.rs"]
+mod client;
+#[path = "identity/directories.rs"]
+mod directories;
 #[path = "identity/faults.rs"]
 mod faults;
 #[path = "identity/groups.rs"]

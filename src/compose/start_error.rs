@@ -7,6 +7,7 @@ use crate::audit::AuditError;
 use crate::identity::InvalidPointer;
 use crate::identity::InvalidProvider;
 use crate::identity::SameProvider;
+use crate::identity::UnusableKey;
 use crate::listener::BindError;
 use crate::listener::TlsError;
 use crate::session::SessionError;
@@ -44,6 +45,22 @@ pub enum StartError {
     /// The client secret cannot be read.
     #[error("the client secret cannot be read")]
     ClientSecret(#[source] VaultError),
+    /// A private key of ours cannot be used.
+    #[error("the private key in {} cannot be used", path.display())]
+    ClientKey {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: UnusableKey,
+    },
+    /// A file is not what it should be.
+    #[error("{} is not {what}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+    },
     /// The pointer to the groups cannot be read.
     #[error("the pointer to the groups cannot be read")]
     Groups(#[source] InvalidPointer),

@@ -136,6 +136,33 @@ pub(super) fn ca_file(field: &Field<'_>) -> Option<PathBuf> {
     Some(path)
 }
 
+/// The path of a PEM file with a private key.
+pub(super) fn key_file(field: &Field<'_>) -> Option<PathBuf> {
+    let path = path(field)?;
+    private_key(field, &path)?;
+    Some(path)
+}
+
+/// The path of the JSON key file of a Google service account.
+pub(super) fn service_account(field: &Field<'_>) -> Option<PathBuf> {
+    let path = path(field)?;
+    let bytes = Zeroizing::new(read_pem(field, &path)?);
+    let read: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+    let has = |name: &str| read.as_ref().and_then(|value| value.get(name)).is_some_and(serde_json::Value::is_string);
+    if !["client_email", "private_key", "token_uri"].into_iter().all(has) {
+        let file = quoted(&path.display().to_string());
+        field.problem(
+            format!("the file {file} is no key file of a service account"),
+            "name the JSON file that Google made: it has client_email, private_key and token_uri",
+        );
+        return None;
+    }
+    if fs::metadata(&path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0) {
+        warn_about_readers(field, &quoted(&path.display().to_string()));
+    }
+    Some(path)
+}
+
 /// The path of a certificate chain and of the key that belongs to it.
 pub(super) fn certificate(chain: &Field<'_>, key: &Field<'_>) -> Option<CertificateFiles> {
     let files = path(chain).zip(path(key));

@@ -4,14 +4,15 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::config::settings::ClientCredential;
 use crate::config::settings::Config;
+use crate::config::settings::GroupsSource;
 use crate::config::settings::PanelStyle;
 use crate::config::settings::Provider;
 use crate::config::settings::StoreAt;
 use crate::config::words::Escaped;
 use crate::config::words::counted;
 use crate::model::Access;
-use crate::model::ClientAuth;
 use crate::model::GroupsFrom;
 use crate::model::Origin;
 use crate::model::Scheme;
@@ -93,32 +94,39 @@ impl Posture<'_> {
     fn provider(self, provider: &Provider, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "  provider     {}: {} ({})", provider.id, provider.issuer, provider.name)?;
         writeln!(f, "  sent back to {}/callback/{}", self.0.console, provider.id)?;
-        let auth = match provider.client_auth {
-            ClientAuth::Basic => "basic",
-            ClientAuth::Post => "post",
+        let proof = match &provider.credential {
+            ClientCredential::Basic(reference) => format!("secret in {}, sent by basic", secret(reference)),
+            ClientCredential::Post(reference) => format!("secret in {}, sent by post", secret(reference)),
+            ClientCredential::PrivateKey(key) => format!("private key in {}", shown(&key.file)),
         };
-        writeln!(
-            f,
-            "  client       {}, secret in {}, sent by {auth}",
-            provider.client_id,
-            secret(&provider.client_secret)
-        )?;
+        writeln!(f, "  client       {}, {proof}", provider.client_id)?;
         let roots = match &provider.ca_file {
             Some(path) => format!("authorities in {}", shown(path)),
             None => "the system's authorities".to_owned(),
         };
         writeln!(f, "  its TLS      {roots}")?;
-        let from = match provider.groups.from {
-            GroupsFrom::IdToken => "the ID token",
-            GroupsFrom::Userinfo => "UserInfo",
-        };
         writeln!(
             f,
             "  ID tokens    {} only, clocks up to {} apart",
             provider.id_token_alg.as_str(),
             Span(provider.leeway)
         )?;
-        writeln!(f, "  groups       {} of {from}", provider.groups.pointer)
+        for (claim, value) in &provider.required_claims {
+            writeln!(f, "  only with    {} = {}", Escaped(claim), Escaped(value))?;
+        }
+        match &provider.groups {
+            GroupsSource::Claim { from, pointer, .. } => {
+                let from = match from {
+                    GroupsFrom::IdToken => "the ID token",
+                    GroupsFrom::Userinfo => "UserInfo",
+                };
+                writeln!(f, "  groups       {} of {from}", Escaped(pointer))
+            }
+            GroupsSource::Graph { endpoint } => writeln!(f, "  groups       Microsoft Graph, {endpoint}"),
+            GroupsSource::GoogleDirectory { endpoint, .. } => {
+                writeln!(f, "  groups       Google's directory, {endpoint}")
+            }
+        }
     }
 
     fn lifetimes(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,5 +1,6 @@
 //! The settings as the gateway uses them: every value has been checked.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::net::SocketAddr;
@@ -7,14 +8,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::config::limits::Limits;
 use crate::config::problem::Warnings;
-use crate::model::ClientAuth;
+use crate::model::AssertionAudience;
 use crate::model::Directory;
+use crate::model::GroupValues;
 use crate::model::GroupsFrom;
 use crate::model::IdTokenAlgorithm;
 use crate::model::Origin;
 use crate::model::ProviderId;
+use crate::model::PushedRequests;
+use crate::model::RsaPadding;
 use crate::model::SecretRef;
 
 /// A configuration without a problem in it.
@@ -113,29 +119,77 @@ pub struct Provider {
     pub issuer: String,
     /// Our client identifier.
     pub client_id: String,
-    /// Our client secret.
-    pub client_secret: SecretRef,
-    /// How the client authenticates at the token endpoint.
-    pub client_auth: ClientAuth,
+    /// What proves to the provider who we are.
+    pub credential: ClientCredential,
+    /// Whether authorization requests are pushed to the provider.
+    pub pushed_requests: PushedRequests,
     /// The one algorithm that ID tokens may be signed with.
     pub id_token_alg: IdTokenAlgorithm,
     /// The scopes to ask for, `openid` among them.
     pub scopes: Vec<String>,
     /// Where the groups are found.
     pub groups: GroupsSource,
+    /// Audiences that an ID token may name beside us.
+    pub other_audiences: Vec<String>,
+    /// Claims that an ID token must have, each with the one value that it must have.
+    pub required_claims: BTreeMap<String, String>,
     /// How far the provider's clock may be from ours.
     pub leeway: Duration,
     /// A PEM file of the authorities that the provider's certificate may come from, instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
 
+/// What proves to a provider who we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCredential {
+    /// `client_secret_basic`.
+    Basic(SecretRef),
+    /// `client_secret_post`.
+    Post(SecretRef),
+    /// `private_key_jwt`.
+    PrivateKey(KeyFile),
+}
+
+/// Our private key at a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyFile {
+    /// A PEM file with the key in PKCS #8.
+    pub file: PathBuf,
+    /// The key's id at the provider (`kid`).
+    pub id: Option<String>,
+    /// A PEM file with the key's certificate, where the provider knows the key by that (`x5t#S256`).
+    pub certificate: Option<PathBuf>,
+    /// How an RSA key signs.
+    pub rsa: RsaPadding,
+    /// Whom the assertions are meant for.
+    pub audience: AssertionAudience,
+}
+
 /// Where a person's groups are found. There is one place, and no other is looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupsSource {
-    /// The document.
-    pub from: GroupsFrom,
-    /// The place in it: a JSON Pointer (RFC 6901), such as `/groups`.
-    pub pointer: String,
+pub enum GroupsSource {
+    /// In a claim.
+    Claim {
+        /// The document.
+        from: GroupsFrom,
+        /// The place in it: a JSON Pointer (RFC 6901), such as `/groups`.
+        pointer: String,
+        /// What its value is like.
+        values: GroupValues,
+    },
+    /// In Microsoft Graph.
+    Graph {
+        /// Its address with the version.
+        endpoint: Url,
+    },
+    /// In Google's directory.
+    GoogleDirectory {
+        /// The address of the Admin SDK.
+        endpoint: Url,
+        /// Who asks, if not the person: the JSON key file of a service account, and the administrator in whose
+        /// name it asks.
+        account: Option<(PathBuf, String)>,
+    },
 }
 
 /// Where the state is kept.

@@ -10,7 +10,9 @@ use http::StatusCode;
 use crate::audit::AuditError;
 use crate::edge::EdgeError;
 use crate::identity::Fault;
+use crate::identity::InvalidToken;
 use crate::identity::LoginError;
+use crate::identity::Nonsense;
 use crate::panel::ApiError;
 use crate::panel::LoginError as PanelLoginError;
 use crate::panel::RefusedBecause;
@@ -260,10 +262,17 @@ pub(super) fn login_code(error: &LoginError) -> &'static str {
         LoginError::Refused(_) => "sign_in_refused",
         LoginError::CodeRefused(_) => "sign_in_code_refused",
         LoginError::RefreshRefused(_) => "refresh_refused",
+        LoginError::RequestRefused(_) => "sign_in_request_refused",
+        LoginError::Nonsense { source: Nonsense::IssuerMismatch, .. } => "provider_issuer_mismatch",
+        LoginError::Token(InvalidToken::Expired | InvalidToken::NotYetValid | InvalidToken::IssuedAt) => {
+            "sign_in_clock"
+        }
+        LoginError::Token(InvalidToken::RequiredClaim) => "sign_in_account_foreign",
         LoginError::Unavailable { .. } => "provider_unavailable",
         LoginError::Nonsense { .. } => "provider_nonsense",
         LoginError::Token(_) => "id_token_invalid",
         LoginError::Groups(_) => "groups_unreadable",
+        LoginError::GroupsAway(_) => "groups_unavailable",
         LoginError::Random(_) => "no_random_numbers",
     }
 }

@@ -68,6 +68,31 @@ fn sign_in(code: &str) -> Words {
             "Your company's sign-in service gave an answer that cannot be used.",
             ADMIN,
         ),
+        "provider_issuer_mismatch" => (
+            "The sign-in service is not the one that is set up",
+            "It speaks under another name (issuer) than the one in Panelgate's configuration, so nothing that it says counts.",
+            "Tell your Panelgate administrator: either the service has moved, or something stands in its place.",
+        ),
+        "sign_in_clock" => (
+            "The clocks do not agree",
+            "By Panelgate's clock, what the sign-in service sent is too old or from the future. \
+             One of the two clocks is wrong, by more than the minute or so that is forgiven.",
+            "Your Panelgate administrator has to set the clock right (NTP). Signing in works again then.",
+        ),
+        "sign_in_account_foreign" => (
+            "This account cannot be used here",
+            "You signed in with an account of another organisation, or a private one.",
+            "Sign out there, and sign in again with your company's account.",
+        ),
+        "sign_in_request_refused" => {
+            ("The sign-in could not begin", "The sign-in service did not accept Panelgate's request.", ADMIN)
+        }
+        "groups_unavailable" => (
+            "Your groups could not be read",
+            "The place that keeps your groups did not give them, so you were not signed in: without them \
+             Panelgate does not know what you may open.",
+            AGAIN,
+        ),
         "groups_unreadable" => (
             "Your groups could not be read",
             "The sign-in service did not give your groups in a form that can be trusted, so you were not signed in.",

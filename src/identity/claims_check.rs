@@ -3,6 +3,7 @@
 //! It reads the payload as it was signed, and every claim that has a rule; it trusts nothing that the
 //! library, which verified the signature, might have assumed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_lc_rs::constant_time;
@@ -39,6 +40,8 @@ pub(super) struct Expected<'a> {
     pub(super) client_id: &'a str,
     /// Audiences that may stand beside us.
     pub(super) other_audiences: &'a [String],
+    /// Claims with the one value that each must have.
+    pub(super) required: &'a BTreeMap<String, String>,
     pub(super) algorithm: IdTokenAlgorithm,
     pub(super) nonce: Nonce<'a>,
     /// The access token that came with it.
@@ -62,7 +65,9 @@ pub(super) fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Res
         Nonce::Of(nonce) | Nonce::AtMost(nonce) if same(text(claims, "nonce")?, nonce) => {}
         Nonce::Of(_) | Nonce::AtMost(_) => return Err(InvalidToken::Nonce),
     }
-    check_access_token_hash(claims, expected)
+    check_access_token_hash(claims, expected)?;
+    let has = |(claim, value): (&String, &String)| claims.get(claim).and_then(Value::as_str) == Some(value);
+    if expected.required.iter().all(has) { Ok(()) } else { Err(InvalidToken::RequiredClaim) }
 }
 
 fn check_subject(sub: &str) -> Result<(), InvalidToken> {
@@ -166,6 +171,7 @@ mod tests {
             issuer: "https://idp",
             client_id: "us",
             other_audiences: &["project".to_owned()],
+            required: &BTreeMap::from([("sub".to_owned(), "ann".to_owned())]),
             algorithm: IdTokenAlgorithm::Rs256,
             nonce: Nonce::Of("n"),
             access_token: "token",
@@ -204,7 +210,7 @@ mod tests {
         with("iss", json!("HTTPS://idp"), Err(I::Issuer));
         with("sub", json!(""), Err(I::Subject));
         with("sub", json!("a\nb"), Err(I::Subject));
-        with("sub", json!("a".repeat(255)), Ok(()));
+        with("sub", json!("a".repeat(255)), Err(I::RequiredClaim));
         with("sub", json!("a".repeat(256)), Err(I::Subject));
         with("nonce", json!("N"), Err(I::Nonce));
         with("at_hash", json!("77QmUPtjPfzWtF2AnpK9RQ"), Err(I::AccessTokenHash));

@@ -53,12 +53,18 @@ pub enum LoginError {
         #[source]
         source: Nonsense,
     },
+    /// The provider refused what we asked of it directly: a pushed request, or a token for its directory.
+    #[error("the provider refused the request: {0}")]
+    RequestRefused(Refusal),
     /// The ID token is not one that we accept.
     #[error("the ID token is not valid")]
     Token(#[source] InvalidToken),
     /// The groups are not to be had.
     #[error("the groups could not be read")]
     Groups(#[source] UnreadableGroups),
+    /// The place that has the groups did not give them.
+    #[error("the groups could not be had")]
+    GroupsAway(#[source] Box<LoginError>),
     /// The random source failed.
     #[error("no random numbers are to be had")]
     Random(#[source] Unspecified),
@@ -80,10 +86,16 @@ impl LoginError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Expired | Self::UnknownLogin | Self::Callback(_) => Fault::Client,
-            Self::Refused(refusal) | Self::CodeRefused(refusal) | Self::RefreshRefused(refusal) => refusal.fault(),
-            Self::WrongIssuer | Self::Unavailable { .. } | Self::Nonsense { .. } | Self::Token(_) | Self::Groups(_) => {
-                Fault::Provider
-            }
+            Self::Refused(refusal)
+            | Self::CodeRefused(refusal)
+            | Self::RequestRefused(refusal)
+            | Self::RefreshRefused(refusal) => refusal.fault(),
+            Self::WrongIssuer
+            | Self::Unavailable { .. }
+            | Self::Nonsense { .. }
+            | Self::Token(_)
+            | Self::Groups(_)
+            | Self::GroupsAway(_) => Fault::Provider,
             Self::Random(_) => Fault::Gateway,
         }
     }
@@ -100,6 +112,12 @@ pub enum Endpoint {
     Token,
     /// The userinfo endpoint.
     Userinfo,
+    /// Where authorization requests are pushed.
+    Push,
+    /// Microsoft Graph.
+    Graph,
+    /// Google's directory, or where its tokens come from.
+    GoogleDirectory,
 }
 
 impl std::fmt::Display for Endpoint {
@@ -109,6 +127,9 @@ impl std::fmt::Display for Endpoint {
             Self::Keys => "key set",
             Self::Token => "token endpoint",
             Self::Userinfo => "userinfo endpoint",
+            Self::Push => "endpoint for pushed requests",
+            Self::Graph => "directory (Microsoft Graph)",
+            Self::GoogleDirectory => "directory (Google)",
         })
     }
 }
@@ -160,6 +181,9 @@ pub enum Nonsense {
     /// The provider does not sign with the configured algorithm.
     #[error("the configured ID token algorithm is not offered")]
     AlgorithmNotOffered,
+    /// The provider takes pushed authorization requests only, and they are switched off.
+    #[error("it takes pushed authorization requests only, which are switched off")]
+    PushDemanded,
     /// No key fits the configured algorithm.
     #[error("no key fits the configured ID token algorithm")]
     NoUsableKey,
@@ -240,6 +264,9 @@ pub enum InvalidToken {
     /// `sub` is empty, longer than 255 bytes, or holds control characters.
     #[error("the subject identifier is not acceptable")]
     Subject,
+    /// A claim has not the value that the configuration demands: the account is not of the right organisation.
+    #[error("a claim that is required has another value, or is missing")]
+    RequiredClaim,
     /// `at_hash` does not fit the access token.
     #[error("it does not belong to the access token")]
     AccessTokenHash,

@@ -33,6 +33,8 @@ use secrecy::SecretString;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::identity::client_auth;
+use crate::identity::client_auth::ClientCredential;
 use crate::identity::error::Endpoint;
 use crate::identity::error::LoginError;
 use crate::identity::error::Nonsense;
@@ -42,7 +44,6 @@ use crate::identity::settings::ProviderSettings;
 use crate::identity::strict_json;
 use crate::identity::transport::Transport;
 use crate::identity::transport::is_json;
-use crate::model::ClientAuth;
 
 /// The library's client with the two endpoints that we use through it.
 pub(super) type Client =
@@ -75,13 +76,16 @@ pub(super) struct Refreshed {
 pub(super) fn client(settings: &ProviderSettings, metadata: &Metadata) -> Result<Client, LoginError> {
     let nonsense = |name| LoginError::Nonsense { endpoint: Endpoint::Discovery, source: Nonsense::Member(name) };
     let issuer = IssuerUrl::new(settings.issuer.clone()).map_err(|_| nonsense("issuer"))?;
-    let auth_type = match settings.client_auth {
-        ClientAuth::Basic => AuthType::BasicAuth,
-        ClientAuth::Post => AuthType::RequestBody,
+    let auth_type = match settings.credential {
+        ClientCredential::Basic(_) => AuthType::BasicAuth,
+        ClientCredential::Post(_) | ClientCredential::PrivateKey(..) => AuthType::RequestBody,
     };
-    Ok(CoreClient::new(ClientId::new(settings.client_id.clone()), issuer, openidconnect::JsonWebKeySet::default())
-        .set_client_secret(ClientSecret::new(settings.client_secret.expose_secret().to_owned()))
-        .set_auth_type(auth_type)
+    let id = ClientId::new(settings.client_id.clone());
+    let mut client = CoreClient::new(id, issuer, openidconnect::JsonWebKeySet::default()).set_auth_type(auth_type);
+    if let Some(secret) = settings.credential.secret() {
+        client = client.set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()));
+    }
+    Ok(client
         .set_redirect_uri(RedirectUrl::from_url(settings.redirect_uri.clone()))
         .set_auth_uri(AuthUrl::from_url(metadata.authorization_endpoint.clone()))
         .set_token_uri(TokenUrl::from_url(metadata.token_endpoint.clone())))
@@ -93,14 +97,19 @@ pub(super) async fn exchange(
     client: &Client,
     code: &SecretString,
     verifier: &SecretString,
+    assertion: Option<&SecretString>,
 ) -> Result<Tokens, LoginError> {
     let taken = Taken::default();
     let http = taken.http(transport);
-    let answer = client
+    let mut request = client
         .exchange_code(AuthorizationCode::new(code.expose_secret().to_owned()))
-        .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()))
-        .request_async(&http)
-        .await;
+        .set_pkce_verifier(PkceCodeVerifier::new(verifier.expose_secret().to_owned()));
+    if let Some(assertion) = assertion {
+        request = request
+            .add_extra_param("client_assertion_type", client_auth::ASSERTION_TYPE)
+            .add_extra_param("client_assertion", assertion.expose_secret().to_owned());
+    }
+    let answer = request.request_async(&http).await;
     let read = taken.read(&answer.map_err(|error| failure(error, LoginError::CodeRefused))?)?;
     Ok(Tokens {
         id_token: read.id_token.ok_or(nonsense(Nonsense::Member("id_token")))?,
@@ -115,11 +124,18 @@ pub(super) async fn refresh(
     transport: &Transport,
     client: &Client,
     refresh_token: &SecretString,
+    assertion: Option<&SecretString>,
 ) -> Result<Refreshed, LoginError> {
     let taken = Taken::default();
     let http = taken.http(transport);
     let spent = RefreshToken::new(refresh_token.expose_secret().to_owned());
-    let answer = client.exchange_refresh_token(&spent).request_async(&http).await;
+    let mut request = client.exchange_refresh_token(&spent);
+    if let Some(assertion) = assertion {
+        request = request
+            .add_extra_param("client_assertion_type", client_auth::ASSERTION_TYPE)
+            .add_extra_param("client_assertion", assertion.expose_secret().to_owned());
+    }
+    let answer = request.request_async(&http).await;
     taken.read(&answer.map_err(|error| failure(error, LoginError::RefreshRefused))?)
 }
 

@@ -1,13 +1,16 @@
 //! Groups: from the one configured source, exactly as they stand there.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use serde_json::Map;
 use serde_json::Value;
+use url::Url;
 
-use crate::model::IdpGroup;
-
+use crate::identity::google::GoogleDirectory;
+use crate::model::GroupValues;
 use crate::model::GroupsFrom;
+use crate::model::IdpGroup;
 
 /// The most groups of one person that are accepted.
 const MAX_GROUPS: usize = 5000;
@@ -16,13 +19,40 @@ const MAX_NAME: usize = 1024;
 /// The deepest place that a pointer may name.
 const MAX_DEPTH: usize = 16;
 
-/// Where a person's groups stand. Sources are never merged.
+/// Where a person's groups stand. There is one place, and no other is looked at.
+#[derive(Clone, Debug)]
+pub enum GroupsSource {
+    /// In a claim.
+    Claim(GroupsClaim),
+    /// In Microsoft Graph, at this endpoint.
+    Graph(Url),
+    /// In Google's directory.
+    GoogleDirectory(GoogleDirectory),
+}
+
+impl GroupsSource {
+    /// Where secrets are sent to get the groups, other than to the provider.
+    pub(super) fn addresses(&self) -> Vec<&Url> {
+        match self {
+            Self::Claim(_) => Vec::new(),
+            Self::Graph(endpoint) => vec![endpoint],
+            Self::GoogleDirectory(directory) => {
+                let account = directory.account.as_ref().map(|account| &account.token_uri);
+                std::iter::once(&directory.endpoint).chain(account).collect()
+            }
+        }
+    }
+}
+
+/// A claim that holds groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupsSource {
+pub struct GroupsClaim {
     /// In which answer of the provider.
     pub from: GroupsFrom,
     /// Where in it.
     pub pointer: ClaimPointer,
+    /// What its value is like.
+    pub values: GroupValues,
 }
 
 /// A JSON Pointer (RFC 6901) to a claim.
@@ -55,8 +85,8 @@ pub enum UnreadableGroups {
     /// The provider says that the groups are too many for the token and are to be had elsewhere.
     #[error("the provider left the groups out because they are too many")]
     Overage,
-    /// The claim is neither a string nor an array of strings.
-    #[error("the claim is neither a string nor an array of strings")]
+    /// The value is not of the configured shape.
+    #[error("what should be groups is not of the configured shape")]
     Shape,
     /// There are more than 5000.
     #[error("there are more than 5000 groups")]
@@ -64,6 +94,18 @@ pub enum UnreadableGroups {
     /// A name is empty or longer than 1024 bytes.
     #[error("a group's name is empty or longer than 1024 bytes")]
     Name,
+    /// Two paths end in the same step, which alone is to name the group.
+    #[error("two groups have the same last step")]
+    Ambiguous,
+    /// The ID token does not say who the person is in the directory (`oid`).
+    #[error("the ID token holds no object id")]
+    NoObjectId,
+    /// The directory speaks of somebody else than the ID token.
+    #[error("the directory spoke of another person")]
+    OtherPerson,
+    /// The directory names a next page that is not of the same list.
+    #[error("the directory's next page is somewhere else")]
+    Elsewhere,
 }
 
 impl FromStr for ClaimPointer {
@@ -102,24 +144,64 @@ impl ClaimPointer {
 }
 
 /// The groups in a set of claims; none if the claim is absent.
-pub(super) fn read(claims: &Map<String, Value>, pointer: &ClaimPointer) -> Result<Vec<IdpGroup>, UnreadableGroups> {
-    match pointer.find(claims)? {
-        None if is_overage(claims, pointer) => Err(UnreadableGroups::Overage),
-        None => Ok(Vec::new()),
-        Some(Value::String(name)) => Ok(vec![group(name)?]),
-        Some(Value::Array(names)) if names.len() > MAX_GROUPS => Err(UnreadableGroups::TooMany),
-        Some(Value::Array(names)) => {
-            names.iter().map(|name| group(name.as_str().ok_or(UnreadableGroups::Shape)?)).collect()
+pub(super) fn read(claims: &Map<String, Value>, claim: &GroupsClaim) -> Result<Vec<IdpGroup>, UnreadableGroups> {
+    // What is there while the provider says that it is elsewhere is not all of it.
+    if is_overage(claims, &claim.pointer) {
+        return Err(UnreadableGroups::Overage);
+    }
+    let Some(value) = claim.pointer.find(claims)? else { return Ok(Vec::new()) };
+    let mut groups = Vec::new();
+    for name in names(value, &claim.values)? {
+        add(&mut groups, name?)?;
+    }
+    if claim.values == GroupValues::LastSteps {
+        let unique: HashSet<&IdpGroup> = groups.iter().collect();
+        if unique.len() != groups.len() {
+            return Err(UnreadableGroups::Ambiguous);
         }
-        Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => Err(UnreadableGroups::Shape),
+    }
+    Ok(groups)
+}
+
+type Names<'a> = Box<dyn Iterator<Item = Result<&'a str, UnreadableGroups>> + 'a>;
+
+fn names<'a>(value: &'a Value, values: &'a GroupValues) -> Result<Names<'a>, UnreadableGroups> {
+    let text = |item: &'a Value| item.as_str().ok_or(UnreadableGroups::Shape);
+    Ok(match (values, value) {
+        (GroupValues::Names | GroupValues::LastSteps, Value::String(name)) => {
+            Box::new(std::iter::once(Ok(step(name, values))))
+        }
+        (GroupValues::Names | GroupValues::LastSteps, Value::Array(list)) => {
+            Box::new(list.iter().map(move |item| text(item).map(|name| step(name, values))))
+        }
+        (GroupValues::SeparatedBy(_), Value::String(joined)) if joined.is_empty() => Box::new(std::iter::empty()),
+        (GroupValues::SeparatedBy(between), Value::String(joined)) => Box::new(joined.split(between.as_str()).map(Ok)),
+        (GroupValues::Keys, Value::Object(members)) => Box::new(members.keys().map(|name| Ok(name.as_str()))),
+        (GroupValues::Member(member), Value::Array(list)) => {
+            Box::new(list.iter().map(move |item| item.get(member).map_or(Err(UnreadableGroups::Shape), text)))
+        }
+        _ => return Err(UnreadableGroups::Shape),
+    })
+}
+
+/// The part of a name that counts.
+fn step<'a>(name: &'a str, values: &GroupValues) -> &'a str {
+    match values {
+        GroupValues::LastSteps => name.rsplit('/').next().unwrap_or(name),
+        GroupValues::Names | GroupValues::SeparatedBy(_) | GroupValues::Keys | GroupValues::Member(_) => name,
     }
 }
 
-fn group(name: &str) -> Result<IdpGroup, UnreadableGroups> {
+/// Adds a group, within the bounds of all sources.
+pub(super) fn add(groups: &mut Vec<IdpGroup>, name: &str) -> Result<(), UnreadableGroups> {
+    if groups.len() == MAX_GROUPS {
+        return Err(UnreadableGroups::TooMany);
+    }
     if name.is_empty() || name.len() > MAX_NAME {
         return Err(UnreadableGroups::Name);
     }
-    Ok(IdpGroup(name.to_owned()))
+    groups.push(IdpGroup(name.to_owned()));
+    Ok(())
 }
 
 /// Whether the claim is said to be elsewhere: distributed claims (OpenID Connect Core 1.0, section
@@ -132,7 +214,7 @@ fn is_overage(claims: &Map<String, Value>, pointer: &ClaimPointer) -> bool {
         Some(Value::String(has)) => has == "true",
         _ => false,
     };
-    named || has_groups
+    named || (has_groups && pointer.0.first().is_some_and(|name| name == "groups"))
 }
 
 #[cfg(test)]
@@ -143,7 +225,13 @@ mod tests {
 
     #[track_caller]
     fn check(claims: &Value, pointer: &str, expected: Result<&[&str], UnreadableGroups>) {
-        let found = read(claims.as_object().unwrap(), &pointer.parse().unwrap());
+        check_as(GroupValues::Names, claims, pointer, expected);
+    }
+
+    #[track_caller]
+    fn check_as(values: GroupValues, claims: &Value, pointer: &str, expected: Result<&[&str], UnreadableGroups>) {
+        let claim = GroupsClaim { from: GroupsFrom::IdToken, pointer: pointer.parse().unwrap(), values };
+        let found = read(claims.as_object().unwrap(), &claim);
         let expected = expected.map(|names| names.iter().map(|name| IdpGroup((*name).into())).collect::<Vec<_>>());
         assert_eq!(found, expected, "{pointer} in {claims}");
     }
@@ -167,10 +255,7 @@ mod tests {
         check(&json!({"groups": ["a", ""]}), "/groups", Err(U::Name));
         check(&json!({"groups": "x".repeat(1025)}), "/groups", Err(U::Name));
         check(&json!({"groups": vec!["g"; 5001]}), "/groups", Err(U::TooMany));
-        assert_eq!(
-            read(json!({"g": vec!["g"; 5000]}).as_object().unwrap(), &"/g".parse().unwrap()).unwrap().len(),
-            5000
-        );
+        check(&json!({"g": vec!["g"; 5000]}), "/g", Ok(&vec!["g"; 5000]));
     }
 
     #[test]
@@ -183,6 +268,31 @@ mod tests {
         check(&json!({"hasgroups": true}), "/groups", Err(U::Overage));
         check(&json!({"hasgroups": "true"}), "/groups", Err(U::Overage));
         check(&json!({"hasgroups": false}), "/groups", Ok(&[]));
+        check(&json!({"hasgroups": true, "roles": ["r"]}), "/roles", Ok(&["r"]));
+        check(&json!({"hasgroups": true, "groups": ["some"]}), "/groups", Err(U::Overage));
+        check(&json!({"_claim_names": {"groups": "src1"}, "groups": ["some"]}), "/groups", Err(U::Overage));
+    }
+
+    #[test]
+    fn each_shape_is_read_in_its_own_way_alone() {
+        use GroupValues as V;
+        use UnreadableGroups as U;
+        let separated = || V::SeparatedBy(";".into());
+        check_as(separated(), &json!({"g": "a;b, c"}), "/g", Ok(&["a", "b, c"]));
+        check_as(separated(), &json!({"g": ""}), "/g", Ok(&[]));
+        check_as(separated(), &json!({"g": "a;;b"}), "/g", Err(U::Name));
+        check_as(separated(), &json!({"g": ["a;b"]}), "/g", Err(U::Shape));
+        check_as(V::Keys, &json!({"g": {"a": {"1": "x"}, "b": null}}), "/g", Ok(&["a", "b"]));
+        check_as(V::Keys, &json!({"g": ["a"]}), "/g", Err(U::Shape));
+        let member = || V::Member("name".into());
+        check_as(member(), &json!({"g": [{"name": "a", "id": 1}, {"name": "b"}]}), "/g", Ok(&["a", "b"]));
+        check_as(member(), &json!({"g": [{"name": "a"}, {"id": 1}]}), "/g", Err(U::Shape));
+        check_as(member(), &json!({"g": [{"name": 1}]}), "/g", Err(U::Shape));
+        check_as(member(), &json!({"g": ["a"]}), "/g", Err(U::Shape));
+        check_as(V::LastSteps, &json!({"g": ["/staff/admins", "plain"]}), "/g", Ok(&["admins", "plain"]));
+        check_as(V::LastSteps, &json!({"g": "/staff/admins"}), "/g", Ok(&["admins"]));
+        check_as(V::LastSteps, &json!({"g": ["/staff/admins", "/guests/admins"]}), "/g", Err(U::Ambiguous));
+        check_as(V::LastSteps, &json!({"g": ["/staff/"]}), "/g", Err(U::Name));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use url::Url;
 use crate::identity::error::Nonsense;
 use crate::identity::settings::ProviderSettings;
 use crate::identity::settings::is_safe;
+use crate::model::PushedRequests;
 
 /// The members of a discovery document that we use.
 #[derive(Clone, Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Metadata {
     pub(super) jwks_uri: Url,
     pub(super) userinfo_endpoint: Option<Url>,
     pub(super) end_session_endpoint: Option<Url>,
+    /// Where authorization requests are pushed, if they are.
+    pub(super) push_endpoint: Option<Url>,
     /// Whether every authorization response names its issuer (RFC 9207 section 3).
     pub(super) names_itself: bool,
 }
@@ -48,6 +51,7 @@ impl Metadata {
         };
         let required = |name| endpoint(document, name, settings)?.ok_or(Nonsense::Member(name));
         Ok(Self {
+            push_endpoint: push_endpoint(document, settings)?,
             authorization_endpoint: required("authorization_endpoint")?,
             token_endpoint: required("token_endpoint")?,
             jwks_uri: required("jwks_uri")?,
@@ -55,6 +59,19 @@ impl Metadata {
             end_session_endpoint: endpoint(document, "end_session_endpoint", settings)?,
             names_itself,
         })
+    }
+}
+
+/// RFC 9126 section 5.
+fn push_endpoint(document: &Map<String, Value>, settings: &ProviderSettings) -> Result<Option<Url>, Nonsense> {
+    let name = "pushed_authorization_request_endpoint";
+    let demanded = document.get("require_pushed_authorization_requests").and_then(Value::as_bool) == Some(true);
+    match (settings.pushed_requests, endpoint(document, name, settings)?) {
+        (PushedRequests::Off, _) if demanded => Err(Nonsense::PushDemanded),
+        (PushedRequests::Off, _) => Ok(None),
+        (PushedRequests::Require, None) => Err(Nonsense::Member(name)),
+        (PushedRequests::Auto, None) if demanded => Err(Nonsense::Member(name)),
+        (PushedRequests::Require | PushedRequests::Auto, endpoint) => Ok(endpoint),
     }
 }
 

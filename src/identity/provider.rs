@@ -9,6 +9,7 @@ use openidconnect::PkceCodeChallenge;
 use openidconnect::PkceCodeVerifier;
 use openidconnect::Scope;
 use openidconnect::core::CoreAuthPrompt;
+use openidconnect::core::CoreJsonWebKeySet;
 use openidconnect::core::CoreResponseType;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
@@ -20,22 +21,30 @@ use crate::identity::callback::Callback;
 use crate::identity::callback::Outcome;
 use crate::identity::claims_check::Expected;
 use crate::identity::claims_check::Nonce;
+use crate::identity::client_auth;
+use crate::identity::error::Endpoint;
 use crate::identity::error::InvalidToken;
 use crate::identity::error::LoginError;
+use crate::identity::error::Nonsense;
 use crate::identity::exchange;
+use crate::identity::google;
+use crate::identity::graph;
 use crate::identity::groups;
+use crate::identity::groups::GroupsSource;
 use crate::identity::groups::UnreadableGroups;
 use crate::identity::known::Known;
 use crate::identity::known::Snapshot;
 use crate::identity::logout;
 use crate::identity::pending::PendingLogin;
 use crate::identity::principal::Principal;
+use crate::identity::push;
 use crate::identity::refresh::RefreshGrant;
 use crate::identity::settings::ProviderSettings;
 use crate::identity::settings::SettingsProblem;
 use crate::identity::transport::NoTransport;
 use crate::identity::transport::Transport;
 use crate::identity::userinfo;
+use crate::identity::userinfo::Userinfo;
 use crate::identity::verify;
 use crate::identity::verify::VerifiedIdToken;
 use crate::model::Clock;
@@ -52,7 +61,7 @@ use crate::model::Token256;
 pub struct Provider {
     pub(super) settings: ProviderSettings,
     pub(super) clock: Arc<dyn Clock>,
-    random: Arc<dyn SecureRandom + Send + Sync>,
+    pub(super) random: Arc<dyn SecureRandom + Send + Sync>,
     pub(super) transport: Transport,
     pub(super) known: Known,
 }
@@ -158,7 +167,11 @@ impl Provider {
         if prompt == Prompt::Login {
             request = request.add_prompt(CoreAuthPrompt::Login);
         }
-        let (authorization_url, ..) = request.url();
+        let (open_request, ..) = request.url();
+        let authorization_url = match &snapshot.metadata.push_endpoint {
+            None => open_request,
+            Some(endpoint) => self.push(endpoint, &open_request, &snapshot, now).await?,
+        };
         let pending = PendingLogin {
             state: state.expose(),
             nonce,
@@ -186,12 +199,14 @@ impl Provider {
             Outcome::Refused(refusal) => return Err(LoginError::Refused(refusal)),
         };
         let client = exchange::client(&self.settings, &snapshot.metadata)?;
-        let tokens = exchange::exchange(&self.transport, &client, &code, &pending.verifier).await?;
+        let assertion = client_auth::assertion(&self.settings, &snapshot.metadata, now, &self.random)?;
+        let tokens = exchange::exchange(&self.transport, &client, &code, &pending.verifier, assertion.as_ref()).await?;
         // Some time has passed at the token endpoint.
         let now = self.clock.now();
         let nonce = Nonce::Of(pending.nonce.expose_secret());
         let token = self.verify(&tokens.id_token, &tokens.access_token, nonce, &snapshot, now).await?;
-        let read = self.read_groups(token.subject(), Some(token.claims()), &tokens.access_token, &snapshot).await?;
+        let read =
+            self.read_groups(token.subject(), Some(token.claims()), &tokens.access_token, &snapshot, now).await?;
         let principal = Principal::new(&token, read.claims.as_ref().unwrap_or(token.claims()), read.groups, now);
         let sid = token.claims().get("sid").and_then(Value::as_str).map(str::to_owned);
         let refresh = tokens.refresh_token.map(|refresh_token| {
@@ -213,6 +228,24 @@ impl Provider {
         self.known.current().is_some_and(|snapshot| snapshot.metadata.end_session_endpoint.is_some())
     }
 
+    async fn push(
+        &self,
+        endpoint: &Url,
+        open_request: &Url,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Url, LoginError> {
+        let pairs: Vec<(String, String)> = open_request.query_pairs().into_owned().collect();
+        let assertion = client_auth::assertion(&self.settings, &snapshot.metadata, now, &self.random)?;
+        let form = client_auth::signed_form(&self.settings, endpoint.as_str(), &pairs, assertion.as_ref());
+        let form = form.map_err(|_| LoginError::Nonsense {
+            endpoint: Endpoint::Discovery,
+            source: Nonsense::Member("pushed_authorization_request_endpoint"),
+        })?;
+        let authorization_endpoint = &snapshot.metadata.authorization_endpoint;
+        push::push(&self.transport, form, authorization_endpoint, &self.settings.client_id).await
+    }
+
     pub(super) async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, LoginError> {
         self.known.get(&self.transport, &self.settings, now).await
     }
@@ -229,6 +262,7 @@ impl Provider {
             issuer: &self.settings.issuer,
             client_id: &self.settings.client_id,
             other_audiences: &self.settings.other_audiences,
+            required: &self.settings.required_claims,
             algorithm: self.settings.id_token_alg,
             nonce,
             access_token: access_token.expose_secret(),
@@ -236,18 +270,7 @@ impl Provider {
             leeway: self.settings.leeway,
         };
         let id_token = id_token.expose_secret();
-        let first = match verify::verify(id_token, &snapshot.keys, &expected) {
-            Ok(token) => return Ok(token),
-            Err(reason) => reason,
-        };
-        // The provider may have changed its keys; without key ids, that looks like a wrong signature.
-        if !matches!(first, InvalidToken::UnknownKey | InvalidToken::Signature) {
-            return Err(LoginError::Token(first));
-        }
-        match self.known.newer_than(snapshot, &self.transport, &self.settings, now).await? {
-            None => Err(LoginError::Token(first)),
-            Some(newer) => verify::verify(id_token, &newer.keys, &expected).map_err(LoginError::Token),
-        }
+        self.with_fresh_keys(snapshot, now, |keys| verify::verify(id_token, keys, &expected)).await
     }
 
     /// The groups of a subject from the one configured source, with the claims that were fetched for it.
@@ -257,19 +280,79 @@ impl Provider {
         signed: Option<&Map<String, Value>>,
         access_token: &SecretString,
         snapshot: &Snapshot,
+        now: Timestamp,
     ) -> Result<ReadGroups, LoginError> {
-        let source = &self.settings.groups;
-        let fetched = match (source.from, &snapshot.metadata.userinfo_endpoint) {
-            (GroupsFrom::IdToken, _) => None,
-            (GroupsFrom::Userinfo, None) => return Err(LoginError::Groups(UnreadableGroups::NoUserinfo)),
-            (GroupsFrom::Userinfo, Some(endpoint)) => {
-                Some(userinfo::fetch(&self.transport, endpoint, access_token, subject).await?)
+        let fetched = match &self.settings.groups {
+            GroupsSource::Claim(claim) if claim.from == GroupsFrom::Userinfo => {
+                let missing = LoginError::Groups(UnreadableGroups::NoUserinfo);
+                let endpoint = snapshot.metadata.userinfo_endpoint.as_ref().ok_or(missing)?;
+                let fetched = self.userinfo(endpoint, subject, access_token, snapshot, now).await;
+                Some(fetched.map_err(away)?)
+            }
+            GroupsSource::Claim(_) | GroupsSource::Graph(_) | GroupsSource::GoogleDirectory(_) => None,
+        };
+        let groups = match &self.settings.groups {
+            GroupsSource::Claim(claim) => {
+                let claims = fetched.as_ref().or(signed).ok_or(LoginError::Groups(UnreadableGroups::NoIdToken))?;
+                groups::read(claims, claim).map_err(LoginError::Groups)?
+            }
+            GroupsSource::Graph(endpoint) => {
+                let claims = signed.ok_or(LoginError::Groups(UnreadableGroups::NoIdToken))?;
+                graph::groups(&self.transport, endpoint, access_token, claims).await.map_err(away)?
+            }
+            GroupsSource::GoogleDirectory(directory) => {
+                google::groups(&self.transport, directory, access_token, &subject.sub, now).await.map_err(away)?
             }
         };
-        let claims = fetched.as_ref().or(signed).ok_or(LoginError::Groups(UnreadableGroups::NoIdToken))?;
-        let groups = groups::read(claims, &source.pointer).map_err(LoginError::Groups)?;
         Ok(ReadGroups { claims: fetched, groups })
     }
+
+    async fn userinfo(
+        &self,
+        endpoint: &Url,
+        subject: &Subject,
+        access_token: &SecretString,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Map<String, Value>, LoginError> {
+        let answer = userinfo::fetch(&self.transport, endpoint, access_token).await?;
+        let claims = match answer {
+            Userinfo::Plain(claims) => claims,
+            Userinfo::Signed(text) => {
+                let read = |keys: &_| verify::signed(&text, keys, self.settings.id_token_alg);
+                let claims = self.with_fresh_keys(snapshot, now, read).await?;
+                userinfo::check_signed(&claims, &self.settings)?;
+                claims
+            }
+        };
+        userinfo::about(claims, subject)
+    }
+
+    /// Reads what is signed, with newer keys if the provider may have changed them; without key ids, that
+    /// looks like a wrong signature.
+    async fn with_fresh_keys<T>(
+        &self,
+        snapshot: &Snapshot,
+        now: Timestamp,
+        read: impl Fn(&CoreJsonWebKeySet) -> Result<T, InvalidToken>,
+    ) -> Result<T, LoginError> {
+        let first = match read(&snapshot.keys) {
+            Ok(value) => return Ok(value),
+            Err(reason) => reason,
+        };
+        if !matches!(first, InvalidToken::UnknownKey | InvalidToken::Signature) {
+            return Err(LoginError::Token(first));
+        }
+        match self.known.newer_than(snapshot, &self.transport, &self.settings, now).await? {
+            None => Err(LoginError::Token(first)),
+            Some(newer) => read(&newer.keys).map_err(LoginError::Token),
+        }
+    }
+}
+
+/// A failure to get groups, as what it means to the person; what was read and is wrong stays as it is.
+fn away(error: LoginError) -> LoginError {
+    if matches!(error, LoginError::Groups(_)) { error } else { LoginError::GroupsAway(Box::new(error)) }
 }
 
 /// What was read of a person besides the ID token.

@@ -14,9 +14,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::identity::claims_check::Nonce;
+use crate::identity::client_auth;
 use crate::identity::error::InvalidToken;
 use crate::identity::error::LoginError;
 use crate::identity::exchange;
+use crate::identity::groups::UnreadableGroups;
 use crate::identity::pending::secret_text;
 use crate::identity::principal::Principal;
 use crate::identity::provider::Provider;
@@ -87,9 +89,11 @@ impl Provider {
     /// # Errors
     /// [`LoginError::RefreshRefused`] when the provider does not take it.
     pub async fn refresh(&self, grant: RefreshGrant) -> Result<Refreshed, LoginError> {
-        let snapshot = self.snapshot(self.clock.now()).await?;
+        let now = self.clock.now();
+        let snapshot = self.snapshot(now).await?;
         let client = exchange::client(&self.settings, &snapshot.metadata)?;
-        let tokens = exchange::refresh(&self.transport, &client, &grant.refresh_token).await?;
+        let assertion = client_auth::assertion(&self.settings, &snapshot.metadata, now, &self.random)?;
+        let tokens = exchange::refresh(&self.transport, &client, &grant.refresh_token, assertion.as_ref()).await?;
         // RFC 6749 section 6: without a new one, the old one goes on.
         let refresh_token = tokens.refresh_token.unwrap_or(grant.refresh_token);
         let grant = RefreshGrant { refresh_token, valid_for: tokens.valid_for, ..grant };
@@ -118,7 +122,7 @@ impl Provider {
             return Err(LoginError::Token(InvalidToken::AnotherSignIn));
         }
         let claims = token.as_ref().map(VerifiedIdToken::claims);
-        let read = self.read_groups(before.subject(), claims, &refreshed.access_token, &snapshot).await?;
+        let read = self.read_groups(before.subject(), claims, &refreshed.access_token, &snapshot, now).await?;
         Ok(before.with_groups(read.groups))
     }
 }
@@ -133,14 +137,17 @@ impl LoginError {
                 !matches!(reason, InvalidToken::Expired | InvalidToken::NotYetValid | InvalidToken::IssuedAt)
             }
             Self::Nonsense { source, .. } => *source == crate::identity::Nonsense::SubjectMismatch,
+            // What kept the groups away decides.
+            Self::GroupsAway(error) => error.ends_session(),
+            Self::Groups(reason) => *reason == UnreadableGroups::OtherPerson,
             Self::Expired
             | Self::UnknownLogin
             | Self::Callback(_)
             | Self::WrongIssuer
             | Self::Refused(_)
             | Self::CodeRefused(_)
+            | Self::RequestRefused(_)
             | Self::Unavailable { .. }
-            | Self::Groups(_)
             | Self::Random(_) => false,
         }
     }

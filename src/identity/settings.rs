@@ -1,16 +1,17 @@
 //! How a provider is set up on our side.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use secrecy::SecretString;
 use url::Url;
 
+use crate::identity::client_auth::ClientCredential;
 use crate::identity::groups::GroupsSource;
-use crate::model::ClientAuth;
 use crate::model::Host;
 use crate::model::IdTokenAlgorithm;
 use crate::model::ProviderId;
+use crate::model::PushedRequests;
 
 /// The leeway for clocks that differ, unless configured.
 pub const DEFAULT_LEEWAY: Duration = Duration::from_mins(1);
@@ -32,10 +33,10 @@ pub struct ProviderSettings {
     pub issuer: String,
     /// Our client identifier.
     pub client_id: String,
-    /// Our client secret.
-    pub client_secret: SecretString,
-    /// How we authenticate to the token endpoint.
-    pub client_auth: ClientAuth,
+    /// What proves to the provider who we are.
+    pub credential: ClientCredential,
+    /// Whether authorization requests are pushed.
+    pub pushed_requests: PushedRequests,
     /// The one algorithm of its ID tokens.
     pub id_token_alg: IdTokenAlgorithm,
     /// Scopes to ask for; `openid` is always among them.
@@ -44,6 +45,8 @@ pub struct ProviderSettings {
     pub groups: GroupsSource,
     /// Audiences that an ID token may name beside us; normally none.
     pub other_audiences: Vec<String>,
+    /// Claims that an ID token must have, each with the one value that it must have: `hd` at Google, say.
+    pub required_claims: BTreeMap<String, String>,
     /// Where the provider sends the browser with the code.
     pub redirect_uri: Url,
     /// Where the provider sends the browser after signing out.
@@ -91,6 +94,9 @@ pub enum SettingsProblem {
     /// The answer limit is outside its bounds.
     #[error("the answer limit must be between 16 KiB and 16 MiB")]
     AnswerLimit,
+    /// The directory that has the groups is http outside localhost.
+    #[error("the directory's address must be an https URL (or, on localhost, an http URL)")]
+    Directory,
     /// The extra roots are not PEM certificates.
     #[error("the extra authorities are not PEM certificates")]
     ExtraRoots,
@@ -114,13 +120,14 @@ impl ProviderSettings {
             (P::IssuerScheme, spelled && issuer.as_ref().is_some_and(is_safe)),
             (P::IssuerForm, issuer_form),
             (P::ClientId, !self.client_id.is_empty()),
-            (P::ClientSecret, !self.client_secret.expose_secret().is_empty()),
+            (P::ClientSecret, self.credential.secret().is_none_or(|secret| !secret.expose_secret().is_empty())),
             (P::Scope, self.scopes.iter().all(|scope| is_scope(scope))),
             (P::RedirectUri, lands_safely(&self.redirect_uri)),
             (P::PostLogoutRedirectUri, lands_safely(&self.post_logout_redirect_uri)),
             (P::Leeway, self.leeway <= MAX_LEEWAY),
             (P::Timeout, (Duration::from_secs(1)..=Duration::from_mins(1)).contains(&self.timeout)),
             (P::AnswerLimit, (16 * 1024..=16 * 1024 * 1024).contains(&self.answer_limit)),
+            (P::Directory, self.groups.addresses().iter().all(|url| is_safe(url))),
             (P::ExtraRoots, self.extra_roots.as_ref().is_none_or(roots_read)),
         ];
         checks.into_iter().filter(|(_, fine)| !fine).map(|(problem, _)| problem).collect()
@@ -144,7 +151,6 @@ fn is_scope(scope: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::GroupsFrom;
 
     fn settings() -> ProviderSettings {
         ProviderSettings {
@@ -152,12 +158,13 @@ mod tests {
             name: "Example SSO".into(),
             issuer: "https://idp.example.com/realm".into(),
             client_id: "panelgate".into(),
-            client_secret: "s".into(),
-            client_auth: ClientAuth::Basic,
+            credential: ClientCredential::Basic("s".into()),
+            pushed_requests: PushedRequests::Auto,
             id_token_alg: IdTokenAlgorithm::Rs256,
             scopes: vec!["profile".into()],
-            groups: GroupsSource { from: GroupsFrom::IdToken, pointer: "/groups".parse().unwrap() },
+            groups: GroupsSource::Graph(Url::parse("https://graph.example.com/v1.0").unwrap()),
             other_audiences: Vec::new(),
+            required_claims: BTreeMap::new(),
             redirect_uri: Url::parse("https://connect.example.com/cb").unwrap(),
             post_logout_redirect_uri: Url::parse("https://connect.example.com/out").unwrap(),
             leeway: DEFAULT_LEEWAY,
@@ -177,7 +184,7 @@ mod tests {
         let mut wrong = settings();
         wrong.issuer = "http://idp.example.com/?x".into();
         wrong.client_id = String::new();
-        wrong.client_secret = "".into();
+        wrong.credential = ClientCredential::Post("".into());
         wrong.scopes = vec!["a b".into()];
         wrong.redirect_uri = Url::parse("http://connect.example.com/cb").unwrap();
         wrong.post_logout_redirect_uri = Url::parse("https://connect.example.com/#out").unwrap();

@@ -121,10 +121,19 @@ fn cause(error: reqwest::Error) -> Unavailable {
     }
 }
 
+/// Whether the content type says that it is a signed token.
+pub(super) fn is_jwt(headers: &HeaderMap) -> bool {
+    essence(headers) == "application/jwt"
+}
+
 /// Whether the content type says JSON, whatever its parameters: `application/json`, or a type built on
 /// it (RFC 6839 section 3.1), as `application/jwk-set+json` for keys.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = essence(headers);
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn essence(headers: &HeaderMap) -> String {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -19,6 +19,7 @@ use crate::identity::claims_check::Expected;
 use crate::identity::error::InvalidToken;
 use crate::identity::strict_json;
 use crate::identity::strict_json::NotStrict;
+use crate::model::IdTokenAlgorithm;
 use crate::model::Subject;
 
 /// The longest ID token, in bytes: some 1000 groups with long names.
@@ -50,6 +51,20 @@ pub(super) fn verify(
     keys: &CoreJsonWebKeySet,
     expected: &Expected<'_>,
 ) -> Result<VerifiedIdToken, InvalidToken> {
+    let payload = signed(token, keys, expected.algorithm)?;
+    claims_check::check(&payload, expected)?;
+    let sub = payload.get("sub").and_then(Value::as_str).ok_or(InvalidToken::Claim("sub"))?;
+    let subject = Subject { iss: expected.issuer.to_owned(), sub: sub.to_owned() };
+    Ok(VerifiedIdToken { subject, claims: payload })
+}
+
+/// The claims of a token that a key of the provider signed with the one algorithm. What they say is not
+/// checked.
+pub(super) fn signed(
+    token: &str,
+    keys: &CoreJsonWebKeySet,
+    algorithm: IdTokenAlgorithm,
+) -> Result<Map<String, Value>, InvalidToken> {
     if token.len() > MAX_TOKEN {
         return Err(InvalidToken::TooLong);
     }
@@ -60,14 +75,11 @@ pub(super) fn verify(
         [_, _, _, _] => return Err(InvalidToken::Encrypted),
         _ => return Err(InvalidToken::Malformed),
     };
-    check_header(&header, expected)?;
+    check_header(&header, algorithm)?;
     select_key(&header, keys)?
-        .verify_signature(&algorithm::core(expected.algorithm), message.as_bytes(), &decode(signature)?)
+        .verify_signature(&algorithm::core(algorithm), message.as_bytes(), &decode(signature)?)
         .map_err(|_| InvalidToken::Signature)?;
-    claims_check::check(&payload, expected)?;
-    let sub = payload.get("sub").and_then(Value::as_str).ok_or(InvalidToken::Claim("sub"))?;
-    let subject = Subject { iss: expected.issuer.to_owned(), sub: sub.to_owned() };
-    Ok(VerifiedIdToken { subject, claims: payload })
+    Ok(payload)
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, InvalidToken> {
@@ -81,8 +93,8 @@ fn object(part: &str) -> Result<Map<String, Value>, InvalidToken> {
     })
 }
 
-fn check_header(header: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), InvalidToken> {
-    if header.get("alg").and_then(Value::as_str) != Some(expected.algorithm.as_str()) {
+fn check_header(header: &Map<String, Value>, algorithm: IdTokenAlgorithm) -> Result<(), InvalidToken> {
+    if header.get("alg").and_then(Value::as_str) != Some(algorithm.as_str()) {
         return Err(InvalidToken::Algorithm);
     }
     // RFC 8725 section 3.11: another kind of token (`at+jwt`, `logout+jwt`) must not pass for this one.

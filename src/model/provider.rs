@@ -78,13 +78,48 @@ impl fmt::Display for IdTokenAlgorithm {
     }
 }
 
-/// How a client with a secret authenticates (OpenID Connect Core 1.0, section 9).
+/// How an RSA key signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// `client_secret_basic`.
-    Basic,
-    /// `client_secret_post`.
-    Post,
+pub enum RsaPadding {
+    /// PKCS #1 v1.5: RS256.
+    Pkcs1,
+    /// PSS: PS256.
+    Pss,
+}
+
+/// Whom an assertion of ours is meant for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AssertionAudience {
+    /// The issuer (FAPI 2.0 Security Profile, section 5.3.3).
+    Issuer,
+    /// The token endpoint, as some providers want it (RFC 7523 section 3 leaves it open).
+    TokenEndpoint,
+}
+
+/// Whether authorization requests are pushed to the provider (RFC 9126).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushedRequests {
+    /// Where the provider offers it. A push that fails is never replaced by an open request.
+    Auto,
+    /// Always: a provider that does not offer it cannot be used.
+    Require,
+    /// Never.
+    Off,
+}
+
+/// How the value of a claim names groups. One way is configured, and no other is guessed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupValues {
+    /// A string is one group, an array of strings is many.
+    Names,
+    /// One string, in which this text stands between the groups.
+    SeparatedBy(String),
+    /// The names of an object's members.
+    Keys,
+    /// An array of objects, each with this member.
+    Member(String),
+    /// Paths, of which the last step is the group. Two that end alike cannot be told apart and are refused.
+    LastSteps,
 }
 
 /// The document that holds a person's groups. There is one, and no other is looked at.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use panelgate::config::ClientCredential;
 use panelgate::config::Limits;
 use panelgate::config::StoreAt;
 
@@ -42,7 +43,7 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 29, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 30, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -61,7 +62,10 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.providers[0].groups, written.providers[0].groups);
     assert_eq!(defaults.providers[0].scopes, written.providers[0].scopes);
     assert_eq!(defaults.providers[0].leeway, written.providers[0].leeway);
-    assert_eq!(defaults.providers[0].client_auth, written.providers[0].client_auth);
+    for provider in [&defaults.providers[0], &written.providers[0]] {
+        assert!(matches!(provider.credential, ClientCredential::Basic(_)));
+    }
+    assert_eq!(defaults.providers[0].pushed_requests, written.providers[0].pushed_requests);
     assert_eq!(defaults.providers[0].id_token_alg, written.providers[0].id_token_alg);
 }
 

@@ -142,6 +142,55 @@ fn about_the_provider() {
                 "groups = { from = \"id_token\", pointer = \"/~2\" }\nclient_id =",
             ),
             Case("groups from elsewhere", "client_id =", "groups = { from = \"ldap\", pointer = \"/a\" }\nclient_id ="),
+        ],
+    );
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_groups_and_keys_at_the_provider() {
+    let said = said(
+        "panelgate.toml",
+        &[
+            Case(
+                "value mode",
+                "client_id =",
+                "groups = { from = \"id_token\", pointer = \"/g\", values = \"csv\" }\nclient_id =",
+            ),
+            Case(
+                "separator",
+                "client_id =",
+                "groups = { from = \"id_token\", pointer = \"/g\", values = \"separated\" }\nclient_id =",
+            ),
+            Case(
+                "pointer into a directory",
+                "client_id =",
+                "groups = { from = \"graph\", pointer = \"/g\" }\nclient_id =",
+            ),
+            Case(
+                "directory in clear text",
+                "client_id =",
+                "groups = { from = \"graph\", endpoint = \"http://graph.example.com\" }\nclient_id =",
+            ),
+            Case(
+                "service account",
+                "client_id =",
+                "groups = { from = \"google_directory\", service_account = \"chain.pem\", acting_as = \"a@b\" }\nclient_id =",
+            ),
+            Case("pushed requests", "client_id =", "par = \"yes\"\nclient_id ="),
+            Case("key without its method", "client_id =", "client_key = { file = \"key.pem\" }\nclient_id ="),
+            Case(
+                "key beside a secret",
+                "client_id =",
+                "client_auth = \"private_key_jwt\"\nclient_key = { file = \"key.pem\" }\nclient_id =",
+            ),
+            Case("method without its key", "client_secret = \"file:secret\"", "client_auth = \"private_key_jwt\""),
+            Case(
+                "key that is none",
+                "client_secret = \"file:secret\"",
+                "client_auth = \"private_key_jwt\"\nclient_key = { file = \"chain.pem\" }",
+            ),
+            Case("required claim", "client_id =", "required_claims = [{ claim = \"hd\" }]\nclient_id ="),
             Case("leeway", "client_id =", "leeway_seconds = 301\nclient_id ="),
             Case("authority", "client_id =", "ca_file = \"key.pem\"\nclient_id ="),
         ],

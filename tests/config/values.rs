@@ -2,16 +2,22 @@
 
 use std::time::Duration;
 
+use panelgate::config::ClientCredential;
 use panelgate::config::Config;
+use panelgate::config::GroupsSource;
+use panelgate::config::KeyFile;
 use panelgate::config::Limits;
 use panelgate::config::LogFormat;
 use panelgate::config::PanelStyle;
 use panelgate::model::Access;
 use panelgate::model::AcrValue;
-use panelgate::model::ClientAuth;
+use panelgate::model::AssertionAudience;
+use panelgate::model::GroupValues;
 use panelgate::model::GroupsFrom;
 use panelgate::model::IdTokenAlgorithm;
+use panelgate::model::PushedRequests;
 use panelgate::model::Right;
+use panelgate::model::RsaPadding;
 use panelgate::model::SecretRef;
 use panelgate::model::ServerId;
 use panelgate::model::Service;
@@ -39,11 +45,12 @@ fn what_is_not_written_has_its_default() {
     assert_eq!(config.session.absolute, Duration::from_hours(10));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("info", LogFormat::Text));
     assert_eq!(config.limits, Limits::default());
-    assert_eq!(config.providers[0].client_auth, ClientAuth::Basic);
+    assert_eq!(config.providers[0].credential, ClientCredential::Basic(SecretRef::File(site.path().join("secret"))));
+    assert_eq!(config.providers[0].pushed_requests, PushedRequests::Auto);
     assert_eq!(config.providers[0].id_token_alg, IdTokenAlgorithm::Rs256);
     assert_eq!(config.providers[0].scopes, ["openid", "profile", "email"]);
-    assert_eq!(config.providers[0].groups.from, GroupsFrom::IdToken);
-    assert_eq!(config.providers[0].groups.pointer, "/groups");
+    let (from, pointer, values) = (GroupsFrom::IdToken, "/groups".to_owned(), GroupValues::Names);
+    assert_eq!(config.providers[0].groups, GroupsSource::Claim { from, pointer, values });
     assert_eq!(config.providers[0].leeway, Duration::from_mins(1));
     assert_eq!(config.providers[0].ca_file, None);
 }
@@ -75,12 +82,12 @@ fn what_is_written_counts() {
     assert_eq!(config.listen.console_port, 2087, "the ports of panels are free in the other style");
     assert_eq!(config.listen.addresses.len(), 1);
     assert_eq!(config.providers[0].client_id, "gate");
-    assert_eq!(config.providers[0].client_auth, ClientAuth::Post);
-    assert_eq!(config.providers[0].client_secret, SecretRef::Env("CARGO_MANIFEST_DIR".into()));
+    let secret = SecretRef::Env("CARGO_MANIFEST_DIR".into());
+    assert_eq!(config.providers[0].credential, ClientCredential::Post(secret));
     assert_eq!(config.providers[0].id_token_alg, IdTokenAlgorithm::EdDsa);
     assert_eq!(config.providers[0].scopes, ["openid", "groups"]);
-    assert_eq!(config.providers[0].groups.from, GroupsFrom::Userinfo);
-    assert_eq!(config.providers[0].groups.pointer, "/realm~1access/roles");
+    let (from, pointer, values) = (GroupsFrom::Userinfo, "/realm~1access/roles".to_owned(), GroupValues::Names);
+    assert_eq!(config.providers[0].groups, GroupsSource::Claim { from, pointer, values });
     assert_eq!(config.providers[0].leeway, Duration::ZERO);
     assert_eq!(config.providers[0].ca_file, Some(site.path().join("chain.pem")));
     assert_eq!(config.session.idle, config.session.absolute);
@@ -222,4 +229,35 @@ fn the_version_is_that_of_the_document() {
     assert_eq!(version(&site), "e3b0c44298fc1c14");
     site.write("directory.toml", "# one change\n");
     assert_ne!(version(&site), "e3b0c44298fc1c14");
+}
+
+#[test]
+fn a_key_and_a_directory_take_the_place_of_secret_and_claim() {
+    let site = Site::new();
+    let account = r#"{"client_email": "a@b", "private_key": "k", "token_uri": "https://t.example"}"#;
+    site.write("google.json", account);
+    site.replace(
+        "panelgate.toml",
+        "client_secret = \"file:secret\"",
+        "client_auth = \"private_key_jwt\"\n\
+         client_key = { file = \"key.pem\", id = \"k1\", rsa = \"PS256\", audience = \"token_endpoint\" }\n\
+         par = \"require\"\nother_audiences = [\"project\"]\n\
+         required_claims = [{ claim = \"hd\", value = \"example.com\" }]\n\
+         groups = { from = \"google_directory\", service_account = \"google.json\", acting_as = \"admin@example.com\" }",
+    );
+    let provider = site.load().unwrap().providers.remove(0);
+    let key = KeyFile {
+        file: site.path().join("key.pem"),
+        id: Some("k1".into()),
+        certificate: None,
+        rsa: RsaPadding::Pss,
+        audience: AssertionAudience::TokenEndpoint,
+    };
+    assert_eq!(provider.credential, ClientCredential::PrivateKey(key));
+    assert_eq!(provider.pushed_requests, PushedRequests::Require);
+    assert_eq!(provider.other_audiences, ["project"]);
+    assert_eq!(provider.required_claims["hd"], "example.com");
+    let account = Some((site.path().join("google.json"), "admin@example.com".to_owned()));
+    let endpoint = "https://admin.googleapis.com".parse().unwrap();
+    assert_eq!(provider.groups, GroupsSource::GoogleDirectory { endpoint, account });
 }

@@ -147,7 +147,6 @@ async fn an_id_token_that_is_not_for_us_signs_nobody_in() {
     for fault in [
         IdTokenFault::wrong("aud", "somebody-else"),
         IdTokenFault::wrong("nonce", "of-another-sign-in"),
-        IdTokenFault::Moment("exp", -3600),
         IdTokenFault::ForeignKey,
     ] {
         stage.world.provider.set(|wrong| wrong.id_token = vec![fault.clone()]);
@@ -159,6 +158,50 @@ async fn an_id_token_that_is_not_for_us_signs_nobody_in() {
         assert_eq!(stage.outcomes("sign_in").last().unwrap(), "failed id_token_invalid", "{fault:?}");
         assert!(browser.cookie("connect.example.com", "__Host-panelgate-session").is_none(), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn clocks_that_are_ten_minutes_apart_are_named_as_the_reason() {
+    let stage = Stage::new(Style::Ports).await;
+    // The provider's clock is behind, then ahead.
+    for away in [-600, 600] {
+        let times =
+            [("iat", away), ("exp", away + 300), ("nbf", away)].map(|(name, by)| IdTokenFault::Moment(name, by));
+        stage.world.provider.set(|wrong| wrong.id_token = times.to_vec());
+        let browser = stage.browser();
+        let form = browser.visit(&stage.console("/")).await.unwrap();
+        let page = browser.sign_in_at(&form, "ada").await.unwrap();
+        assert_eq!(page.status, 502);
+        assert!(page.text().contains("The clocks do not agree") && page.text().contains("NTP"));
+        assert_eq!(stage.outcomes("sign_in").last().unwrap(), "failed sign_in_clock");
+    }
+    stage.world.provider.set(|wrong| wrong.id_token.clear());
+    stage.signed_in("ada").await;
+}
+
+#[tokio::test]
+async fn a_provider_that_changes_its_name_is_not_believed() {
+    let world = World::start(Plan::tls(Style::Ports)).await.unwrap();
+    let other = Patch::set("issuer", "https://idp.localhost:1/other");
+    world.provider.set(|wrong| wrong.metadata = vec![other]);
+    let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
+    let stage = Stage { world, gateway };
+    let page = stage.browser().visit(&stage.console("/")).await.unwrap();
+    assert_eq!(page.status, 502);
+    assert!(page.text().contains("is not the one that is set up"), "{}", page.text());
+    assert_eq!(stage.outcomes("sign_in"), ["failed provider_issuer_mismatch"]);
+    stage.world.provider.set(|wrong| wrong.metadata.clear());
+    stage.signed_in("ada").await;
+}
+
+#[tokio::test]
+async fn keys_that_change_during_a_sign_in_stop_nobody() {
+    let stage = Stage::new(Style::Ports).await;
+    let browser = stage.browser();
+    let back = way_back(&browser, &stage, "ada").await;
+    stage.world.provider.rotate_keys().unwrap();
+    assert_eq!(browser.visit(back.as_str()).await.unwrap().status, 200);
+    assert_eq!(stage.outcomes("sign_in"), ["succeeded"]);
 }
 
 /// The address that the provider sends the browser back to, not yet followed.

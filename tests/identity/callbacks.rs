@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lab::provider::Patch;
 use panelgate::identity::Callback;
+use panelgate::identity::ClientCredential;
 use panelgate::identity::Fault;
 use panelgate::identity::LOGIN_LIFETIME;
 use panelgate::identity::LoginError;
@@ -172,7 +173,7 @@ async fn a_sign_in_begun_at_one_provider_does_not_end_at_another() {
 
 #[tokio::test]
 async fn a_wrong_client_secret_is_our_fault() {
-    let bed = Bed::with(|settings| settings.client_secret = "wrong".into()).await;
+    let bed = Bed::with(|settings| settings.credential = ClientCredential::Basic("wrong".into())).await;
     let error = bed.sign_in().await.unwrap_err();
     assert!(matches!(error, LoginError::CodeRefused(Refusal::InvalidClient)), "{error:?}");
     assert_eq!(error.fault(), Fault::Gateway);

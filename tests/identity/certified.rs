@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use panelgate::identity::Callback;
+use panelgate::identity::ClientCredential;
 use panelgate::identity::Prompt;
-use panelgate::model::ClientAuth;
 use panelgate::model::GroupsFrom;
 use panelgate::model::IdTokenAlgorithm;
 use panelgate::model::Token256;
@@ -23,7 +23,9 @@ use url::Url;
 
 use crate::browser::Browser;
 use crate::harness::MovedClock;
+use crate::harness::SECRET;
 use crate::harness::arrive;
+use crate::harness::groups_in;
 use crate::harness::post_logout_redirect_uri;
 use crate::harness::redirect_uri;
 use crate::harness::relying_party;
@@ -47,7 +49,7 @@ impl Certified {
         let client = settings("http://idp.localhost");
         let given = json!({
             "client": {
-                "id": client.client_id, "secret": client.client_secret.expose_secret(), "alg": alg.as_str(),
+                "id": client.client_id, "secret": SECRET, "alg": alg.as_str(),
                 "redirectUris": [redirect_uri()], "postLogoutRedirectUris": [post_logout_redirect_uri()],
             },
             "groupsInIdToken": from == GroupsFrom::IdToken,
@@ -68,12 +70,12 @@ impl Certified {
 }
 
 /// Signs Ann in, checks who she is, and signs her out again.
-async fn round_trip(alg: IdTokenAlgorithm, from: GroupsFrom, auth: ClientAuth) {
+async fn round_trip(alg: IdTokenAlgorithm, from: GroupsFrom, credential: ClientCredential) {
     let provider = Certified::start(alg, from).await;
     let mut settings = settings(&provider.issuer);
     settings.id_token_alg = alg;
-    settings.groups.from = from;
-    settings.client_auth = auth;
+    settings.groups = groups_in(from, "/groups");
+    settings.credential = credential;
     let rp = relying_party(settings, &Arc::new(MovedClock::default()));
     let port = Url::parse(&provider.issuer).unwrap().port().unwrap();
     let mut browser = Browser::new("idp.localhost", ([127, 0, 0, 1], port).into(), None);
@@ -101,16 +103,16 @@ async fn round_trip(alg: IdTokenAlgorithm, from: GroupsFrom, auth: ClientAuth) {
 
 #[tokio::test]
 async fn rs256_with_groups_in_the_id_token() {
-    round_trip(IdTokenAlgorithm::Rs256, GroupsFrom::IdToken, ClientAuth::Basic).await;
+    round_trip(IdTokenAlgorithm::Rs256, GroupsFrom::IdToken, ClientCredential::Basic(SECRET.into())).await;
 }
 
 #[tokio::test]
 async fn es256_with_groups_in_userinfo() {
-    round_trip(IdTokenAlgorithm::Es256, GroupsFrom::Userinfo, ClientAuth::Basic).await;
+    round_trip(IdTokenAlgorithm::Es256, GroupsFrom::Userinfo, ClientCredential::Basic(SECRET.into())).await;
 }
 
 #[tokio::test]
 async fn ps256_and_eddsa() {
-    round_trip(IdTokenAlgorithm::Ps256, GroupsFrom::IdToken, ClientAuth::Basic).await;
-    round_trip(IdTokenAlgorithm::EdDsa, GroupsFrom::IdToken, ClientAuth::Basic).await;
+    round_trip(IdTokenAlgorithm::Ps256, GroupsFrom::IdToken, ClientCredential::Basic(SECRET.into())).await;
+    round_trip(IdTokenAlgorithm::EdDsa, GroupsFrom::IdToken, ClientCredential::Basic(SECRET.into())).await;
 }

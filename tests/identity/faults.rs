@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::harness::Bed;
 use crate::harness::MovedClock;
+use crate::harness::groups_in;
 use crate::harness::relying_party;
 use crate::harness::settings;
 
@@ -30,6 +31,12 @@ enum Outcome {
 fn outcome(result: Result<impl std::fmt::Debug, LoginError>, expected: Endpoint) -> Outcome {
     let error = result.unwrap_err();
     assert_eq!(error.fault(), Fault::Provider);
+    // Where userinfo has the groups, its failure is that of the groups.
+    let (error, expected) = match (error, expected) {
+        (LoginError::GroupsAway(error), Endpoint::Userinfo) => (*error, expected),
+        (error, Endpoint::Userinfo) => panic!("{error:?}"),
+        other => other,
+    };
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other outcome fails the test")]
     let (endpoint, outcome) = match error {
         LoginError::Unavailable { endpoint, source } => {
@@ -70,7 +77,7 @@ fn faults(bed: &Bed) -> Vec<(EndpointFault, Outcome)> {
 async fn impatient(from: GroupsFrom) -> Bed {
     Bed::with(|settings| {
         settings.timeout = Duration::from_secs(1);
-        settings.groups.from = from;
+        settings.groups = groups_in(from, "/groups");
     })
     .await
 }

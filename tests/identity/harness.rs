@@ -1,5 +1,6 @@
 //! A provider, a relying party and a browser, ready to sign in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -10,6 +11,8 @@ use lab::provider;
 use lab::provider::IdTokenFault;
 use lab::provider::Misbehaviour;
 use panelgate::identity::Callback;
+use panelgate::identity::ClientCredential;
+use panelgate::identity::GroupsClaim;
 use panelgate::identity::GroupsSource;
 use panelgate::identity::InvalidToken;
 use panelgate::identity::LoginError;
@@ -19,10 +22,11 @@ use panelgate::identity::Prompt;
 use panelgate::identity::Provider;
 use panelgate::identity::ProviderSettings;
 use panelgate::identity::SignedIn;
-use panelgate::model::ClientAuth;
 use panelgate::model::Clock;
+use panelgate::model::GroupValues;
 use panelgate::model::GroupsFrom;
 use panelgate::model::IdTokenAlgorithm;
+use panelgate::model::PushedRequests;
 use panelgate::model::SystemClock;
 use panelgate::model::Target;
 use panelgate::model::Timestamp;
@@ -75,7 +79,18 @@ impl Bed {
 
     /// The same, at another issuer.
     pub(crate) async fn at(issuer: &str, change: impl FnOnce(&mut ProviderSettings)) -> Self {
-        let provider = provider::Provider::start(provider_settings(issuer)).await.unwrap();
+        Self::made(issuer, |_| {}, change).await
+    }
+
+    /// The same, with settings of the provider changed too.
+    pub(crate) async fn made(
+        issuer: &str,
+        change_provider: impl FnOnce(&mut provider::Settings),
+        change: impl FnOnce(&mut ProviderSettings),
+    ) -> Self {
+        let mut served = provider_settings(issuer);
+        change_provider(&mut served);
+        let provider = provider::Provider::start(served).await.unwrap();
         let mut settings = settings(provider.issuer());
         change(&mut settings);
         let clock = Arc::new(MovedClock::default());
@@ -168,12 +183,13 @@ pub(crate) fn settings(issuer: &str) -> ProviderSettings {
         name: "Example SSO".into(),
         issuer: issuer.to_owned(),
         client_id: "panelgate".into(),
-        client_secret: SECRET.into(),
-        client_auth: ClientAuth::Basic,
+        credential: ClientCredential::Basic(SECRET.into()),
+        pushed_requests: PushedRequests::Off,
         id_token_alg: IdTokenAlgorithm::Rs256,
         scopes: ["openid", "profile", "email", "groups"].map(str::to_owned).to_vec(),
-        groups: GroupsSource { from: GroupsFrom::IdToken, pointer: "/groups".parse().unwrap() },
+        groups: groups_in(GroupsFrom::IdToken, "/groups"),
         other_audiences: Vec::new(),
+        required_claims: BTreeMap::new(),
         redirect_uri: redirect_uri(),
         post_logout_redirect_uri: post_logout_redirect_uri(),
         leeway: panelgate::identity::DEFAULT_LEEWAY,
@@ -181,6 +197,11 @@ pub(crate) fn settings(issuer: &str) -> ProviderSettings {
         answer_limit: 256 * 1024,
         extra_roots: None,
     }
+}
+
+/// Groups by their names, in a claim.
+pub(crate) fn groups_in(from: GroupsFrom, pointer: &str) -> GroupsSource {
+    GroupsSource::Claim(GroupsClaim { from, pointer: pointer.parse().unwrap(), values: GroupValues::Names })
 }
 
 /// The lab's provider with one person and one client.
@@ -202,6 +223,7 @@ pub(crate) fn provider_settings(issuer: &str) -> provider::Settings {
             secret: SECRET.into(),
             redirect_uris: vec![redirect_uri().into()],
             post_logout_redirect_uris: vec![post_logout_redirect_uri().into()],
+            assertion_key: None,
         }],
         note: None,
         misbehaviour: Misbehaviour::default(),

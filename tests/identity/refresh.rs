@@ -17,7 +17,7 @@ use crate::harness::Bed;
 async fn bed(from: GroupsFrom) -> (Bed, Principal, RefreshGrant) {
     let bed = Bed::with(|settings| {
         settings.scopes.push("offline_access".into());
-        settings.groups.from = from;
+        settings.groups = crate::harness::groups_in(from, "/groups");
     })
     .await;
     let signed_in = bed.sign_in().await.unwrap();

@@ -8,11 +8,11 @@ use lab::provider;
 use lab::provider::IdTokenFault;
 use lab::provider::Patch;
 use panelgate::identity::Callback;
+use panelgate::identity::ClientCredential;
 use panelgate::identity::Endpoint;
 use panelgate::identity::LoginError;
 use panelgate::identity::Prompt;
 use panelgate::identity::Unavailable;
-use panelgate::model::ClientAuth;
 use panelgate::model::GroupsFrom;
 use panelgate::model::IdTokenAlgorithm;
 use panelgate::model::IdpGroup;
@@ -26,6 +26,7 @@ use crate::harness::Bed;
 use crate::harness::MovedClock;
 use crate::harness::SECRET;
 use crate::harness::arrive;
+use crate::harness::groups_in;
 use crate::harness::post_logout_redirect_uri;
 use crate::harness::provider_settings;
 use crate::harness::relying_party;
@@ -99,7 +100,7 @@ async fn oidcc_client_test_client_secret_basic() {
 
 #[tokio::test]
 async fn the_client_secret_can_be_posted() {
-    let bed = Bed::with(|settings| settings.client_auth = ClientAuth::Post).await;
+    let bed = Bed::with(|settings| settings.credential = ClientCredential::Post(SECRET.into())).await;
     bed.sign_in().await.unwrap();
     let token = bed.provider.requests().into_iter().find(|request| request.path == "/token").unwrap();
     assert_eq!(token.authorization, "");
@@ -174,7 +175,7 @@ async fn a_provider_inside_the_company_needs_its_authority() {
 
 #[tokio::test]
 async fn oidcc_client_test_scope_userinfo_claims() {
-    let bed = Bed::with(|settings| settings.groups.from = GroupsFrom::Userinfo).await;
+    let bed = Bed::with(|settings| settings.groups = groups_in(GroupsFrom::Userinfo, "/groups")).await;
     bed.provider.set(|m| m.id_token = ["groups", "name", "email"].map(IdTokenFault::missing).to_vec());
     let signed_in = bed.sign_in().await.unwrap();
     assert_eq!(signed_in.principal.groups().len(), 2);

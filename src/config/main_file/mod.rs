@@ -1,6 +1,8 @@
 //! The main file, section by section.
 
 mod coverage;
+mod credential;
+mod groups;
 mod network;
 mod operation;
 mod provider;

@@ -7,17 +7,17 @@ use std::time::Duration;
 use url::Url;
 
 use crate::config::field::Field;
+use crate::config::main_file::credential;
+use crate::config::main_file::groups;
 use crate::config::outside;
 use crate::config::outside::CheckSecret;
 use crate::config::section::Section;
-use crate::config::settings::GroupsSource;
 use crate::config::settings::Provider;
 use crate::config::words::quoted;
-use crate::model::ClientAuth;
-use crate::model::GroupsFrom;
 use crate::model::Host;
 use crate::model::IdTokenAlgorithm;
 use crate::model::ProviderId;
+use crate::model::PushedRequests;
 
 const DEFAULT_SCOPES: [&str; 3] = ["openid", "profile", "email"];
 
@@ -56,12 +56,14 @@ fn one(section: Section<'_>, first: &mut First, check_secret: CheckSecret<'_>) -
         alone(&field, &issuer, &mut first.issuers, help).then_some(issuer)
     });
     let client_id = section.required("client_id", "\"panelgate\"").and_then(|field| field.label());
-    let client_secret = section
-        .required("client_secret", "\"file:/etc/panelgate/client-secret\"")
-        .and_then(|field| outside::secret(&field, check_secret));
-    let client_auth = match section.optional("client_auth") {
-        Some(field) => field.choice(&[("basic", ClientAuth::Basic), ("post", ClientAuth::Post)]),
-        None => Some(ClientAuth::Basic),
+    let credential = credential::read(&section, check_secret);
+    let pushed_requests = match section.optional("par") {
+        Some(field) => field.choice(&[
+            ("auto", PushedRequests::Auto),
+            ("require", PushedRequests::Require),
+            ("off", PushedRequests::Off),
+        ]),
+        None => Some(PushedRequests::Auto),
     };
     let id_token_alg = match section.optional("id_token_alg") {
         Some(field) => field.choice(&IdTokenAlgorithm::ALL.map(|alg| (alg.as_str(), alg))),
@@ -72,9 +74,14 @@ fn one(section: Section<'_>, first: &mut First, check_secret: CheckSecret<'_>) -
         None => Some(DEFAULT_SCOPES.map(str::to_owned).to_vec()),
     };
     let groups = match section.optional("groups") {
-        Some(field) => groups(&field),
-        None => Some(GroupsSource { from: GroupsFrom::IdToken, pointer: "/groups".to_owned() }),
+        Some(field) => groups::read(&field),
+        None => Some(groups::usual()),
     };
+    let other_audiences = match section.optional("other_audiences") {
+        Some(field) => field.list_of(|item| item.label().map(str::to_owned)),
+        None => Some(Vec::new()),
+    };
+    let required_claims = required_claims(&section);
     let leeway = match section.optional("leeway_seconds") {
         Some(field) => field.integer(0..=MAX_LEEWAY_SECONDS),
         None => Some(DEFAULT_LEEWAY_SECONDS),
@@ -86,17 +93,33 @@ fn one(section: Section<'_>, first: &mut First, check_secret: CheckSecret<'_>) -
         name: name?.to_owned(),
         issuer: issuer?,
         client_id: client_id?.to_owned(),
-        client_secret: client_secret?,
-        client_auth: client_auth?,
+        credential: credential?,
+        pushed_requests: pushed_requests?,
         id_token_alg: id_token_alg?,
         scopes: scopes?,
         groups: groups?,
+        other_audiences: other_audiences?,
+        required_claims: required_claims?,
         leeway: Duration::from_secs(leeway?),
         ca_file: match ca_file {
             Some(path) => Some(path?),
             None => None,
         },
     })
+}
+
+fn required_claims(section: &Section<'_>) -> Option<BTreeMap<String, String>> {
+    let Some(field) = section.optional("required_claims") else { return Some(BTreeMap::new()) };
+    let one = |item: Field<'_>| {
+        let section = item.section()?;
+        let claim = section.required("claim", "\"hd\"").and_then(|field| field.label());
+        let value = section.required("value", "\"example.com\"").and_then(|field| field.label());
+        section.finish();
+        Some((claim?.to_owned(), value?.to_owned()))
+    };
+    // All are read before one that is refused refuses the list.
+    let read: Vec<Option<(String, String)>> = field.items()?.into_iter().map(one).collect();
+    read.into_iter().collect()
 }
 
 /// Whether no provider before has this value for the key.
@@ -140,7 +163,7 @@ fn issuer(field: &Field<'_>) -> Option<String> {
     None
 }
 
-fn is_localhost(url: &Url) -> bool {
+pub(super) fn is_localhost(url: &Url) -> bool {
     url.host_str().and_then(|host| host.parse::<Host>().ok()).is_some_and(|host| host.is_localhost())
 }
 
@@ -159,28 +182,4 @@ fn scopes(field: &Field<'_>) -> Option<Vec<String>> {
         return None;
     }
     Some(scopes)
-}
-
-fn groups(field: &Field<'_>) -> Option<GroupsSource> {
-    let section = field.section()?;
-    let from = section
-        .required("from", "\"id_token\"")
-        .and_then(|field| field.choice(&[("id_token", GroupsFrom::IdToken), ("userinfo", GroupsFrom::Userinfo)]));
-    let pointer = section.required("pointer", "\"/groups\"").and_then(|field| pointer(&field));
-    section.finish();
-    Some(GroupsSource { from: from?, pointer: pointer? })
-}
-
-/// Checks a JSON Pointer (RFC 6901 section 3). The empty one would be the whole document.
-fn pointer(field: &Field<'_>) -> Option<String> {
-    let text = field.text()?;
-    let escapes_are_whole = text.split('~').skip(1).all(|after| after.starts_with(['0', '1']));
-    if !text.starts_with('/') || !escapes_are_whole {
-        field.problem(
-            format!("{} is no JSON Pointer", quoted(text)),
-            "write a slash before each name, such as \"/groups\" or \"/realm_access/roles\" (RFC 6901)",
-        );
-        return None;
-    }
-    Some(text.to_owned())
 }

@@ -415,5 +415,6 @@ fn client(plan: &Plan, provider: &str) -> Client {
         secret: CLIENT_SECRET.into(),
         redirect_uris: vec![format!("{}/callback/{provider}", plan.console)],
         post_logout_redirect_uris: vec![format!("{}/signed-out", plan.console)],
+        assertion_key: None,
     }
 }

@@ -10,6 +10,7 @@ use url::Url;
 use crate::provider::misbehaviour::Patch;
 use crate::provider::pages;
 use crate::provider::pages::Answer;
+use crate::provider::push;
 use crate::provider::server::Asked;
 use crate::provider::state::AuthorizationRequest;
 use crate::provider::state::Granted;
@@ -23,6 +24,11 @@ const SESSION_COOKIE: &str = "provider_session";
 
 /// Answers with a code if somebody is signed in already, else with the sign-in page.
 pub(super) fn authorize(state: &State, asked: &Asked) -> anyhow::Result<Answer> {
+    let Some(brought) = push::brought(state, asked) else {
+        let reason = "The pushed request is unknown, used already, or another client's.";
+        return Ok(pages::message(StatusCode::BAD_REQUEST, "This sign-in cannot start", reason));
+    };
+    let asked = &brought;
     let request = match check(state, asked) {
         Ok(request) => request,
         Err(Refusal::Page(reason)) => {

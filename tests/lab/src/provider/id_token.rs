@@ -65,9 +65,19 @@ pub(super) fn make(
         claims.insert("nonce".into(), json!(nonce));
     }
     let faults = state.misbehaviour().id_token.clone();
+    sign(state, claims, &faults, client)
+}
+
+/// Signs claims, with these faults.
+pub(super) fn sign(
+    state: &State,
+    claims: Map<String, Value>,
+    faults: &[IdTokenFault],
+    client: &Client,
+) -> anyhow::Result<String> {
     let keys = state.keys();
     let mut draft = Draft::new(claims, keys.newest()?);
-    for fault in &faults {
+    for fault in faults {
         draft.bend(fault, client, keys.newest()?)?;
     }
     draft.sign(keys.newest()?)

@@ -27,6 +27,20 @@ pub struct Misbehaviour {
     pub refresh: Option<EndpointFault>,
     /// The userinfo endpoint fails.
     pub userinfo: Option<EndpointFault>,
+    /// The userinfo endpoint answers with a signed token, with these faults in it.
+    pub userinfo_signed: Option<Vec<IdTokenFault>>,
+    /// The endpoint for pushed requests fails.
+    pub push: Option<EndpointFault>,
+    /// Both directories fail, each at its list of groups.
+    pub directory: Option<EndpointFault>,
+    /// Google's token endpoint fails.
+    pub google_token: Option<EndpointFault>,
+    /// Graph speaks of the person with this object id.
+    pub graph_speaks_of: Option<String>,
+    /// Graph says that the next page is there.
+    pub graph_next: Option<String>,
+    /// Graph says after every page that there is another one.
+    pub graph_endless: bool,
 }
 
 /// One member of a JSON object (or one query parameter), set or removed.

@@ -7,11 +7,14 @@
 //! time and can be set while it runs. Passwords are kept in clear: it is a double, not a product.
 //!
 //! - `server`: the listener, TLS, and which path is which endpoint.
-//! - `discovery`, `authorize`, `tokens`, `logout`: the endpoints.
+//! - `discovery`, `authorize`, `push`, `tokens`, `logout`: the endpoints; `directories`: what stands in for
+//!   Microsoft Graph and Google's directory, below the same issuer.
 //! - `keys`, `id_token`: what is signed, and how it is bent.
 //! - `pages`: what a person sees.
 
+mod assertion;
 mod authorize;
+mod directories;
 mod discovery;
 mod id_token;
 mod keys;
@@ -19,12 +22,15 @@ mod logout;
 mod memory;
 mod misbehaviour;
 mod pages;
+mod push;
 mod server;
 mod state;
 #[cfg(test)]
 mod tests;
 mod tokens;
 
+pub use assertion::AssertionKey;
+pub use directories::object_id;
 pub use misbehaviour::EndpointFault;
 pub use misbehaviour::IdTokenFault;
 pub use misbehaviour::Misbehaviour;
@@ -96,6 +102,9 @@ pub struct Client {
     /// Where people may be sent after signing out, compared exactly.
     #[serde(default)]
     pub post_logout_redirect_uris: Vec<String>,
+    /// The key that the client proves itself with, instead of the secret.
+    #[serde(default)]
+    pub assertion_key: Option<AssertionKey>,
 }
 
 /// A running provider. It stops, with all its connections, when this is dropped.

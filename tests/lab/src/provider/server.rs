@@ -28,11 +28,13 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::pki;
 use crate::provider::authorize;
+use crate::provider::directories;
 use crate::provider::discovery;
 use crate::provider::logout;
 use crate::provider::misbehaviour::EndpointFault;
 use crate::provider::pages;
 use crate::provider::pages::Answer;
+use crate::provider::push;
 use crate::provider::state::Recorded;
 use crate::provider::state::State;
 use crate::provider::tokens;
@@ -177,8 +179,13 @@ fn route(state: &State, path: &str, asked: &Asked) -> anyhow::Result<Answer> {
         ("GET", "/jwks") => discovery::jwks(state),
         ("GET" | "POST", "/authorize") => authorize::authorize(state, asked),
         ("POST", "/sign-in") => authorize::sign_in(state, asked),
+        ("POST", "/par") => push::push(state, asked),
+        ("GET", "/graph/v1.0/me") => Ok(directories::graph_me(state, asked)),
+        ("GET", "/graph/v1.0/me/transitiveMemberOf") => Ok(directories::graph_memberships(state, asked)),
+        ("GET", "/google/admin/directory/v1/groups") => Ok(directories::google_groups(state, asked)),
+        ("POST", "/google/token") => directories::google_token(state, asked),
         ("POST", "/token") => tokens::token(state, asked),
-        ("GET" | "POST", "/userinfo") => Ok(tokens::userinfo(state, asked)),
+        ("GET" | "POST", "/userinfo") => tokens::userinfo(state, asked),
         ("GET" | "POST", "/logout") => logout::end_session(state, asked),
         _ => Ok(pages::message(StatusCode::NOT_FOUND, "Nothing here", "The provider has no such page.")),
     }
@@ -192,6 +199,9 @@ fn fault_of(state: &State, path: &str, refreshes: bool) -> Option<EndpointFault>
         "/token" if refreshes && misbehaviour.refresh.is_some() => misbehaviour.refresh.clone(),
         "/token" => misbehaviour.token.clone(),
         "/userinfo" => misbehaviour.userinfo.clone(),
+        "/par" => misbehaviour.push.clone(),
+        "/graph/v1.0/me/transitiveMemberOf" | "/google/admin/directory/v1/groups" => misbehaviour.directory.clone(),
+        "/google/token" => misbehaviour.google_token.clone(),
         _ => None,
     }
 }

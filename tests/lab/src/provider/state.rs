@@ -74,6 +74,12 @@ pub(super) struct Tables {
     pub(super) codes: Memory<Granted>,
     pub(super) access_tokens: Memory<Granted>,
     pub(super) refresh_tokens: Memory<Granted>,
+    /// Requests that were pushed, by their names.
+    pub(super) pushed: Memory<Vec<(String, String)>>,
+    /// Assertions that were seen.
+    pub(super) assertions: Memory<()>,
+    /// Tokens of service accounts.
+    pub(super) google_tokens: Memory<()>,
     /// Each issued ID token with its audience, to know an `id_token_hint` again.
     pub(super) id_tokens: Memory<String>,
 }
@@ -127,6 +133,10 @@ impl State {
 
     pub(super) fn users(&self) -> MutexGuard<'_, Vec<User>> {
         lock(&self.users)
+    }
+
+    pub(super) fn clients(&self) -> &[Client] {
+        &self.clients
     }
 
     pub(super) fn client(&self, id: &str) -> Option<&Client> {

@@ -34,6 +34,7 @@ async fn provider() -> (Provider, Http) {
             secret: "app-secret".into(),
             redirect_uris: vec!["http://localhost:9/cb?x=1".into()],
             post_logout_redirect_uris: vec!["http://localhost:9/out".into()],
+            assertion_key: None,
         }],
         note: Some("Try <ann>".into()),
         misbehaviour: Misbehaviour::default(),

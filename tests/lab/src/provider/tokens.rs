@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::provider::Client;
 use crate::provider::User;
+use crate::provider::assertion;
 use crate::provider::id_token;
 use crate::provider::misbehaviour::Patch;
 use crate::provider::pages;
@@ -78,30 +79,53 @@ fn issue(state: &State, client: &Client, granted: Granted, user: &User, nonce: b
 }
 
 /// The claims of the person whose access token it is.
-pub(super) fn userinfo(state: &State, asked: &Asked) -> Answer {
+pub(super) fn userinfo(state: &State, asked: &Asked) -> anyhow::Result<Answer> {
     let bearer = asked.header(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
     let granted = bearer.and_then(|token| state.tables().access_tokens.get(token));
     let Some((granted, user)) = granted.and_then(|g| state.user(&g.person.login).map(|user| (g, user))) else {
         let mut answer = error(StatusCode::UNAUTHORIZED, "invalid_token");
         answer.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return answer;
+        return Ok(answer);
     };
     let mut claims = id_token::scope_claims(&user, &granted.request.scope);
     claims.insert("sub".into(), json!(user.sub));
     Patch::apply(&state.misbehaviour().userinfo_claims, &mut claims);
-    pages::json(&Value::Object(claims))
+    let faults = state.misbehaviour().userinfo_signed.clone();
+    match (faults, state.client(&granted.request.client_id)) {
+        // Section 5.3.2.
+        (Some(faults), Some(client)) => {
+            claims.insert("iss".into(), json!(state.issuer));
+            claims.insert("aud".into(), json!(client.id));
+            let token = id_token::sign(state, claims, &faults, client)?;
+            let mut answer = pages::json_text(token);
+            answer.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/jwt"));
+            Ok(answer)
+        }
+        _ => Ok(pages::json(&Value::Object(claims))),
+    }
 }
 
-/// The client, by one of the two methods with a secret (RFC 6749 section 2.3.1).
-fn authenticated<'a>(state: &'a State, asked: &Asked) -> Option<&'a Client> {
+/// The client, by its key if it has one (RFC 7523 section 3), else by one of the two methods with a secret
+/// (RFC 6749 section 2.3.1).
+pub(super) fn authenticated<'a>(state: &'a State, asked: &Asked) -> Option<&'a Client> {
     let posted = asked.field("client_secret").is_some();
+    if let Some(text) = asked.field("client_assertion") {
+        let client = state.client(asked.field("client_id")?)?;
+        let alone = !posted && asked.header(header::AUTHORIZATION).is_none();
+        let typed =
+            asked.field("client_assertion_type") == Some("urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+        let audiences = [state.issuer.clone(), state.endpoint("/token")];
+        let claims = assertion::check(state, text, client.assertion_key.as_ref()?, &audiences)?;
+        let own = ["iss", "sub"].iter().all(|name| assertion::said(&claims, name) == Some(client.id.as_str()));
+        return (alone && typed && own && assertion::said(&claims, "jti").is_some()).then_some(client);
+    }
     let (id, secret) = match asked.header(header::AUTHORIZATION) {
         // More than one method in a request is refused.
         Some(_) if posted => return None,
         Some(value) => basic(value)?,
         None => (asked.field("client_id")?.to_owned(), asked.field("client_secret")?.to_owned()),
     };
-    state.client(&id).filter(|client| client.secret == secret)
+    state.client(&id).filter(|client| client.assertion_key.is_none() && client.secret == secret)
 }
 
 /// Id and secret, each form-encoded before they were joined.
