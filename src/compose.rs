@@ -104,6 +104,7 @@ impl Ready {
             absolute: config.session.absolute,
             refresh: config.session.refresh,
             grace: config.session.provider_grace,
+            store_grace: Duration::from_secs(limits.store_grace_seconds),
         };
         let origins = origins(config);
         let site = site(config, &origins);

@@ -36,6 +36,8 @@ mod records;
 mod reload;
 #[path = "e2e/renewal.rs"]
 mod renewal;
+#[path = "e2e/replicas.rs"]
+mod replicas;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
 #[path = "e2e/stage.rs"]

@@ -26,8 +26,13 @@ pub(super) async fn fresh(current: Current, stop: CancellationToken) {
 /// Does what other processes ask for.
 pub(super) async fn listen(current: Current) {
     let mut ticks = ticks(LISTEN);
+    let mut bell = current.gateway().sessions.bell();
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            // Its sender lives as long as the store.
+            _ = bell.changed() => {}
+        }
         current.gateway().listen().await;
     }
 }

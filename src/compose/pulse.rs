@@ -10,6 +10,7 @@ use crate::audit::Outcome;
 use crate::compose::reload::Current;
 use crate::gateway::Gateway;
 use crate::gateway::PROVIDER_AWAY;
+use crate::gateway::STORE_AWAY;
 use crate::model::ReferenceId;
 use crate::telemetry::Chain;
 use crate::telemetry::Check;
@@ -19,9 +20,6 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// Expired sessions are cleared away at every so many looks.
 const SWEEP: u32 = 12;
-
-/// What readiness says while the store does not answer.
-const STORE_AWAY: &str = "the store does not answer: nobody can sign in or open a panel";
 
 /// Looks, until it is aborted. The first look comes at once.
 pub(super) async fn run(current: Current) {

@@ -86,6 +86,7 @@ limits! {
     api_answer_kib = 1024, 16..=16_384 "KiB": "Size of an answer of a server's API";
     panel_sessions = 5000, 1..=1_000_000 "sessions": "Panel sessions open at once, over all servers";
     store_connections = 10, 3..=1000 "connections": "Connections to a PostgreSQL database, one of them for listening";
+    store_grace_seconds = 300, 5..=3600 "seconds": "Time that sessions go on while the store is away";
     sessions = 20_000, 1..=1_000_000 "sessions": "People's sessions at once";
     drain_seconds = 30, 0..=3600 "seconds": "Time for open requests to end when the gateway stops";
 }

@@ -36,6 +36,8 @@ use crate::policy::Circumstances;
 use crate::policy::Reach;
 use crate::policy::Reason;
 use crate::session::Session;
+use crate::session::SessionError;
+use crate::telemetry::Check;
 use crate::upstream::Body;
 
 /// Below it lies the way back from each provider, under its id.
@@ -174,6 +176,10 @@ impl Gateway {
     /// `POST /api/open`: opens the panel session and says where the frame goes.
     async fn open_for_script(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = self.person(&request).await?;
+        // Sessions go on for a while without the store, but begin nothing new.
+        if !self.health.is_well(Check::Store) {
+            return Err(Failure::Session(SessionError::Away));
+        }
         let EdgeRequest { reference, client, waits, body, .. } = request;
         let body = Limited::new(body, API_BODY).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
         let wanted: OpenRequest = serde_json::from_slice(&body).map_err(|_| Failure::BadBody)?;

@@ -48,6 +48,9 @@ use crate::session::Sessions;
 use crate::telemetry::Health;
 use crate::telemetry::Metrics;
 
+/// What readiness says while the store does not answer.
+pub const STORE_AWAY: &str = "the store does not answer: nobody can sign in or open a panel";
+
 /// Everything that a request can meet. Made by `compose`.
 ///
 /// A gateway knows one version of the directory. For a new version there is a new gateway, which shares all

@@ -9,6 +9,7 @@ use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::gateway::Gateway;
+use crate::gateway::STORE_AWAY;
 use crate::gateway::failure;
 use crate::gateway::failure::Failure;
 use crate::identity::LoginError;
@@ -19,6 +20,7 @@ use crate::session::Renewal;
 use crate::session::Session;
 use crate::session::SessionError;
 use crate::telemetry::Chain;
+use crate::telemetry::Check;
 
 /// Questions to providers at once.
 const AT_ONCE: usize = 16;
@@ -38,7 +40,13 @@ impl Gateway {
     pub async fn listen(&self) {
         match self.sessions.hear().await {
             Ok(heard) => heard.into_iter().for_each(|heard| self.act_on(heard)),
-            Err(error) => tracing::error!(cause = %Chain(&error), "other processes cannot be heard"),
+            Err(error) => {
+                // Said once: it is tried several times a second.
+                if self.health.is_well(Check::Store) {
+                    tracing::error!(cause = %Chain(&error), "other processes cannot be heard");
+                }
+                self.health.unwell(Check::Store, STORE_AWAY);
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use tokio::sync::watch;
+
 use crate::session::person::SessionId;
 use crate::session::renewal::RENEWED;
 use crate::session::sessions::SessionError;
@@ -25,13 +27,20 @@ impl Sessions {
     pub async fn listen(&self) -> Result<(), SessionError> {
         let newest = self.store.newest_notice().await.map_err(SessionError::Store)?;
         self.heard.store(newest, Ordering::Relaxed);
+        self.heard_at.store(self.clock.now().0, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Changes when it is worth to [`hear`](Self::hear) at once.
+    pub fn bell(&self) -> watch::Receiver<()> {
+        self.store.bell()
     }
 
     /// Takes over what has happened since the last call, and tells it.
     pub async fn hear(&self) -> Result<Vec<Heard>, SessionError> {
         let notices =
             self.store.notices_after(self.heard.load(Ordering::Relaxed)).await.map_err(SessionError::Store)?;
+        self.heard_at.store(self.clock.now().0, Ordering::Relaxed);
         let mut heard = Vec::new();
         for notice in notices {
             heard.extend(self.take_over(&notice).await?);

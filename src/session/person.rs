@@ -29,6 +29,8 @@ pub struct Lifetimes {
     pub refresh: Duration,
     /// How long after that a provider that does not answer is waited for.
     pub grace: Duration,
+    /// How long sessions go on without a word from the store.
+    pub store_grace: Duration,
 }
 
 /// A session's id: the SHA-256 of its key. It gives no access.

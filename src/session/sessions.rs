@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
@@ -45,6 +47,9 @@ pub enum SessionError {
     /// The record could not be sealed, or what was opened could not be read.
     #[error("the session record is unusable")]
     Seal(#[source] SealError),
+    /// Nothing was heard from the store for longer than sessions go on without it.
+    #[error("the store has been away for too long")]
+    Away,
     /// The random source failed.
     #[error("no random numbers for a session")]
     Random,
@@ -76,6 +81,8 @@ pub struct Sessions {
     pub(super) node: Key,
     /// The newest notice that was read.
     pub(super) heard: AtomicI64,
+    /// When the store was last heard, in milliseconds since 1970.
+    pub(super) heard_at: AtomicU64,
     limit: u32,
     live: DashMap<Key, Arc<Session>>,
     /// Console cookies, by their digest, that were found to lead to a session.
@@ -98,8 +105,8 @@ impl Sessions {
     ) -> Result<Self, SessionError> {
         let node = Token256::random(&*random).map_err(|_| SessionError::Random)?.digest();
         let (live, cookies, entries) = (DashMap::new(), DashMap::new(), DashMap::new());
-        let heard = AtomicI64::new(0);
-        Ok(Self { store, key, clock, random, lifetimes, node, heard, limit, live, cookies, entries })
+        let (heard, heard_at) = (AtomicI64::new(0), AtomicU64::new(clock.now().0));
+        Ok(Self { store, key, clock, random, lifetimes, node, heard, heard_at, limit, live, cookies, entries })
     }
 
     /// Begins a session for somebody who has just signed in; gives the cookie's token.
@@ -262,15 +269,28 @@ impl Sessions {
             self.end(&session).await?;
             return Ok(None);
         }
+        if self.is_cut_off(now) {
+            return Err(SessionError::Away);
+        }
         if let Some(until) = session.touch(now, self.lifetimes) {
-            let there = self.store.extend(Purpose::Session, &session.id().0, until).await;
-            if !there.map_err(SessionError::Store)? {
-                // Ended elsewhere: the store is the truth.
-                self.forget(&session);
-                return Ok(None);
+            match self.store.extend(Purpose::Session, &session.id().0, until).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // Ended elsewhere: the store is the truth.
+                    self.forget(&session);
+                    return Ok(None);
+                }
+                // It was heard of a moment ago, and the session goes on meanwhile.
+                Err(error) => tracing::debug!(%error, "the store did not learn that a session is in use"),
             }
         }
         Ok(Some(session))
+    }
+
+    /// Whether nothing was heard from the store for so long that a session may have been ended elsewhere long
+    /// ago without anybody here knowing.
+    fn is_cut_off(&self, now: Timestamp) -> bool {
+        now.since(Timestamp(self.heard_at.load(Ordering::Relaxed))) > self.lifetimes.store_grace
     }
 
     /// The number of sessions, of all gateways that share the store.

@@ -89,8 +89,13 @@ impl Bench {
 
 async fn registry(clock: &Arc<Hand>, folder: &TempDir, key: ServerKey) -> Sessions {
     let store = Store::open(&folder.path().join("test.db")).await.unwrap();
-    let lifetimes =
-        Lifetimes { idle: IDLE, absolute: ABSOLUTE, refresh: Duration::from_mins(5), grace: Duration::from_mins(15) };
+    let lifetimes = Lifetimes {
+        idle: IDLE,
+        absolute: ABSOLUTE,
+        refresh: Duration::from_mins(5),
+        grace: Duration::from_mins(15),
+        store_grace: Duration::MAX,
+    };
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(clock);
     Sessions::new(store, key, clock, Arc::new(SystemRandom::new()), lifetimes, 3).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The gateway's own program, as a process on the world's files.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use crate::world::Replica;
 use crate::world::World;
 
 /// How long the program may take to accept connections, to say something, or to end. It is built without
@@ -59,11 +61,15 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::spawn`].
     pub async fn spawn_as(command: Command, world: &World) -> anyhow::Result<Self> {
+        Self::spawn_at(command, world, world.gateway()).await
+    }
+
+    async fn spawn_at(command: Command, world: &World, ip: IpAddr) -> anyhow::Result<Self> {
         let mut gateway = Self::run(command)?;
         let console = url::Url::parse(world.console()).context("the console's origin is no URL")?;
         let port = console.port_or_known_default().context("the console's origin has no port")?;
         let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect((world.gateway(), port)).await.is_err() {
+        while TcpStream::connect((ip, port)).await.is_err() {
             if let Some(status) = gateway.child.try_wait()? {
                 gateway.read_to_end().await;
                 bail!("the gateway ended with {status}:\n{}", gateway.output());
@@ -74,6 +80,16 @@ impl Gateway {
             tokio::time::sleep(LOOK).await;
         }
         Ok(gateway)
+    }
+
+    /// Starts `panelgate serve` as one more gateway of the world and waits until connections are accepted.
+    ///
+    /// # Errors
+    /// As [`Gateway::spawn`].
+    pub async fn spawn_replica(binary: impl AsRef<Path>, world: &World, replica: &Replica) -> anyhow::Result<Self> {
+        let mut command = Command::new(binary.as_ref());
+        command.arg("serve").arg("--config").arg(replica.config());
+        Self::spawn_at(command, world, replica.ip()).await
     }
 
     /// Starts a command and waits for nothing.

@@ -107,6 +107,36 @@ impl Plan {
     }
 }
 
+/// The files of one gateway among several.
+#[derive(Debug)]
+pub struct Replica {
+    place: Loopback,
+    folder: PathBuf,
+    name: String,
+}
+
+impl Replica {
+    /// Where it listens.
+    pub fn ip(&self) -> IpAddr {
+        self.place.ip()
+    }
+
+    /// Its operations address.
+    pub fn operations(&self) -> SocketAddr {
+        self.place.at(9090)
+    }
+
+    /// Its main configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join(format!("panelgate-{}.toml", self.name))
+    }
+
+    /// Its audit file.
+    pub fn audit_file(&self) -> PathBuf {
+        self.folder.join(format!("audit-{}.jsonl", self.name))
+    }
+}
+
 /// The running parts, and the folder with the gateway's files.
 #[derive(Debug)]
 pub struct World {
@@ -213,6 +243,23 @@ impl World {
         let issuer = url::Url::parse(&self.plan.issuer).ok();
         let is_provider = issuer.is_some_and(|url| url.host_str() == Some(host));
         if is_provider { self.provider.address().ip() } else { self.gateway }
+    }
+
+    /// One more gateway for the same people: an address, a state folder and an audit file of its own, and
+    /// everything else the world's. It makes sense with a database in the plan's lines.
+    ///
+    /// # Errors
+    /// When its file cannot be written.
+    pub fn replica(&self, name: &str) -> anyhow::Result<Replica> {
+        let replica = Replica { place: Loopback::claim()?, folder: self.folder().to_owned(), name: name.to_owned() };
+        let text = self
+            .main_file()
+            .replace(&format!("\"{}\"", self.gateway), &format!("\"{}\"", replica.ip()))
+            .replace(&format!("\"{}\"", self.operations()), &format!("\"{}\"", replica.operations()))
+            .replace("\"state\"", &format!("\"state-{name}\""))
+            .replace("\"audit.jsonl\"", &format!("\"audit-{name}.jsonl\""));
+        fs::write(replica.config(), text)?;
+        Ok(replica)
     }
 
     /// The server of this number, from 1.

@@ -119,6 +119,15 @@ impl Browser {
         self.wire = self.wire.from(address);
     }
 
+    /// From now on, every name of the gateway leads to this address: a balancer's, or another replica's.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn lead_to(&mut self, world: &World, gateway: IpAddr) -> anyhow::Result<()> {
+        self.wire = Wire::new(Names::of(world)?.leading_to(gateway), world.authority.pem(), Http::Two)?;
+        Ok(())
+    }
+
     /// From now on, sends no `Referer`, as some people have set their browsers.
     pub fn withhold_referrers(&mut self) {
         self.withholds_referrers = true;

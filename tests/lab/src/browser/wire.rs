@@ -64,6 +64,12 @@ impl Names {
         Ok(Self { known, others: Some(world.gateway()) })
     }
 
+    /// The same, with the gateway somewhere else.
+    #[must_use]
+    pub fn leading_to(self, gateway: IpAddr) -> Self {
+        Self { others: Some(gateway), ..self }
+    }
+
     /// These names; no others exist.
     pub fn only(names: impl IntoIterator<Item = (String, IpAddr)>) -> Self {
         Self { known: names.into_iter().collect(), others: None }
