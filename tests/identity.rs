@@ -13,6 +13,8 @@ mod callbacks;
 mod certified;
 #[path = "identity/client.rs"]
 mod client;
+#[path = "identity/conformance.rs"]
+mod conformance;
 #[path = "identity/directories.rs"]
 mod directories;
 #[path = "identity/faults.rs"]
@@ -23,6 +25,8 @@ mod groups;
 mod harness;
 #[path = "identity/keys.rs"]
 mod keys;
+#[path = "identity/products.rs"]
+mod products;
 #[path = "identity/refresh.rs"]
 mod refresh;
 #[path = "identity/sign_in.rs"]

@@ -153,3 +153,12 @@ async fn userinfo_as_the_source_needs_an_endpoint() {
     let outcome = bed.sign_in().await;
     assert!(matches!(outcome, Err(LoginError::Groups(UnreadableGroups::NoUserinfo))), "{outcome:?}");
 }
+
+#[tokio::test]
+async fn oidcc_client_test_userinfo_bearer_header() {
+    let bed = Bed::with(|settings| settings.groups = groups_in(GroupsFrom::Userinfo, "/groups")).await;
+    bed.sign_in().await.unwrap();
+    let asked = bed.provider.requests().into_iter().find(|request| request.path == "/userinfo").unwrap();
+    assert!(asked.authorization.starts_with("Bearer "));
+    assert!(asked.query.is_empty() && asked.body.is_empty(), "the token stands in one place");
+}

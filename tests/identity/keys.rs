@@ -140,3 +140,14 @@ async fn the_id_of_another_kind_of_key_is_no_key() {
     bed.refuses(vec![IdTokenFault::Header(Patch::set("kid", "ec-1"))], InvalidToken::UnknownKey).await;
     bed.refuses(vec![IdTokenFault::Header(Patch::set("kid", json!(1)))], InvalidToken::Malformed).await;
 }
+
+#[tokio::test]
+async fn oidcc_client_test_discovery_jwks_uri_keys() {
+    let (bed, elsewhere) = (Bed::new().await, Bed::new().await);
+    let uri = format!("{}/jwks", elsewhere.provider.issuer());
+    bed.provider.set(|m| m.metadata = vec![Patch::set("jwks_uri", uri)]);
+    // The keys are those of the address in the document, and so not the ones that sign here.
+    let outcome = bed.sign_in().await;
+    assert!(matches!(outcome, Err(LoginError::Token(InvalidToken::Signature))), "{outcome:?}");
+    assert!(key_fetches(&elsewhere) > 0 && key_fetches(&bed) == 0);
+}
