@@ -37,6 +37,7 @@ use panelgate::policy::Provenance;
 use panelgate::policy::Question;
 use panelgate::policy::Review;
 use panelgate::policy::Scope;
+use panelgate::policy::Supposed;
 use panelgate::policy::diff;
 use panelgate::policy::matrix;
 
@@ -88,7 +89,8 @@ fn main() -> anyhow::Result<()> {
     writeln!(out, "diff         {time:>12.2?} with {} changes", changes.len())?;
 
     let review = Review::new(Arc::clone(&directory));
-    let question = Question { server: first.clone(), service: Some(Service::Cpaneld), account: None };
+    let (service, supposed) = (Some(Service::Cpaneld), Supposed::default());
+    let question = Question { server: first.clone(), service, account: None, through: None, supposed };
     let (time, _) = timed(|| review.explain(&person(7), &question).ways.len());
     writeln!(out, "explanation  {time:>12.2?}")?;
     Ok(())

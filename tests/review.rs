@@ -1,6 +1,8 @@
 //! The commands for those who review access, by the real program: every output, word for word.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "review/conditions.rs"]
+mod conditions;
 #[path = "review/diff.rs"]
 mod diff;
 #[path = "review/explain.rs"]

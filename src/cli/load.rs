@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::cli::asked::question;
 use crate::config::AccessTest;
 use crate::config::Config;
 use crate::config::Problem;
@@ -11,7 +12,6 @@ use crate::config::SecretCheck;
 use crate::config::access_tests;
 use crate::model::SecretRef;
 use crate::policy::Expectation;
-use crate::policy::Question;
 use crate::policy::Review;
 use crate::vault;
 
@@ -33,7 +33,7 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
 }
 
 fn failure(review: &Review, test: &AccessTest<Expectation>) -> Option<Problem> {
-    let question = Question { server: test.server.clone(), service: Some(test.service), account: test.account.clone() };
+    let question = question(test);
     let found = Expectation::found(&review.explain(&test.groups, &question));
     let message = || format!("a test of access fails: expected \"{}\", found \"{found}\"", test.expect);
     let help = "change the directory or the test; `panelgate access test` explains the answer";

@@ -3,6 +3,7 @@
 //! Answers go through writers that the caller gives, so that a closed pipe is no reason to panic.
 
 mod arguments;
+mod asked;
 mod check;
 mod exit;
 mod load;
@@ -28,8 +29,8 @@ pub use exit::Exit;
 pub use load::load;
 pub use review::Access;
 pub use review::Diff;
-pub use review::DiffFormat;
 pub use review::Explain;
+pub use review::Format;
 pub use review::Matrix;
 pub use review::MatrixFormat;
 pub use review::Test;

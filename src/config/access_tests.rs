@@ -1,13 +1,17 @@
 //! Files of tests that are kept beside a directory: who should be allowed what, and who should not.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::directory::account;
+use crate::config::directory::given;
 use crate::config::directory::idp_group;
+use crate::config::directory::moment;
 use crate::config::document;
 use crate::config::field::Field;
 use crate::config::findings::Findings;
@@ -16,10 +20,16 @@ use crate::config::problem::Problems;
 use crate::config::section::Section;
 use crate::config::source::SourceFile;
 use crate::model::Account;
+use crate::model::AcrValue;
 use crate::model::IdpGroup;
+use crate::model::ProviderId;
 use crate::model::ServerId;
 use crate::model::Service;
 use crate::model::Source;
+use crate::model::Timestamp;
+
+/// No session lasts a year.
+const MAX_MINUTES: u64 = 365 * 24 * 60;
 
 /// One test: a question, and the answer that is expected in the words of whoever answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +42,18 @@ pub struct AccessTest<E> {
     pub service: Service,
     /// The account; any, if there is none.
     pub account: Option<Account>,
+    /// For a hop: the account in WHM that it goes through.
+    pub through: Option<Account>,
+    /// The provider of the groups; any, if there is none.
+    pub provider: Option<ProviderId>,
+    /// When it is; any time, if there is none.
+    pub at: Option<Timestamp>,
+    /// The address of the person; any, if there is none.
+    pub from: Option<IpAddr>,
+    /// How long ago the person signed in; any time, if there is none.
+    pub signed_in: Option<Duration>,
+    /// The authentication context class of the sign-in; any, if there is none.
+    pub acr: Option<AcrValue>,
     /// The answer.
     pub expect: E,
     /// Where it stands.
@@ -72,17 +94,25 @@ where
         .and_then(|field| field.parse::<ServerId>("write the id of a server, such as \"web1\""));
     let services = Service::ALL.map(|service| (service.as_str(), service));
     let service = section.required("service", "\"whostmgrd\"").and_then(|field| field.choice(&services));
-    let account = section.optional("account").map(|field| account(&field));
+    let [account, through] = ["account", "through"].map(|key| section.optional(key).map(|field| account(&field)));
+    let provider = section.optional("provider").map(|field| field.parse::<ProviderId>("write the id of a provider"));
+    let at = section.optional("at").map(|field| moment(&field));
+    let from = section.optional("from").map(|field| field.parse::<IpAddr>("write an IP address"));
+    let signed_in = section.optional("signed_in_minutes_ago").map(|field| field.integer(0..=MAX_MINUTES));
+    let acr = section.optional("acr").map(|field| field.parse::<AcrValue>("write one value of `acr`"));
     let expect = section.required("expect", "\"deny\"").and_then(|field| field.parse::<E>(help));
     section.finish();
     Some(AccessTest {
         groups: groups?,
         server: server?,
         service: service?,
-        account: match account {
-            Some(account) => Some(account?),
-            None => None,
-        },
+        account: given(account)?,
+        through: given(through)?,
+        provider: given(provider)?,
+        at: given(at)?,
+        from: given(from)?,
+        signed_in: given(signed_in)?.map(|minutes| Duration::from_secs(minutes.saturating_mul(60))),
+        acr: given(acr)?,
         expect: expect?,
         source,
     })

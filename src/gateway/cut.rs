@@ -10,7 +10,8 @@ use crate::panel_session::CutBecause;
 use crate::telemetry::Chain;
 
 impl Gateway {
-    /// Judges every open panel session by the rules in force now, and cuts those that none of them allows any more: requests, downloads and sockets under them end at once. Each is recorded afterwards, because
+    /// Judges every open panel session by the rules in force now, and cuts those that none of them allows any
+    /// more: requests, downloads and sockets under them end at once. Each is recorded afterwards, because
     /// cutting must not wait for a disk.
     pub async fn review(&self) {
         let now = self.clock.now();

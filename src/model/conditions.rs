@@ -65,6 +65,54 @@ impl Conditions {
     }
 }
 
+/// In words: `from 192.0.2.0/24, until 2026-12-31T18:00:00Z`; without any, `always`.
+impl fmt::Display for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_none() {
+            return f.write_str("always");
+        }
+        let mut parts = Vec::new();
+        let networks: Vec<String> = self.networks.iter().map(ToString::to_string).collect();
+        if !networks.is_empty() {
+            parts.push(format!("from {}", networks.join(" or ")));
+        }
+        parts.extend(self.not_before.map(|first| format!("since {}", Whole(first))));
+        parts.extend(self.expires.map(|end| format!("until {}", Whole(end))));
+        let require = self.require.to_string();
+        parts.extend((!require.is_empty()).then_some(require));
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// In words: `signed in within 15 minutes, with acr phr or phrh`; without any, nothing.
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(most) = self.max_age {
+            let minutes = most.as_secs() / 60;
+            write!(f, "signed in within {minutes} minute{}", if minutes == 1 { "" } else { "s" })?;
+        }
+        if self.acr.is_empty() {
+            return Ok(());
+        }
+        let classes: Vec<&str> = self.acr.iter().map(AcrValue::as_str).collect();
+        let comma = if self.max_age.is_some() { ", " } else { "" };
+        write!(f, "{comma}with acr {}", classes.join(" or "))
+    }
+}
+
+/// A moment without its milliseconds, unless it has some.
+struct Whole(Timestamp);
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match text.strip_suffix(".000Z") {
+            Some(whole) => write!(f, "{whole}Z"),
+            None => f.write_str(&text),
+        }
+    }
+}
+
 impl Strength {
     /// Whether nothing is required.
     pub fn is_none(&self) -> bool {
@@ -171,6 +219,20 @@ mod tests {
         let office: Network = "192.0.2.0/24".parse().unwrap();
         assert!(office.contains("192.0.2.255".parse().unwrap()));
         assert!(!office.contains("192.0.3.0".parse().unwrap()));
+    }
+
+    #[test]
+    fn conditions_read_as_a_sentence() {
+        let mut conditions = Conditions::default();
+        assert_eq!(conditions.to_string(), "always");
+        conditions.expires = Some(Timestamp::from_secs(1_800_000_000));
+        conditions.networks = vec!["192.0.2.0/24".parse().unwrap(), "::1".parse().unwrap()];
+        conditions.require.max_age = Some(Duration::from_mins(1));
+        conditions.require.acr = vec!["a".parse().unwrap(), "b".parse().unwrap()];
+        assert_eq!(
+            conditions.to_string(),
+            "from 192.0.2.0/24 or ::1, until 2027-01-15T08:00:00Z, signed in within 1 minute, with acr a or b"
+        );
     }
 
     #[test]

@@ -96,6 +96,11 @@ impl Provenance<'_> {
 }
 
 impl Setting<'_> {
+    /// Whether conditions hold here.
+    pub(super) fn allows(&self, conditions: &Conditions) -> bool {
+        self.shortfall(conditions).is_none()
+    }
+
     /// What conditions lack here; nothing if they hold.
     pub(super) fn shortfall(&self, conditions: &Conditions) -> Option<Reason> {
         if let Some(now) = self.now {

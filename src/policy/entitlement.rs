@@ -1,11 +1,14 @@
 //! The matrix that people review: what role groups may open, and where that is written.
 
+use std::fmt;
+
 use crate::model::Access;
 use crate::model::Account;
 use crate::model::Conditions;
 use crate::model::Directory;
 use crate::model::RoleGroup;
 use crate::model::RoleGroupName;
+use crate::model::Rule;
 use crate::model::Server;
 use crate::model::ServerId;
 use crate::model::Service;
@@ -13,7 +16,7 @@ use crate::model::Source;
 use crate::model::Strength;
 
 /// Those of a permission without any.
-static ALWAYS: Conditions = Conditions {
+pub(super) static ALWAYS: Conditions = Conditions {
     networks: Vec::new(),
     not_before: None,
     expires: None,
@@ -29,14 +32,21 @@ pub struct Entitlement<'d> {
     pub server: &'d Server,
     /// The service.
     pub service: Service,
-    /// The account to become.
-    pub account: &'d Account,
-    /// Into which services of customers one may go on from WHM.
-    pub customers: &'d [Service],
+    /// Whom they become.
+    pub whom: Whom<'d>,
     /// When it holds.
     pub conditions: &'d Conditions,
     /// Every line that gives it, each of which is enough: at least one, in the order of the document.
     pub sources: Vec<&'d Source>,
+}
+
+/// Whom somebody becomes on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Whom<'d> {
+    /// This account.
+    Account(&'d Account),
+    /// Any customer of this account, by going on from WHM.
+    CustomersOf(&'d Account),
 }
 
 /// What part of the matrix is wanted.
@@ -50,17 +60,16 @@ pub enum Scope<'s> {
     RoleGroup(&'s RoleGroupName),
 }
 
-/// Everything that role groups may open, by role group, server, service and account.
+/// Everything that role groups may open, by role group, server, service, account and conditions.
 pub fn matrix<'d>(directory: &'d Directory, scope: Scope<'_>) -> Vec<Entitlement<'d>> {
     let mut found: Vec<Entitlement<'d>> = written(directory, scope)
         .filter(|permission| permission.role_group.connect)
         .flat_map(|permission| {
-            permission.services.iter().map(move |service| Entitlement {
+            permission.opens().map(move |(service, whom)| Entitlement {
                 role_group: permission.role_group,
                 server: permission.server,
-                service: *service,
-                account: permission.account,
-                customers: permission.customers,
+                service,
+                whom,
                 conditions: permission.conditions,
                 sources: vec![permission.source],
             })
@@ -88,6 +97,29 @@ pub(super) struct Permission<'d> {
     pub(super) customers: &'d [Service],
     pub(super) conditions: &'d Conditions,
     pub(super) source: &'d Source,
+}
+
+impl<'d> Permission<'d> {
+    /// What it opens, and as whom.
+    pub(super) fn opens(self) -> impl Iterator<Item = (Service, Whom<'d>)> {
+        opened(self.services, self.account, self.customers)
+    }
+}
+
+/// What a rule opens, and as whom.
+pub(super) fn opens(rule: &Rule) -> impl Iterator<Item = (Service, Whom<'_>)> {
+    opened(&rule.services, &rule.account, &rule.customers)
+}
+
+fn opened<'d>(
+    services: &'d [Service],
+    account: &'d Account,
+    customers: &'d [Service],
+) -> impl Iterator<Item = (Service, Whom<'d>)> {
+    let leads_on = services.contains(&Service::Whostmgrd);
+    let itself = services.iter().map(move |service| (*service, Whom::Account(account)));
+    let customers = customers.iter().filter(move |_| leads_on);
+    itself.chain(customers.map(move |service| (*service, Whom::CustomersOf(account))))
 }
 
 /// Everything that is written and has an effect on a server: unrestricted servers first, then the rules.
@@ -137,8 +169,26 @@ pub(super) fn written<'d>(directory: &'d Directory, scope: Scope<'_>) -> impl It
 }
 
 impl Entitlement<'_> {
-    fn key(&self) -> (&RoleGroupName, &ServerId, Service, &Account, &Conditions, &[Service]) {
-        (&self.role_group.name, &self.server.id, self.service, self.account, self.conditions, self.customers)
+    fn key(&self) -> (&RoleGroupName, &ServerId, Service, Whom<'_>, &Conditions) {
+        (&self.role_group.name, &self.server.id, self.service, self.whom, self.conditions)
+    }
+}
+
+impl Whom<'_> {
+    /// Whether it is root, or a customer of root, who has them all.
+    pub fn is_root(self) -> bool {
+        match self {
+            Self::Account(account) | Self::CustomersOf(account) => account.is_root(),
+        }
+    }
+}
+
+impl fmt::Display for Whom<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Account(account) => write!(f, "{account}"),
+            Self::CustomersOf(account) => write!(f, "customers of {account}"),
+        }
     }
 }
 

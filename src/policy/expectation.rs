@@ -47,7 +47,7 @@ impl Expectation {
     /// The answer of an explanation, as exactly as it can be said.
     pub fn found(explanation: &Explanation<'_>) -> Self {
         match explanation.decision {
-            Decision::Allowed(_) => Self::AllowAs(explanation.allowed.iter().map(|one| one.account.clone()).collect()),
+            Decision::Allowed(_) => Self::AllowAs(explanation.accounts()),
             Decision::Denied(reason) => Self::DenyFor(reason),
         }
     }

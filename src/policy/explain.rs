@@ -1,16 +1,17 @@
 //! Why an answer is what it is: whom a person counts as, which lines decide, and what would turn the answer.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::model::Account;
 use crate::model::Directory;
 use crate::model::IdpGroup;
 use crate::model::RoleGroup;
 use crate::model::Server;
 use crate::policy::circumstances::Claimant;
-use crate::policy::circumstances::Provenance;
-use crate::policy::circumstances::Setting;
 use crate::policy::entitlement::Entitlement;
 use crate::policy::entitlement::Scope;
+use crate::policy::entitlement::Whom;
 use crate::policy::entitlement::matrix;
 use crate::policy::index::Decision;
 use crate::policy::index::Policy;
@@ -38,7 +39,7 @@ pub struct Explanation<'d> {
     pub strangers: Vec<IdpGroup>,
     /// What the person may open that fits the question: nothing exactly when it is denied.
     pub allowed: Vec<Entitlement<'d>>,
-    /// What else the person may open of the server.
+    /// What else the person may open of the server, or under other circumstances.
     pub besides: Vec<Entitlement<'d>>,
     /// What would turn the answer, each alone.
     pub ways: Vec<Way<'d>>,
@@ -51,6 +52,16 @@ pub struct Membership<'d> {
     pub role_group: &'d RoleGroup,
     /// The groups of the person that it lists, at least one.
     pub through: Vec<&'d IdpGroup>,
+}
+
+impl Explanation<'_> {
+    /// The accounts as which the question is allowed; for a hop, those that it may go through.
+    pub fn accounts(&self) -> BTreeSet<Account> {
+        let account = |whom| match whom {
+            Whom::Account(account) | Whom::CustomersOf(account) => account.clone(),
+        };
+        self.allowed.iter().map(|one| account(one.whom)).collect()
+    }
 }
 
 impl Review {
@@ -67,11 +78,12 @@ impl Review {
     /// Answers for whoever has these groups, and explains the answer.
     pub fn explain(&self, groups: &[IdpGroup], question: &Question) -> Explanation<'_> {
         let directory = &*self.directory;
-        let claimant = Claimant { provider: Provenance::Any, groups };
-        let decision = self.policy.decide_wish(&claimant, question.into(), &Setting::default());
+        let (provider, setting) = (question.supposed.provenance(), question.supposed.setting());
+        let decision = self.policy.decide_wish(&Claimant { provider, groups }, question.into(), &setting);
         let memberships: Vec<Membership<'_>> = directory
             .role_groups
             .values()
+            .filter(|role_group| provider.is(role_group.provider.as_ref()))
             .map(|role_group| Membership {
                 role_group,
                 through: role_group.idp_groups.iter().filter(|group| groups.contains(group)).collect(),
@@ -83,7 +95,7 @@ impl Review {
         let on_server = matrix(directory, Scope::Server(&question.server));
         let (mine, others): (Vec<_>, Vec<_>) = on_server.into_iter().partition(|one| is_mine(one.role_group));
         let (allowed, besides): (Vec<_>, Vec<_>) =
-            mine.into_iter().partition(|one| question.fits(one.service, one.account));
+            mine.into_iter().partition(|one| question.fits(one.service, one.whom) && setting.allows(one.conditions));
         let mut explanation = Explanation {
             decision,
             server: directory.servers.get(&question.server),

@@ -1,8 +1,18 @@
 //! What somebody asks for, what somebody could ask for with success, and what a reviewer asks.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use crate::model::Account;
+use crate::model::AcrValue;
+use crate::model::ProviderId;
 use crate::model::ServerId;
 use crate::model::Service;
+use crate::model::Timestamp;
+use crate::policy::circumstances::Provenance;
+use crate::policy::circumstances::Setting;
+use crate::policy::circumstances::Told;
+use crate::policy::entitlement::Whom;
 
 /// A wish to open a service of a server as an account. The server need not exist.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -56,17 +66,55 @@ pub struct Question {
     pub service: Option<Service>,
     /// The account to become.
     pub account: Option<Account>,
+    /// For a hop: the account in WHM from which the person goes on to `account`.
+    pub through: Option<Account>,
+    /// The circumstances that are supposed.
+    pub supposed: Supposed,
+}
+
+/// Circumstances that a question supposes. What is left out is left open: is there any moment, any address?
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Supposed {
+    /// The provider that the groups come from.
+    pub provider: Option<ProviderId>,
+    /// When it is.
+    pub at: Option<Timestamp>,
+    /// The person's address.
+    pub from: Option<IpAddr>,
+    /// How long ago the provider asked the person for proof.
+    pub age: Option<Duration>,
+    /// The authentication context class that the provider vouches for.
+    pub acr: Option<AcrValue>,
 }
 
 impl Question {
-    /// Whether a service and an account answer it.
-    pub(super) fn fits(&self, service: Service, account: &Account) -> bool {
-        self.service.is_none_or(|asked| asked == service) && self.fits_account(account)
+    /// Whether a service and whom one becomes answer it.
+    pub(super) fn fits(&self, service: Service, whom: Whom<'_>) -> bool {
+        self.service.is_none_or(|asked| asked == service) && self.fits_whom(whom)
     }
 
-    /// Whether an account answers it.
-    pub(super) fn fits_account(&self, account: &Account) -> bool {
-        self.account.as_ref().is_none_or(|asked| asked == account)
+    /// Whether whom one becomes answers it.
+    pub(super) fn fits_whom(&self, whom: Whom<'_>) -> bool {
+        match (whom, &self.through) {
+            (Whom::Account(account), None) => self.account.as_ref().is_none_or(|asked| asked == account),
+            (Whom::CustomersOf(account), Some(through)) => account == through,
+            (Whom::Account(_), Some(_)) | (Whom::CustomersOf(_), None) => false,
+        }
+    }
+}
+
+impl Supposed {
+    pub(super) fn setting(&self) -> Setting<'_> {
+        Setting {
+            now: self.at,
+            client: self.from,
+            age: self.age.map_or(Told::Open, Told::Is),
+            acr: self.acr.as_ref().map_or(Told::Open, |acr| Told::Is(acr.as_str())),
+        }
+    }
+
+    pub(super) fn provenance(&self) -> Provenance<'_> {
+        self.provider.as_ref().map_or(Provenance::Any, Provenance::Provider)
     }
 }
 
@@ -92,6 +140,7 @@ impl<'q> From<&'q AccessRequest> for Wish<'q> {
 
 impl<'q> From<&'q Question> for Wish<'q> {
     fn from(question: &'q Question) -> Self {
-        Self { server: &question.server, service: question.service, account: question.account.as_ref(), through: None }
+        let Question { server, service, account, through, supposed: _ } = question;
+        Self { server, service: *service, account: account.as_ref(), through: through.as_ref() }
     }
 }

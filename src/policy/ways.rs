@@ -1,15 +1,19 @@
 //! What would have to change for the other answer.
 
 use crate::model::Access;
+use crate::model::Conditions;
 use crate::model::Directory;
 use crate::model::IdpGroup;
 use crate::model::RoleGroup;
 use crate::model::Server;
 use crate::model::Service;
 use crate::model::Source;
+use crate::policy::circumstances::Setting;
 use crate::policy::entitlement::Entitlement;
 use crate::policy::entitlement::Permission;
 use crate::policy::entitlement::Scope;
+use crate::policy::entitlement::Whom;
+use crate::policy::entitlement::opens;
 use crate::policy::entitlement::written;
 use crate::policy::explain::Explanation;
 use crate::policy::explain::Membership;
@@ -32,6 +36,8 @@ pub enum Way<'d> {
     ConnectAndRule(Vec<&'d RoleGroup>),
     /// Allows: add the service to one of these rules of the person.
     Extend(Service, Vec<&'d Source>),
+    /// Allows: change the conditions of one of these rules of the person.
+    Relax(Vec<&'d Source>),
     /// Allows: change what this unrestricted server opens to everybody.
     Open(&'d Server),
     /// Denies: take all these groups from the person.
@@ -50,11 +56,13 @@ pub(super) fn ways<'d>(
     others: &[Entitlement<'d>],
 ) -> Vec<Way<'d>> {
     let Some(server) = explanation.server else { return Vec::new() };
-    let there = There { server, question, memberships: &explanation.memberships, directory };
+    let (setting, memberships) = (question.supposed.setting(), explanation.memberships.as_slice());
+    let there = There { server, question, setting, memberships, directory };
     match explanation.decision {
         Decision::Allowed(_) => there.to_no(&explanation.allowed),
         Decision::Denied(reason) => {
-            let fitting = others.iter().filter(|one| question.fits(one.service, one.account));
+            let fitting = others.iter().filter(|one| there.allows(one.service, one.whom, one.conditions));
+            let fitting = fitting.filter(|one| there.is_of_provider(one.role_group));
             let openers = distinct(fitting.map(|one| one.role_group));
             let has_strangers = !explanation.strangers.is_empty();
             there.to_yes(reason, openers, has_strangers)
@@ -66,6 +74,7 @@ pub(super) fn ways<'d>(
 struct There<'e, 'd> {
     server: &'d Server,
     question: &'e Question,
+    setting: Setting<'e>,
     memberships: &'e [Membership<'d>],
     directory: &'d Directory,
 }
@@ -80,7 +89,7 @@ impl<'d> There<'_, 'd> {
             ways.insert(0, Way::Join(openers));
         }
         let (connecting, mute) = self.role_groups();
-        let fits = |one: &Permission<'_>| one.services.iter().any(|service| self.question.fits(*service, one.account));
+        let fits = |one: &Permission<'_>| one.opens().any(|(service, whom)| self.allows(service, whom, one.conditions));
         let ready = distinct(self.written(&mute).filter(fits).map(|one| one.role_group));
         if !ready.is_empty() {
             ways.push(Way::Connect(ready.clone()));
@@ -92,11 +101,19 @@ impl<'d> There<'_, 'd> {
             return ways;
         }
         if let (Reason::ServiceNotInRule, Some(service)) = (reason, self.question.service) {
-            let rules = self.written(&connecting).filter(|one| self.question.fits_account(one.account));
+            let wanted = |one: &Permission<'_>| {
+                self.question.fits_whom(Whom::Account(one.account)) && self.setting.allows(one.conditions)
+            };
+            let rules = self.written(&connecting).filter(wanted);
             let rules = sorted(rules.map(|one| one.source));
             if !rules.is_empty() {
                 ways.push(Way::Extend(service, rules));
             }
+        }
+        let would = |one: &Permission<'_>| one.opens().any(|(service, whom)| self.question.fits(service, whom));
+        let rules = sorted(self.written(&connecting).filter(would).map(|one| one.source));
+        if !rules.is_empty() {
+            ways.push(Way::Relax(rules));
         }
         if !connecting.is_empty() {
             ways.push(Way::Rule(connecting));
@@ -132,6 +149,15 @@ impl<'d> There<'_, 'd> {
         written(self.directory, scope).filter(|one| of.iter().any(|group| group.name == one.role_group.name))
     }
 
+    /// Whether this would answer the question under the circumstances that it supposes.
+    fn allows(&self, service: Service, whom: Whom<'_>, conditions: &Conditions) -> bool {
+        self.question.fits(service, whom) && self.setting.allows(conditions)
+    }
+
+    fn is_of_provider(&self, group: &RoleGroup) -> bool {
+        self.question.supposed.provenance().is(group.provider.as_ref())
+    }
+
     fn is_unrestricted(&self) -> bool {
         self.server.access != Access::Restricted
     }
@@ -142,7 +168,8 @@ impl<'d> There<'_, 'd> {
         self.directory.rules.iter().any(|rule| {
             rule.servers.contains(&self.server.id)
                 && connecting.iter().any(|group| group.name == rule.role_group)
-                && rule.services.iter().any(|service| self.question.fits(*service, &rule.account))
+                && self.setting.allows(&rule.conditions)
+                && opens(rule).any(|(service, whom)| self.question.fits(service, whom))
         })
     }
 }

@@ -63,7 +63,7 @@ fn no_change_is_a_whole_answer_in_every_format() {
     exit 0
     ");
     insta::assert_snapshot!(diff(&house, "csv"), @r"
-    change,role_groups,idp_group,right,server,host,service,account,written_at
+    change,role_groups,provider,idp_group,right,server,host,service,account,customers_of,when,written_at
     stderr: same access: 0 gains, 0 losses
     exit 0
     ");

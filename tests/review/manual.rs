@@ -55,5 +55,5 @@ fn the_manual_shows_what_the_program_says() {
 #[test]
 fn the_example_tests_pass_on_the_example_directory() {
     let said = said(&checkouts(), "panelgate access test --config panelgate.toml access-tests.toml; echo $?");
-    assert_eq!(said, "4 tests passed\n0\n");
+    assert_eq!(said, "5 tests passed\n0\n");
 }

@@ -15,15 +15,15 @@ fn all_of_it() {
 #[test]
 fn who_reaches_a_server() {
     insta::assert_snapshot!(matrix(&["--server", "web1"]), @r"
-    ROLE GROUP      IDP GROUPS                    SERVER  SERVICE    ACCOUNT  WRITTEN AT
-    Administrators  whm-admins                    web1    whostmgrd  root     directory.toml:58
-    Administrators  whm-admins                    web1    cpaneld    root     directory.toml:58
-    Support         whm-support, whm-night-shift  web1    whostmgrd  support  directory.toml:64, 70
-    Support         whm-support, whm-night-shift  web1    webmaild   support  directory.toml:70
+    ROLE GROUP      IDP GROUPS                    SERVER  SERVICE    ACCOUNT  WHEN    WRITTEN AT
+    Administrators  whm-admins                    web1    whostmgrd  root     always  directory.toml:58
+    Administrators  whm-admins                    web1    cpaneld    root     always  directory.toml:58
+    Support         whm-support, whm-night-shift  web1    whostmgrd  support  always  directory.toml:64, 70
+    Support         whm-support, whm-night-shift  web1    webmaild   support  always  directory.toml:70
     exit 0
     ");
     insta::assert_snapshot!(matrix(&["--server", "spare"]), @r"
-    ROLE GROUP  IDP GROUPS  SERVER  SERVICE  ACCOUNT  WRITTEN AT
+    ROLE GROUP  IDP GROUPS  SERVER  SERVICE  ACCOUNT  WHEN  WRITTEN AT
     exit 0
     ");
 }
@@ -31,15 +31,15 @@ fn who_reaches_a_server() {
 #[test]
 fn what_a_role_group_reaches() {
     insta::assert_snapshot!(matrix(&["--role-group", "Support"]), @r"
-    ROLE GROUP  IDP GROUPS                    SERVER   SERVICE    ACCOUNT  WRITTEN AT
-    Support     whm-support, whm-night-shift  sandbox  cpaneld    demo     directory.toml:28
-    Support     whm-support, whm-night-shift  sandbox  webmaild   demo     directory.toml:28
-    Support     whm-support, whm-night-shift  web1     whostmgrd  support  directory.toml:64, 70
-    Support     whm-support, whm-night-shift  web1     webmaild   support  directory.toml:70
+    ROLE GROUP  IDP GROUPS                    SERVER   SERVICE    ACCOUNT  WHEN    WRITTEN AT
+    Support     whm-support, whm-night-shift  sandbox  cpaneld    demo     always  directory.toml:28
+    Support     whm-support, whm-night-shift  sandbox  webmaild   demo     always  directory.toml:28
+    Support     whm-support, whm-night-shift  web1     whostmgrd  support  always  directory.toml:64, 70
+    Support     whm-support, whm-night-shift  web1     webmaild   support  always  directory.toml:70
     exit 0
     ");
     insta::assert_snapshot!(matrix(&["--role-group", "Auditors"]), @r"
-    ROLE GROUP  IDP GROUPS  SERVER  SERVICE  ACCOUNT  WRITTEN AT
+    ROLE GROUP  IDP GROUPS  SERVER  SERVICE  ACCOUNT  WHEN  WRITTEN AT
     exit 0
     ");
 }

@@ -1,14 +1,18 @@
 //! The arguments of the review commands.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::cli::arguments::ConfigFile;
 use crate::model::Account;
+use crate::model::AcrValue;
+use crate::model::ProviderId;
 use crate::model::ServerId;
 use crate::model::Service;
 
@@ -44,6 +48,27 @@ pub struct Explain {
     /// The WHM or cPanel account to become. Without it: any.
     #[arg(long)]
     pub(super) account: Option<Account>,
+    /// For a way from WHM on into a customer's panel: the account in WHM. ACCOUNT is then the customer.
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(super) through: Option<Account>,
+    /// The provider that the groups come from. Without it: any.
+    #[arg(long, value_name = "ID")]
+    pub(super) provider: Option<ProviderId>,
+    /// The address that the person comes from. Without it: any.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) from: Option<IpAddr>,
+    /// When it is, such as 2026-12-31T18:00:00Z. Without it: now.
+    #[arg(long, value_name = "TIME")]
+    pub(super) at: Option<Timestamp>,
+    /// When the provider last asked the person for proof. Without it: at any time.
+    #[arg(long, value_name = "TIME")]
+    pub(super) signed_in_since: Option<Timestamp>,
+    /// The authentication context class of the sign-in. Without it: any.
+    #[arg(long, value_name = "VALUE")]
+    pub(super) acr: Option<AcrValue>,
+    /// How the answer is written.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
 }
 
 /// `panelgate access`.
@@ -102,13 +127,13 @@ pub struct Diff {
     #[arg(value_name = "NEW")]
     pub(super) new: PathBuf,
     /// How the changes are written: csv has a line for each group of the provider.
-    #[arg(long, value_enum, default_value_t = DiffFormat::Table)]
-    pub(super) format: DiffFormat,
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
 }
 
-/// How changes are written.
+/// How results are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DiffFormat {
+pub enum Format {
     /// Columns for people.
     Table,
     /// One JSON object.
@@ -125,4 +150,7 @@ pub struct Test {
     /// The files of tests.
     #[arg(value_name = "TESTS", required = true)]
     pub(super) files: Vec<PathBuf>,
+    /// How the results are written: csv has a line for each test.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(super) format: Format,
 }

@@ -7,22 +7,27 @@ use serde::Serialize;
 use crate::cli::Streams;
 use crate::cli::exit::Exit;
 use crate::cli::review::arguments::Diff;
-use crate::cli::review::arguments::DiffFormat;
+use crate::cli::review::arguments::Format;
 use crate::cli::review::csv;
 use crate::cli::review::directory;
 use crate::cli::review::lines;
 use crate::cli::review::message;
 use crate::cli::review::names;
+use crate::cli::review::people;
 use crate::cli::review::result;
 use crate::cli::review::table::Table;
+use crate::cli::review::terms::Terms;
+use crate::cli::review::whom::ForPrograms;
 use crate::config::counted;
 use crate::model::Directory;
+use crate::model::ProviderId;
 use crate::model::RoleGroupName;
 use crate::policy;
 use crate::policy::Change;
 use crate::policy::Direction;
-use crate::policy::Right;
+use crate::policy::Holding;
 use crate::policy::Verdict;
+use crate::policy::Whom;
 
 /// Writes the changes, and answers with what they come to.
 pub(super) fn diff(arguments: &Diff, streams: &mut Streams<'_>) -> io::Result<Exit> {
@@ -31,10 +36,10 @@ pub(super) fn diff(arguments: &Diff, streams: &mut Streams<'_>) -> io::Result<Ex
     let changes = policy::diff(&old, &new);
     let verdict = policy::verdict(&changes);
     let text = match arguments.format {
-        DiffFormat::Table if changes.is_empty() => String::new(),
-        DiffFormat::Table => table(&changes),
-        DiffFormat::Json => json(&old, &new, &changes, verdict)?,
-        DiffFormat::Csv => csv(&changes),
+        Format::Table if changes.is_empty() => String::new(),
+        Format::Table => table(&changes),
+        Format::Json => json(&old, &new, &changes, verdict)?,
+        Format::Csv => csv(&changes),
     };
     result(&text, streams)?;
     let gains = changes.iter().filter(|change| change.direction == Direction::Gains).count();
@@ -49,34 +54,40 @@ pub(super) fn diff(arguments: &Diff, streams: &mut Streams<'_>) -> io::Result<Ex
     Ok(exit)
 }
 
-/// A right, cell by cell; empty where there is nothing to say.
-struct Cells {
+/// What is gained or lost, cell by cell; empty where there is nothing to say.
+struct Cells<'d> {
     right: &'static str,
     server: String,
     host: String,
     service: &'static str,
-    account: String,
+    whom: Option<Whom<'d>>,
 }
 
-impl Cells {
-    fn of(right: &Right<'_>) -> Self {
-        match right {
-            Right::Connect => Self {
-                right: "connect",
-                server: String::new(),
-                host: String::new(),
-                service: "",
-                account: String::new(),
-            },
-            Right::Open { server, host, address, service, account, .. } => Self {
+impl<'d> Cells<'d> {
+    fn of(holding: &Holding<'d>) -> Self {
+        let right = |right| Self { right, server: String::new(), host: String::new(), service: "", whom: None };
+        match holding {
+            Holding::Connect => right("connect"),
+            Holding::Right(over) => right(over.as_str()),
+            Holding::Open { server, host, address, service, whom } => Self {
                 right: "open",
                 server: server.to_string(),
                 host: address.map_or_else(|| host.to_string(), |address| format!("{host} at {address}")),
                 service: service.as_str(),
-                account: account.to_string(),
+                whom: Some(*whom),
             },
         }
     }
+}
+
+/// When it holds, and whether it was not given at all before.
+fn when(change: &Change<'_>) -> String {
+    let partly = match (change.is_partial, change.direction) {
+        (false, _) => "",
+        (true, Direction::Gains) => " (was narrower)",
+        (true, Direction::Loses) => " (is narrower)",
+    };
+    format!("{}{partly}", change.conditions)
 }
 
 fn word(direction: Direction) -> &'static str {
@@ -89,20 +100,22 @@ fn word(direction: Direction) -> &'static str {
 fn table(changes: &[Change<'_>]) -> String {
     let or_dash = |cell: String| if cell.is_empty() { "-".to_owned() } else { cell };
     let row = |change: &Change<'_>| {
-        let cells = Cells::of(&change.right);
+        let cells = Cells::of(&change.holding);
         [
             word(change.direction).to_owned(),
             names(change.role_groups.iter().map(|name| name.as_str())),
-            names(change.idp_groups.iter().map(|group| group.0.as_str())),
+            people(change.provider, change.idp_groups.iter().copied()),
             cells.right.to_owned(),
             or_dash(cells.server),
             or_dash(cells.host),
             or_dash(cells.service.to_owned()),
-            or_dash(cells.account),
+            or_dash(cells.whom.map(|whom| whom.to_string()).unwrap_or_default()),
+            when(change),
             lines(&change.sources),
         ]
     };
-    let header = ["CHANGE", "ROLE GROUPS", "IDP GROUPS", "RIGHT", "SERVER", "HOST", "SERVICE", "ACCOUNT", "WRITTEN AT"];
+    let header =
+        ["CHANGE", "ROLE GROUPS", "IDP GROUPS", "RIGHT", "SERVER", "HOST", "SERVICE", "ACCOUNT", "WHEN", "WRITTEN AT"];
     Table::new(header, changes.iter().map(row).collect()).to_string()
 }
 
@@ -110,27 +123,34 @@ fn csv(changes: &[Change<'_>]) -> String {
     let mut text = csv::line([
         "change",
         "role_groups",
+        "provider",
         "idp_group",
         "right",
         "server",
         "host",
         "service",
         "account",
+        "customers_of",
+        "when",
         "written_at",
     ]);
     for change in changes {
-        let cells = Cells::of(&change.right);
+        let cells = Cells::of(&change.holding);
+        let whom = cells.whom.map(ForPrograms::of).unwrap_or_default();
         let role_groups: Vec<&str> = change.role_groups.iter().map(|name| name.as_str()).collect();
         for group in &change.idp_groups {
             text.push_str(&csv::line([
                 word(change.direction),
                 &role_groups.join(", "),
+                change.provider.map(ProviderId::as_str).unwrap_or_default(),
                 &group.0,
                 cells.right,
                 &cells.server,
                 &cells.host,
                 cells.service,
-                &cells.account,
+                whom.account.unwrap_or_default(),
+                whom.customers_of.unwrap_or_default(),
+                &when(change),
                 &lines(&change.sources),
             ]));
         }
@@ -151,6 +171,8 @@ struct Document<'d> {
 struct Row<'d> {
     change: &'static str,
     role_groups: Vec<&'d str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'d str>,
     idp_groups: Vec<&'d str>,
     right: &'static str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -159,23 +181,31 @@ struct Row<'d> {
     host: String,
     #[serde(skip_serializing_if = "str::is_empty")]
     service: &'static str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    account: String,
+    #[serde(flatten)]
+    whom: ForPrograms<'d>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conditions: Option<Terms<'d>>,
+    /// Whether the other side gives it too, under narrower conditions.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    partly: bool,
     written_at: Vec<String>,
 }
 
 fn json<'d>(old: &'d Directory, new: &'d Directory, changes: &[Change<'d>], verdict: Verdict) -> io::Result<String> {
     let row = |change: &Change<'d>| {
-        let Cells { right, server, host, service, account } = Cells::of(&change.right);
+        let Cells { right, server, host, service, whom } = Cells::of(&change.holding);
         Row {
             change: word(change.direction),
             role_groups: change.role_groups.iter().copied().map(RoleGroupName::as_str).collect(),
+            provider: change.provider.map(ProviderId::as_str),
             idp_groups: change.idp_groups.iter().map(|group| group.0.as_str()).collect(),
             right,
             server,
             host,
             service,
-            account,
+            whom: whom.map(ForPrograms::of).unwrap_or_default(),
+            conditions: Terms::of(change.conditions),
+            partly: change.is_partial,
             written_at: change.sources.iter().map(ToString::to_string).collect(),
         }
     };

@@ -8,6 +8,7 @@ use crate::cli::review::shown;
 use crate::cli::review::table::Table;
 use crate::cli::review::unknown;
 use crate::config::Escaped;
+use crate::config::counted;
 use crate::model::Directory;
 use crate::model::IdpGroup;
 use crate::model::RoleGroup;
@@ -17,6 +18,7 @@ use crate::policy::Entitlement;
 use crate::policy::Explanation;
 use crate::policy::Question;
 use crate::policy::Reason;
+use crate::policy::Supposed;
 use crate::policy::Way;
 
 /// Of a longer list the start tells enough: each item would do.
@@ -117,6 +119,9 @@ impl Shown<'_, '_> {
             Way::Extend(service, rules) => {
                 format!("add {service} to the services of the rule at {}", some(rules.iter().map(ToString::to_string)))
             }
+            Way::Relax(rules) => {
+                format!("change the conditions of the rule at {}", some(rules.iter().map(ToString::to_string)))
+            }
             Way::Open(server) => format!(
                 "change the services or the account that the unrestricted server {} opens to everybody ({})",
                 server.id, server.source
@@ -136,6 +141,10 @@ impl Shown<'_, '_> {
 
     /// What a rule would have to give.
     fn wanted(&self) -> String {
+        if let Some(through) = &self.question.through {
+            let customers = self.question.service.map(|service| format!(" with customers = [\"{service}\"]"));
+            return format!(" with whostmgrd as {through}{}", customers.unwrap_or_default());
+        }
         let service = self.question.service.map(|service| format!(" with {service}"));
         let account = self.question.account.as_ref().map(|account| format!(" as {account}"));
         format!("{}{}", service.unwrap_or_default(), account.unwrap_or_default())
@@ -153,10 +162,22 @@ impl fmt::Display for Asked<'_> {
             Some(service) => write!(f, ", {service}")?,
             None => f.write_str(", any service")?,
         }
-        match &self.0.account {
-            Some(account) => write!(f, " as {account}"),
-            None => f.write_str(" as any account"),
+        match (&self.0.account, &self.0.through) {
+            (Some(account), None) => write!(f, " as {account}")?,
+            (None, None) => f.write_str(" as any account")?,
+            (Some(account), Some(through)) => write!(f, " as {account}, a customer of {through}")?,
+            (None, Some(through)) => write!(f, " as a customer of {through}")?,
         }
+        let Supposed { provider, at, from, age, acr } = &self.0.supposed;
+        let minutes = age.map(|age| counted(usize::try_from(age.as_secs() / 60).unwrap_or(usize::MAX), "minute"));
+        let parts = [
+            at.map(|at| format!("at {at}")),
+            from.map(|from| format!("from {from}")),
+            minutes.map(|minutes| format!("signed in {minutes} ago")),
+            acr.as_ref().map(|acr| format!("with acr {acr}")),
+            provider.as_ref().map(|provider| format!("of provider {provider}")),
+        ];
+        parts.into_iter().flatten().try_for_each(|part| write!(f, ", {part}"))
     }
 }
 
@@ -172,10 +193,11 @@ impl fmt::Display for Indented<'_> {
 
 fn entitlements(entitlements: &[Entitlement<'_>]) -> String {
     let row = |one: &Entitlement<'_>| {
-        [one.service.to_string(), one.account.to_string(), name(one.role_group), lines(&one.sources)]
+        let when = one.conditions.to_string();
+        [one.service.to_string(), one.whom.to_string(), name(one.role_group), when, lines(&one.sources)]
     };
     let rows = entitlements.iter().map(row).collect();
-    Table::new(["SERVICE", "ACCOUNT", "ROLE GROUP", "WRITTEN AT"], rows).to_string()
+    Table::new(["SERVICE", "ACCOUNT", "ROLE GROUP", "WHEN", "WRITTEN AT"], rows).to_string()
 }
 
 fn name(group: &RoleGroup) -> String {

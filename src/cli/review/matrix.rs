@@ -11,14 +11,17 @@ use crate::cli::review::arguments::MatrixFormat;
 use crate::cli::review::csv;
 use crate::cli::review::directory;
 use crate::cli::review::lines;
-use crate::cli::review::names;
 use crate::cli::review::page;
+use crate::cli::review::people;
 use crate::cli::review::result;
 use crate::cli::review::table::Table;
+use crate::cli::review::terms::Terms;
 use crate::cli::review::unknown;
 use crate::cli::review::usage;
+use crate::cli::review::whom::ForPrograms;
 use crate::config::Escaped;
 use crate::model::Directory;
+use crate::model::ProviderId;
 use crate::model::RoleGroupName;
 use crate::model::ServerId;
 use crate::policy;
@@ -64,27 +67,42 @@ fn table(matrix: &[Entitlement<'_>]) -> String {
     let row = |one: &Entitlement<'_>| {
         [
             Escaped(one.role_group.name.as_str()).to_string(),
-            names(one.role_group.idp_groups.iter().map(|group| group.0.as_str())),
+            people(one.role_group.provider.as_ref(), &one.role_group.idp_groups),
             one.server.id.to_string(),
             one.service.to_string(),
-            one.account.to_string(),
+            one.whom.to_string(),
+            one.conditions.to_string(),
             lines(&one.sources),
         ]
     };
-    let header = ["ROLE GROUP", "IDP GROUPS", "SERVER", "SERVICE", "ACCOUNT", "WRITTEN AT"];
+    let header = ["ROLE GROUP", "IDP GROUPS", "SERVER", "SERVICE", "ACCOUNT", "WHEN", "WRITTEN AT"];
     Table::new(header, matrix.iter().map(row).collect()).to_string()
 }
 
 fn csv(matrix: &[Entitlement<'_>]) -> String {
-    let mut text = csv::line(["role_group", "idp_group", "server", "service", "account", "written_at"]);
+    let mut text = csv::line([
+        "role_group",
+        "provider",
+        "idp_group",
+        "server",
+        "service",
+        "account",
+        "customers_of",
+        "when",
+        "written_at",
+    ]);
     for one in matrix {
+        let whom = ForPrograms::of(one.whom);
         for group in &one.role_group.idp_groups {
             text.push_str(&csv::line([
                 one.role_group.name.as_str(),
+                one.role_group.provider.as_ref().map(ProviderId::as_str).unwrap_or_default(),
                 &group.0,
                 one.server.id.as_str(),
                 one.service.as_str(),
-                one.account.as_str(),
+                whom.account.unwrap_or_default(),
+                whom.customers_of.unwrap_or_default(),
+                &one.conditions.to_string(),
                 &lines(&one.sources),
             ]));
         }
@@ -102,20 +120,27 @@ struct Document<'m> {
 #[derive(Serialize)]
 struct Row<'m> {
     role_group: &'m str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'m str>,
     idp_groups: Vec<&'m str>,
     server: &'m str,
     service: &'static str,
-    account: &'m str,
+    #[serde(flatten)]
+    whom: ForPrograms<'m>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conditions: Option<Terms<'m>>,
     written_at: Vec<String>,
 }
 
 fn json<'m>(directory: &'m Directory, matrix: &'m [Entitlement<'m>]) -> io::Result<String> {
     let row = |one: &'m Entitlement<'m>| Row {
         role_group: one.role_group.name.as_str(),
+        provider: one.role_group.provider.as_ref().map(ProviderId::as_str),
         idp_groups: one.role_group.idp_groups.iter().map(|group| group.0.as_str()).collect(),
         server: one.server.id.as_str(),
         service: one.service.as_str(),
-        account: one.account.as_str(),
+        whom: ForPrograms::of(one.whom),
+        conditions: Terms::of(one.conditions),
         written_at: one.sources.iter().map(ToString::to_string).collect(),
     };
     let access = matrix.iter().map(row).collect();

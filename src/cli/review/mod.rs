@@ -12,7 +12,9 @@ mod explanation;
 mod matrix;
 mod page;
 mod table;
+mod terms;
 mod test;
+mod whom;
 
 use std::io;
 use std::iter;
@@ -27,12 +29,14 @@ use crate::config::Escaped;
 use crate::config::Problems;
 use crate::config::nearest;
 use crate::model::Directory;
+use crate::model::IdpGroup;
+use crate::model::ProviderId;
 use crate::model::Source;
 
 pub use arguments::Access;
 pub use arguments::Diff;
-pub use arguments::DiffFormat;
 pub use arguments::Explain;
+pub use arguments::Format;
 pub use arguments::Matrix;
 pub use arguments::MatrixFormat;
 pub use arguments::Test;
@@ -103,6 +107,12 @@ fn lines(sources: &[&Source]) -> String {
 /// Names in a row, with nothing in them that a terminal obeys.
 fn names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     names.into_iter().map(shown).collect::<Vec<_>>().join(", ")
+}
+
+/// Groups, and the provider that they must come from if it is one.
+fn people<'g>(provider: Option<&ProviderId>, groups: impl IntoIterator<Item = &'g IdpGroup>) -> String {
+    let groups = names(groups.into_iter().map(|group| group.0.as_str()));
+    provider.map_or_else(|| groups.clone(), |provider| format!("{groups} of {provider}"))
 }
 
 /// A name with nothing in it that a terminal obeys or a reader cannot see.

@@ -3,9 +3,14 @@
 use std::fmt::Write as _;
 use std::io;
 
+use serde::Serialize;
+
 use crate::cli::Streams;
+use crate::cli::asked::question;
 use crate::cli::exit::Exit;
+use crate::cli::review::arguments::Format;
 use crate::cli::review::arguments::Test;
+use crate::cli::review::csv;
 use crate::cli::review::directory;
 use crate::cli::review::explanation::Asked;
 use crate::cli::review::explanation::Indented;
@@ -18,6 +23,7 @@ use crate::config::Escaped;
 use crate::config::access_tests;
 use crate::config::counted;
 use crate::policy::Expectation;
+use crate::policy::Explanation;
 use crate::policy::Question;
 use crate::policy::Review;
 
@@ -34,35 +40,113 @@ pub(super) fn test(arguments: &Test, streams: &mut Streams<'_>) -> io::Result<Ex
     }
     let (Some(directory), true) = (directory, is_whole) else { return Ok(Exit::Config) };
     let review = Review::new(directory);
-    let failures: Vec<String> = tests.iter().filter_map(|test| failure(&review, test)).collect();
-    let mut text = failures.concat();
-    match failures.len() {
-        0 => writeln!(text, "{} passed", counted(tests.len(), "test")),
-        failed => writeln!(text, "{failed} of {} failed", counted(tests.len(), "test")),
-    }
-    .map_err(io::Error::other)?;
+    let run: Vec<Run<'_>> = tests.iter().map(|test| Run::new(&review, test)).collect();
+    let text = match arguments.format {
+        Format::Table => table(&run, &review)?,
+        Format::Json => json(&run, &review)?,
+        Format::Csv => csv(&run),
+    };
     result(&text, streams)?;
-    Ok(if failures.is_empty() { Exit::Done } else { Exit::No })
+    Ok(if run.iter().all(Run::has_passed) { Exit::Done } else { Exit::No })
 }
 
-/// What there is to say about a test that fails.
-fn failure(review: &Review, test: &AccessTest<Expectation>) -> Option<String> {
-    let question = Question { server: test.server.clone(), service: Some(test.service), account: test.account.clone() };
-    let explanation = review.explain(&test.groups, &question);
-    let found = Expectation::found(&explanation);
-    if test.expect.is_met_by(&found) {
-        return None;
+/// A test, and what came of it.
+struct Run<'r> {
+    test: &'r AccessTest<Expectation>,
+    question: Question,
+    explanation: Explanation<'r>,
+    found: Expectation,
+}
+
+impl<'r> Run<'r> {
+    fn new(review: &'r Review, test: &'r AccessTest<Expectation>) -> Self {
+        let question = question(test);
+        let explanation = review.explain(&test.groups, &question);
+        Self { test, question, found: Expectation::found(&explanation), explanation }
     }
-    let person = match test.groups.as_slice() {
-        [] => "a person without groups".to_owned(),
-        groups => names(groups.iter().map(|group| group.0.as_str())),
+
+    fn has_passed(&self) -> bool {
+        self.test.expect.is_met_by(&self.found)
+    }
+
+    /// What there is to say about a test that fails.
+    fn failure(&self, review: &Review) -> String {
+        let Self { test, question, explanation, found } = self;
+        let person = match test.groups.as_slice() {
+            [] => "a person without groups".to_owned(),
+            groups => names(groups.iter().map(|group| group.0.as_str())),
+        };
+        format!(
+            "FAILED {}:{}  {person}: {}\n  expected  {}\n  found     {found}\n\n{}\n",
+            Escaped(&test.source.file),
+            test.source.line,
+            Asked(question),
+            test.expect,
+            Indented(&Shown::new(question, explanation, review.directory()).to_string()),
+        )
+    }
+}
+
+fn table(run: &[Run<'_>], review: &Review) -> io::Result<String> {
+    let failures: Vec<String> = run.iter().filter(|run| !run.has_passed()).map(|run| run.failure(review)).collect();
+    let mut text = failures.concat();
+    match failures.len() {
+        0 => writeln!(text, "{} passed", counted(run.len(), "test")),
+        failed => writeln!(text, "{failed} of {} failed", counted(run.len(), "test")),
+    }
+    .map_err(io::Error::other)?;
+    Ok(text)
+}
+
+/// The results as JSON.
+#[derive(Serialize)]
+struct Document<'r> {
+    directory_version: &'r str,
+    passed: usize,
+    failed: usize,
+    tests: Vec<Row<'r>>,
+}
+
+#[derive(Serialize)]
+struct Row<'r> {
+    test: String,
+    passed: bool,
+    groups: Vec<&'r str>,
+    asked: String,
+    expected: String,
+    found: String,
+}
+
+fn json(run: &[Run<'_>], review: &Review) -> io::Result<String> {
+    let row = |run: &Run<'_>| Row {
+        test: run.test.source.to_string(),
+        passed: run.has_passed(),
+        groups: Vec::new(),
+        asked: Asked(&run.question).to_string(),
+        expected: run.test.expect.to_string(),
+        found: run.found.to_string(),
     };
-    Some(format!(
-        "FAILED {}:{}  {person}: {}\n  expected  {}\n  found     {found}\n\n{}\n",
-        Escaped(&test.source.file),
-        test.source.line,
-        Asked(&question),
-        test.expect,
-        Indented(&Shown::new(&question, &explanation, review.directory()).to_string()),
-    ))
+    let tests: Vec<Row<'_>> = run
+        .iter()
+        .map(|one| Row { groups: one.test.groups.iter().map(|group| group.0.as_str()).collect(), ..row(one) })
+        .collect();
+    let passed = tests.iter().filter(|row| row.passed).count();
+    let failed = tests.len().saturating_sub(passed);
+    let document = Document { directory_version: &review.directory().version.0, passed, failed, tests };
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
+}
+
+fn csv(run: &[Run<'_>]) -> String {
+    let mut text = csv::line(["test", "result", "groups", "asked", "expected", "found"]);
+    for one in run {
+        text.push_str(&csv::line([
+            &one.test.source.to_string(),
+            if one.has_passed() { "passed" } else { "failed" },
+            &names(one.test.groups.iter().map(|group| group.0.as_str())),
+            &Asked(&one.question).to_string(),
+            &one.test.expect.to_string(),
+            &one.found.to_string(),
+        ]));
+    }
+    text
 }

@@ -51,7 +51,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Conditions> {
 
 /// What was written, if something was; nothing at all if it could not be read.
 #[expect(clippy::option_option, reason = "absent, refused and read are three cases")]
-fn given<T>(read: Option<Option<T>>) -> Option<Option<T>> {
+pub(in crate::config) fn given<T>(read: Option<Option<T>>) -> Option<Option<T>> {
     match read {
         Some(read) => read.map(Some),
         None => Some(None),
@@ -94,7 +94,7 @@ fn network(field: &Field<'_>) -> Option<Network> {
 }
 
 /// A moment with its distance to UTC, as TOML writes it or in quotes (RFC 3339).
-fn moment(field: &Field<'_>) -> Option<Timestamp> {
+pub(in crate::config) fn moment(field: &Field<'_>) -> Option<Timestamp> {
     const HELP: &str = "write date, time and zone: 2026-12-31T18:00:00Z or 2026-12-31T18:00:00+01:00";
     let text = field.moment()?;
     let moment = text.parse::<jiff::Timestamp>().ok().and_then(|moment| u64::try_from(moment.as_millisecond()).ok());

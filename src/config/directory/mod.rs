@@ -33,6 +33,8 @@ use crate::model::ProviderId;
 use crate::model::Service;
 use crate::model::Source;
 
+pub(super) use conditions::given;
+pub(super) use conditions::moment;
 pub(super) use role_groups::idp_group;
 pub(super) use servers::account;
 
