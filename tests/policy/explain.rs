@@ -165,16 +165,7 @@ fn carried_out(
             })
             .collect(),
         Way::Open(server) => vec![changed(&|to| {
-            to.servers.get_mut(&server.id).unwrap().access = match &question.through {
-                None => {
-                    Access::Unrestricted { services: vec![service], account: account.clone(), customers: Vec::new() }
-                }
-                Some(through) => Access::Unrestricted {
-                    services: vec![Service::Whostmgrd],
-                    account: through.clone(),
-                    customers: vec![service],
-                },
-            };
+            to.servers.get_mut(&server.id).unwrap().access = opened(question, service, &account);
         })],
         Way::Leave(taken) => {
             let left = groups.iter().filter(|group| !taken.contains(group)).cloned().collect();
