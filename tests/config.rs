@@ -5,6 +5,8 @@
 mod check;
 #[path = "config/examples.rs"]
 mod examples;
+#[path = "config/folder.rs"]
+mod folder;
 #[path = "config/hostile.rs"]
 mod hostile;
 #[path = "config/messages.rs"]

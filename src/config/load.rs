@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::config::directory;
 use crate::config::document;
 use crate::config::findings::Findings;
 use crate::config::main_file;
@@ -11,6 +12,12 @@ use crate::config::problem::Problems;
 use crate::config::settings::Config;
 use crate::model::Directory;
 use crate::model::SecretRef;
+
+/// The main file of a folder.
+const MAIN_FILE: &str = "panelgate.toml";
+
+/// What a directory is made of, and a main file is not.
+const ENTRIES: [&str; 3] = ["servers", "role_groups", "rules"];
 
 impl Config {
     /// Reads the main file at `path` and the directory that it names.
@@ -28,7 +35,8 @@ impl Config {
         findings.conclude(config, path).map(|(config, warnings)| Self { warnings, ..config })
     }
 
-    /// Reads only the directory that the main file at `path` names.
+    /// Reads only the directory that the main file at `path` names; `path` may also be the folder of the main file
+    /// `panelgate.toml`, or the directory itself: a file of servers, role groups and rules, or a folder of those.
     ///
     /// For questions about access, which may be asked of a checkout on another machine: other keys of the main
     /// file are not read, and secrets and certificates need not exist.
@@ -37,10 +45,21 @@ impl Config {
     /// Everything that is wrong with the directory, at once.
     pub fn directory_only(path: &Path) -> Result<Arc<Directory>, Problems> {
         let findings = Findings::default();
-        let directory = document::read(path, None, &findings).and_then(|file| {
-            let table = document::parse(&file, &findings)?;
-            main_file::directory_only(&file, table.get_ref(), &findings)
-        });
+        let main = path.join(MAIN_FILE);
+        let directory = if path.is_dir() && !main.exists() {
+            directory::read_alone(path, &path.display().to_string(), &findings)
+        } else {
+            let path = if path.is_dir() { main.as_path() } else { path };
+            document::read(path, None, &findings).and_then(|file| {
+                let table = document::parse(&file, &findings)?;
+                let table = table.get_ref();
+                if !table.contains_key("directory") && ENTRIES.iter().any(|key| table.contains_key(*key)) {
+                    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                    return directory::read_alone(path, &name, &findings);
+                }
+                main_file::directory_only(&file, table, &findings)
+            })
+        };
         findings.conclude(directory, path).map(|(directory, _)| directory)
     }
 }

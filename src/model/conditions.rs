@@ -63,6 +63,17 @@ impl Conditions {
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether these hold whenever others do, as far as that can be seen network by network.
+    pub fn cover(&self, others: &Self) -> bool {
+        let is_covered = |network: &Network| self.networks.iter().any(|wide| wide.covers(network));
+        let from_there = !others.networks.is_empty() && others.networks.iter().all(is_covered);
+        let at_its_end = self.expires.is_none_or(|end| others.expires.is_some_and(|other| other <= end));
+        (self.networks.is_empty() || from_there)
+            && self.not_before.unwrap_or_default() <= others.not_before.unwrap_or_default()
+            && at_its_end
+            && self.require.covers(&others.require)
+    }
 }
 
 /// In words: `from 192.0.2.0/24, until 2026-12-31T18:00:00Z`; without any, `always`.
@@ -114,6 +125,13 @@ impl fmt::Display for Whole {
 }
 
 impl Strength {
+    /// Whether every sign-in that meets another strength meets this one.
+    fn covers(&self, other: &Self) -> bool {
+        let is_young = self.max_age.is_none_or(|most| other.max_age.is_some_and(|age| age <= most));
+        let among = !other.acr.is_empty() && other.acr.iter().all(|acr| self.acr.contains(acr));
+        is_young && (self.acr.is_empty() || among)
+    }
+
     /// Whether nothing is required.
     pub fn is_none(&self) -> bool {
         self.max_age.is_none() && self.acr.is_empty()

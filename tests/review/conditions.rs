@@ -98,6 +98,25 @@ fn a_diff_says_whether_they_widen() {
 }
 
 #[test]
+fn directories_are_compared_without_a_main_file() {
+    let house = House::new();
+    let old = std::fs::read_to_string(house.path().join("directory.toml")).unwrap();
+    let (servers, rest) = old.split_at(old.find("[[role_groups]]").unwrap());
+    for (name, content) in [("split/servers.toml", servers), ("split/rest.toml", rest)] {
+        std::fs::create_dir_all(house.path().join("split")).unwrap();
+        house.write(name, content);
+    }
+    let mut all = String::new();
+    for new in ["split", "directory.toml", "panelgate.toml", "."] {
+        let said = house.run(&["access", "diff", "old/directory.toml", new]);
+        writeln!(all, "=== old/directory.toml {new}\n{said}").unwrap();
+    }
+    house.write("split/rest.toml", &rest.replace("connect = false", "connect = true"));
+    writeln!(all, "=== old split\n{}", house.run(&["access", "diff", "old", "split"])).unwrap();
+    insta::assert_snapshot!(all);
+}
+
+#[test]
 fn tests_suppose_them() {
     let house = house();
     let test = |more: &str| {

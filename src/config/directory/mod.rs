@@ -1,24 +1,24 @@
 //! The directory's document: servers, role groups and rules, and whether they fit together.
 
 mod conditions;
+mod files;
 mod role_groups;
 mod rules;
 mod servers;
 mod tags;
+mod together;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::path::Path;
-use std::rc::Rc;
+use std::ptr;
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
-
+use crate::config::directory::files::Files;
 use crate::config::directory::role_groups::WrittenRoleGroup;
 use crate::config::directory::rules::Named;
 use crate::config::directory::servers::WrittenServer;
 use crate::config::directory::tags::Tags;
-use crate::config::document;
 use crate::config::field::Field;
 use crate::config::findings::Findings;
 use crate::config::findings::Place;
@@ -28,7 +28,6 @@ use crate::config::section::Section;
 use crate::config::source::SourceFile;
 use crate::config::words::quoted;
 use crate::model::Directory;
-use crate::model::DirectoryVersion;
 use crate::model::ProviderId;
 use crate::model::Service;
 use crate::model::Source;
@@ -43,39 +42,60 @@ pub(super) use servers::account;
 /// A name stays known if what it names has problems of its own, so that references to it are not reported.
 type ByName<T> = HashMap<String, T>;
 
-/// Reads the directory that the main file names.
+/// Reads the directory that the main file names: a file, or a folder of files.
 pub(super) fn read(main: &Section<'_>, outside: Outside<'_>) -> Option<Arc<Directory>> {
     let named = main.required("directory", "\"directory.toml\"")?;
-    let path = path(&named)?;
-    let file = fetch(&path, named.place(), main.found)?;
-    let table = document::parse(&file, main.found)?;
-    let top = Section::top(Rc::clone(&file), main.found, table.get_ref());
+    let files = Files::read(&path(&named)?, named.text()?, Some(named.place()), main.found)?;
+    from(&files, &providers(main), outside, main.found)
+}
 
-    let providers = providers(main);
-    let origin = Origin { file: named.text()?.into(), outside, providers: &providers };
+/// Reads a directory that no main file names.
+pub(super) fn read_alone(path: &Path, name: &str, findings: &Findings) -> Option<Arc<Directory>> {
+    from(&Files::read(path, name, None, findings)?, &BTreeMap::new(), Outside::Ignored, findings)
+}
+
+fn from(
+    files: &Files,
+    providers: &BTreeMap<String, ProviderId>,
+    outside: Outside<'_>,
+    findings: &Findings,
+) -> Option<Arc<Directory>> {
+    let tables = files.parse(findings)?;
+    let tops = files.tops(&tables, findings);
+    let origin = Origin { files, outside, providers };
     let mut tags = Tags::default();
-    let mut servers = servers::read(&top, &origin, &mut tags);
-    let role_groups = role_groups::read(&top, &origin);
+    let mut servers = servers::read(&tops, &origin, &mut tags);
+    let role_groups = role_groups::read(&tops, &origin);
     let rules =
-        rules::read(&top, &origin, &mut Named { servers: &mut servers, tags: &tags, role_groups: &role_groups });
-    top.finish();
-    warn_about_emptiness(&file, main.found, &servers, &role_groups);
+        rules::read(&tops, &origin, &mut Named { servers: &mut servers, tags: &tags, role_groups: &role_groups });
+    tops.into_iter().for_each(Section::finish);
+    warn_about_emptiness(files, findings, &servers, &role_groups);
 
     let servers: Option<Vec<_>> = servers.into_values().map(|written| written.server).collect();
     let role_groups: Option<Vec<_>> = role_groups.into_values().map(|written| written.role_group).collect();
-    Some(Arc::new(Directory {
-        version: version(file.text()),
+    let directory = Directory {
+        version: files.version(),
         providers: providers.clone(),
         servers: servers?.into_iter().map(|server| (server.id.clone(), server)).collect::<BTreeMap<_, _>>(),
         role_groups: role_groups?.into_iter().map(|group| (group.name.clone(), group)).collect(),
         rules: rules?,
-    }))
+    };
+    Some(Arc::new(directory))
+}
+
+/// The sections of a list, wherever they stand.
+fn sections<'d>(tops: &[Section<'d>], key: &'static str) -> Vec<Section<'d>> {
+    tops.iter().flat_map(|top| top.sections(key)).collect()
+}
+
+/// Where something was defined before, as seen from a file.
+fn first(of: &Place, line: usize, here: &SourceFile) -> String {
+    if ptr::eq(&raw const *of.file, here) { format!("line {line}") } else { format!("{}:{line}", of.file.name) }
 }
 
 /// What all entries of a document have in common.
 struct Origin<'c> {
-    /// The file as the main file names it.
-    file: Arc<str>,
+    files: &'c Files,
     outside: Outside<'c>,
     /// The providers of the main file, by issuer.
     providers: &'c BTreeMap<String, ProviderId>,
@@ -84,7 +104,7 @@ struct Origin<'c> {
 impl Origin<'_> {
     /// Where a section stands, for decisions and audit events.
     fn source(&self, section: &Section<'_>) -> Source {
-        Source { file: Arc::clone(&self.file), line: section.line() }
+        Source { file: self.files.name(&section.file), line: section.line() }
     }
 }
 
@@ -94,18 +114,6 @@ fn providers(main: &Section<'_>) -> BTreeMap<String, ProviderId> {
     let id_and_issuer =
         |section: &Section<'_>| Some((section.peek_text("issuer")?.to_owned(), section.peek_text("id")?.parse().ok()?));
     main.peek("providers").iter().filter_map(id_and_issuer).collect()
-}
-
-/// Where the document comes from: one file.
-fn fetch(path: &Path, named_at: Place, findings: &Findings) -> Option<Rc<SourceFile>> {
-    document::read(path, Some(named_at), findings)
-}
-
-fn version(text: &str) -> DirectoryVersion {
-    let hash = digest::digest(&digest::SHA256, text.as_bytes());
-    let digits = hash.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]).take(16);
-    let version: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
-    DirectoryVersion(version.into())
 }
 
 fn services(field: &Field<'_>) -> Option<Vec<Service>> {
@@ -129,18 +137,18 @@ fn customers_beside(services: Option<&Vec<Service>>, field: Option<&Field<'_>>) 
 }
 
 fn warn_about_emptiness(
-    file: &Rc<SourceFile>,
+    files: &Files,
     findings: &Findings,
     servers: &ByName<WrittenServer<'_>>,
     role_groups: &ByName<WrittenRoleGroup>,
 ) {
-    let whole = |key: &str| Place { file: Rc::clone(file), span: None, key: key.to_owned() };
-    if servers.is_empty() {
-        findings.warning(whole("servers"), "the directory has no servers", "add a section `[[servers]]` for each");
+    if let (true, Some(place)) = (servers.is_empty(), files.place("servers")) {
+        findings.warning(place, "the directory has no servers", "add a section `[[servers]]` for each");
     }
-    if !role_groups.values().any(|written| written.connect) {
+    let has_people = role_groups.values().any(|written| written.connect);
+    if let (false, Some(place)) = (has_people, files.place("role_groups")) {
         findings.warning(
-            whole("role_groups"),
+            place,
             "nobody can use the gateway: no role group has the connect permission",
             "add a section `[[role_groups]]` with connect = true",
         );

@@ -2,7 +2,10 @@
 
 use crate::config::directory::ByName;
 use crate::config::directory::Origin;
+use crate::config::directory::first as first_in;
+use crate::config::directory::sections;
 use crate::config::field::Field;
+use crate::config::findings::Place;
 use crate::config::nearest::nearest;
 use crate::config::section::Section;
 use crate::config::words::quoted;
@@ -17,15 +20,16 @@ const MAX_GROUP_BYTES: usize = 1024;
 
 /// A role group as far as it could be read.
 pub(super) struct WrittenRoleGroup {
+    place: Place,
     line: usize,
     pub(super) connect: bool,
     /// The role group, if all of it could be read.
     pub(super) role_group: Option<RoleGroup>,
 }
 
-pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>) -> ByName<WrittenRoleGroup> {
+pub(super) fn read(tops: &[Section<'_>], origin: &Origin<'_>) -> ByName<WrittenRoleGroup> {
     let mut role_groups: ByName<WrittenRoleGroup> = ByName::new();
-    for section in top.sections("role_groups") {
+    for section in sections(tops, "role_groups") {
         let source = origin.source(&section);
         let name_field = section.required("name", "\"Support\"");
         let name = name_field.as_ref().and_then(name);
@@ -46,7 +50,11 @@ pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>) -> ByName<WrittenRole
         };
         if let Some(first) = role_groups.get(written) {
             field.problem(
-                format!("the role group {} is defined twice, first in line {}", quoted(written), first.line),
+                format!(
+                    "the role group {} is defined twice, first in {}",
+                    quoted(written),
+                    first_in(&first.place, first.line, field.file())
+                ),
                 "give each role group a name of its own, or put their idp_groups together",
             );
             continue;
@@ -62,6 +70,7 @@ pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>) -> ByName<WrittenRole
             })
         };
         let read = WrittenRoleGroup {
+            place: field.place(),
             line: field.line(),
             // What could not be read has been reported; a warning on top would only distract.
             connect: connect.unwrap_or(true),

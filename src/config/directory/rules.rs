@@ -7,10 +7,12 @@ use crate::config::directory::Origin;
 use crate::config::directory::conditions;
 use crate::config::directory::customers_beside;
 use crate::config::directory::role_groups::WrittenRoleGroup;
+use crate::config::directory::sections;
 use crate::config::directory::servers::WrittenServer;
 use crate::config::directory::servers::account;
 use crate::config::directory::services;
 use crate::config::directory::tags::Tags;
+use crate::config::directory::together;
 use crate::config::field::Field;
 use crate::config::findings::Place;
 use crate::config::nearest::nearest;
@@ -28,12 +30,19 @@ pub(super) struct Named<'n, 'd> {
 }
 
 /// Reads all rules, and notes at the servers which of them somebody can open.
-pub(super) fn read(top: &Section<'_>, origin: &Origin<'_>, named: &mut Named<'_, '_>) -> Option<Vec<Rule>> {
-    let mut rules = Vec::new();
-    for section in top.sections("rules") {
-        rules.push(one(section, origin, named));
+pub(super) fn read(tops: &[Section<'_>], origin: &Origin<'_>, named: &mut Named<'_, '_>) -> Option<Vec<Rule>> {
+    let mut findings = None;
+    let mut rules: Vec<Option<(Place, Rule)>> = Vec::new();
+    for section in sections(tops, "rules") {
+        let (place, found) = (section.place(), section.found);
+        rules.push(one(section, origin, named).map(|rule| (place, rule)));
+        findings = Some(found);
     }
-    rules.into_iter().collect()
+    let rules: Vec<(Place, Rule)> = rules.into_iter().collect::<Option<_>>()?;
+    if let Some(findings) = findings {
+        together::warn(&rules, findings);
+    }
+    Some(rules.into_iter().map(|(_, rule)| rule).collect())
 }
 
 fn one(section: Section<'_>, origin: &Origin<'_>, named: &mut Named<'_, '_>) -> Option<Rule> {

@@ -9,6 +9,8 @@ use crate::config::directory::ByName;
 use crate::config::directory::Origin;
 use crate::config::directory::conditions;
 use crate::config::directory::customers_beside;
+use crate::config::directory::first as first_in;
+use crate::config::directory::sections;
 use crate::config::directory::services;
 use crate::config::directory::tags::Tags;
 use crate::config::field::Field;
@@ -48,13 +50,17 @@ impl WrittenServer<'_> {
     }
 }
 
-pub(super) fn read<'d>(top: &Section<'d>, origin: &Origin<'_>, tags: &mut Tags) -> ByName<WrittenServer<'d>> {
+pub(super) fn read<'d>(tops: &[Section<'d>], origin: &Origin<'_>, tags: &mut Tags) -> ByName<WrittenServer<'d>> {
     let mut servers: ByName<WrittenServer<'d>> = ByName::new();
-    for section in top.sections("servers") {
+    for section in sections(tops, "servers") {
         let Some(written) = one(section, origin, tags) else { continue };
         if let Some(first) = servers.get(&written.name) {
             written.id.problem(
-                format!("the server {} is defined twice, first in line {}", quoted(&written.name), first.id.line()),
+                format!(
+                    "the server {} is defined twice, first in {}",
+                    quoted(&written.name),
+                    first_in(&first.id.place(), first.id.line(), written.id.file())
+                ),
                 "give each server an id of its own",
             );
             continue;
