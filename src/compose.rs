@@ -51,9 +51,12 @@ use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::SystemClock;
 use crate::operations::Operations;
+use crate::panel_session::PanelLimits;
 use crate::panel_session::PanelSessions;
+use crate::panel_session::PlaceLimits;
 use crate::policy::Policy;
 use crate::proxy::HeldBodies;
+use crate::proxy::Pace;
 use crate::session::Lifetimes;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
@@ -114,7 +117,7 @@ impl Ready {
                 key.clone(),
                 Arc::clone(&clock),
                 pending_lifetime,
-                bounded(limits.pending_logins),
+                (bounded(limits.pending_logins), bounded(limits.pending_logins_per_address)),
             )),
             pending_lifetime,
             sessions: Arc::new(
@@ -123,7 +126,11 @@ impl Ready {
             ),
             policy: Arc::new(Policy::new(Arc::clone(&config.directory))),
             directory: Arc::clone(&config.directory),
-            body_idle: Duration::from_secs(limits.body_idle_seconds),
+            pace: Pace {
+                idle: Duration::from_secs(limits.body_idle_seconds),
+                grace: Duration::from_secs(limits.request_grace_seconds),
+                rate: bounded(limits.request_bytes_per_second),
+            },
             websocket_idle: Duration::from_mins(limits.websocket_idle_minutes),
             tunnels: TaskTracker::new(),
             draining: CancellationToken::new(),
@@ -236,9 +243,17 @@ fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Resu
     Ok(PanelSessions::new(
         servers::servers(config)?,
         Arc::clone(random),
-        size(limits.panel_sessions),
-        size(limits.api_answer_kib * 1024),
-        Duration::from_secs(limits.open_seconds),
+        PanelLimits {
+            sessions: size(limits.panel_sessions),
+            answer: size(limits.api_answer_kib * 1024),
+            open: Duration::from_secs(limits.open_seconds),
+            places: PlaceLimits {
+                person: size(limits.requests_per_session),
+                panel: size(limits.requests_per_panel_session),
+                server: size(limits.requests_per_server),
+                wait: Duration::from_secs(limits.request_wait_seconds),
+            },
+        },
     ))
 }
 
@@ -304,6 +319,8 @@ fn addresses(config: &Config) -> Vec<SocketAddr> {
 fn listener_limits(limits: &Limits) -> ListenerLimits {
     ListenerLimits {
         connections: size(limits.connections),
+        connections_per_address: size(limits.connections_per_address),
+        http2_resets: size(limits.http2_resets),
         tls_handshake: Duration::from_secs(limits.tls_handshake_seconds),
         request_head: Duration::from_secs(limits.request_head_seconds),
         request_head_bytes: size(limits.request_head_kib * 1024),

@@ -2,6 +2,14 @@
 //! client that behaves as a browser does. One world for each test.
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "e2e/bounds.rs"]
+mod bounds;
+#[path = "e2e/bytes.rs"]
+mod bytes;
+#[path = "e2e/bytes_h2.rs"]
+mod bytes_h2;
+#[path = "e2e/bytes_upstream.rs"]
+mod bytes_upstream;
 #[path = "e2e/edge.rs"]
 mod edge;
 #[path = "e2e/ending.rs"]
@@ -12,6 +20,8 @@ mod envelope;
 mod failure;
 #[path = "e2e/follow.rs"]
 mod follow;
+#[path = "e2e/frames.rs"]
+mod frames;
 #[path = "e2e/hand_off.rs"]
 mod hand_off;
 #[path = "e2e/hops.rs"]

@@ -21,8 +21,24 @@ const LOOK: Duration = Duration::from_secs(5);
 /// Expired sessions are cleared away at every so many looks.
 const SWEEP: u32 = 12;
 
+/// Between two looks for sessions whose time is over: what runs under one ends within a second.
+const CUT: Duration = Duration::from_millis(500);
+
 /// Looks, until it is aborted. The first look comes at once.
 pub(super) async fn run(current: Current) {
+    tokio::join!(look(&current), cut(&current));
+}
+
+async fn cut(current: &Current) {
+    let mut ticks = tokio::time::interval(CUT);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        current.gateway().sessions.cut_expired();
+    }
+}
+
+async fn look(current: &Current) {
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut known = false;

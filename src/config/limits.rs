@@ -66,12 +66,21 @@ macro_rules! limits {
 
 limits! {
     connections = 10_000, 10..=1_000_000 "connections": "Connections from browsers open at once";
+    connections_per_address = 1000, 1..=1_000_000 "connections": "Connections open at once from one address (or one IPv6 /64)";
     tls_handshake_seconds = 10, 1..=60 "seconds": "Time for a TLS handshake with a browser";
     request_head_seconds = 30, 1..=120 "seconds": "Time for a request's head to arrive; an idle HTTP/1.1 connection is kept as long";
     request_head_kib = 64, 8..=1024 "KiB": "Size of a request's head";
     request_headers = 100, 20..=1000 "headers": "Header fields in a request";
     keep_alive_seconds = 75, 1..=3600 "seconds": "Time that an idle HTTP/2 connection is kept";
     http2_streams = 100, 1..=1000 "streams": "Requests at once on an HTTP/2 connection";
+    http2_resets = 100, 10..=10_000 "streams": "Streams reset before their time on an HTTP/2 connection, after which it is closed";
+    request_grace_seconds = 30, 1..=3600 "seconds": "Time that a request's body may be waited for at any pace";
+    request_bytes_per_second = 1024, 0..=1_000_000 "bytes": "Pace of a request's body after that, over the time that it was waited for";
+    requests_per_session = 256, 10..=10_000 "requests": "Requests of one person's session under way at once, WebSockets included; more are refused";
+    requests_per_panel_session = 24, 1..=200 "requests": "Requests of one panel session at its server at once; more wait";
+    requests_per_server = 160, 1..=10_000 "requests": "Requests of everybody at one server at once; more wait";
+    request_wait_seconds = 30, 1..=3600 "seconds": "Time for a request to wait for its place at the server";
+    interim_answers = 8, 0..=100 "answers": "Interim answers (1xx) of a server before its answer";
     upstream_connect_seconds = 5, 1..=60 "seconds": "Time to connect to a server, TLS handshake included";
     upstream_response_seconds = 300, 1..=3600 "seconds": "Time for a server to begin its answer";
     body_idle_seconds = 300, 1..=3600 "seconds": "Time without a byte within a body, in either direction";
@@ -80,6 +89,7 @@ limits! {
     replay_body_kib = 256, 0..=16_384 "KiB": "Size up to which a request's body is held, to be sent again after the server has dropped the panel session";
     replay_bodies_kib = 65_536, 0..=16_777_216 "KiB": "Size of all bodies held at once";
     pending_logins = 10_000, 10..=1_000_000 "sign-ins": "Sign-ins that wait for their return from the provider";
+    pending_logins_per_address = 500, 5..=1_000_000 "sign-ins": "Sign-ins that one address (or one IPv6 /64) may begin within that time";
     pending_login_minutes = 10, 1..=60 "minutes": "Time for a sign-in at the provider";
     provider_seconds = 10, 1..=60 "seconds": "Time for an answer of the provider";
     provider_answer_kib = 1024, 16..=16_384 "KiB": "Size of an answer of the provider";

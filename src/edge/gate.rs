@@ -21,6 +21,10 @@ pub const RESERVED: &str = "/.panelgate/";
 /// Why a request goes no further than the edge.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EdgeError {
+    /// Its head can be read in more than one way: a length beside chunks, two lengths, a line that ends
+    /// without CR, a fragment in the target, a value with a space around it.
+    #[error("the request's head can be read in more than one way")]
+    Ambiguous,
     /// No host, two hosts, or a host that differs from the request target's.
     #[error("the request does not name one host")]
     Host,

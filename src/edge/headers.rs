@@ -40,6 +40,14 @@ pub(super) fn authority<'r>(version: Version, uri: &'r Uri, headers: &'r HeaderM
     }
 }
 
+/// Whether all values stand without spaces around them. HTTP/1.1 takes them away; HTTP/2 does not, although
+/// they may not be there (RFC 9113 section 8.2.1), and a server behind us might.
+pub(super) fn is_tidy(version: Version, headers: &HeaderMap) -> bool {
+    let blank = |byte: Option<&u8>| matches!(byte, Some(b' ' | b'\t'));
+    version != Version::HTTP_2
+        || headers.values().all(|value| !blank(value.as_bytes().first()) && !blank(value.as_bytes().last()))
+}
+
 /// The framing of the body, if there is exactly one.
 pub(super) fn framing(version: Version, method: &Method, headers: &HeaderMap) -> Result<Framing, EdgeError> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();

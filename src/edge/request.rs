@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::Method;
 use http::Request;
 use http::request::Parts;
+use tokio_util::sync::CancellationToken;
 
 use crate::edge::cookies::Cookies;
 use crate::edge::fetch::FetchContext;
@@ -50,6 +51,8 @@ pub struct EdgeRequest<B> {
     pub websocket: Option<Handshake>,
     /// The time that it waits for others, which is not ours.
     pub waits: Waits,
+    /// Ends the connection that it came on.
+    pub connection: CancellationToken,
     /// The body, unread.
     pub body: B,
 }
@@ -57,7 +60,7 @@ pub struct EdgeRequest<B> {
 /// Checks a request.
 ///
 /// # Errors
-/// [`EdgeError`] with the first thing that is wrong, in this order: host, method, target, framing,
+/// [`EdgeError`] with the first thing that is wrong, in this order: head, host, method, target, framing,
 /// expectations, who caused it.
 pub fn check<B>(
     mut request: Request<B>,
@@ -66,6 +69,9 @@ pub fn check<B>(
     origins: &Origins,
     waits: &Waits,
 ) -> Result<EdgeRequest<B>, EdgeError> {
+    if accepted.doubtful || !headers::is_tidy(request.version(), request.headers()) {
+        return Err(EdgeError::Ambiguous);
+    }
     let (method, websocket) = websocket::take(&mut request)?;
     let (Parts { uri, version, headers, .. }, body) = request.into_parts();
     let authority = headers::authority(version, &uri, &headers)?;
@@ -74,6 +80,9 @@ pub fn check<B>(
     let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
     if accepted.server_name.as_deref().is_some_and(|name| !name.eq_ignore_ascii_case(host)) {
         return Err(EdgeError::Misdirected);
+    }
+    if uri.scheme_str().is_some_and(|scheme| scheme != origins.console().scheme.as_str()) {
+        return Err(EdgeError::Host);
     }
     let place = origins.find(authority).ok_or(EdgeError::UnknownHost)?.clone();
     if !allowed(&place, &method) {
@@ -106,6 +115,7 @@ pub fn check<B>(
         framing,
         websocket,
         waits: waits.clone(),
+        connection: accepted.cut.clone(),
         body,
     })
 }

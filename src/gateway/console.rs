@@ -181,7 +181,8 @@ impl Gateway {
             return Err(Failure::Session(SessionError::Away));
         }
         let EdgeRequest { reference, client, waits, body, .. } = request;
-        let body = Limited::new(body, API_BODY).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
+        let body = tokio::time::timeout(self.pace.grace, Limited::new(body, API_BODY).collect()).await;
+        let body = body.map_err(|_| Failure::BadBody)?.map_err(|_| Failure::BadBody)?.to_bytes();
         let wanted: OpenRequest = serde_json::from_slice(&body).map_err(|_| Failure::BadBody)?;
         let OpenRequest { server, service, account } = wanted;
         let access = AccessRequest::direct(server, service, account);

@@ -125,7 +125,7 @@ impl Gateway {
         let signed = SignedRequest::sign(grant, errand.asked.session, Arc::clone(panel), errand.addresses, incoming)
             .map_err(Failure::Sign)?;
         if errand.websocket.is_none() {
-            let forwarded = errand.asked.waits.on(proxy::forward(signed, self.body_idle)).await;
+            let forwarded = errand.asked.waits.on(proxy::forward(signed, self.pace)).await;
             return forwarded.map(Came::Answer).map_err(Failure::Proxy);
         }
         let mut bytes = [0; 16];
@@ -134,7 +134,7 @@ impl Gateway {
         let value = HeaderValue::from_str(&key).map_err(|_| Failure::Random)?;
         let signed = signed.with_handshake(errand.headers, value);
         let accept = edge::accept(&key);
-        let connected = errand.asked.waits.on(proxy::connect(signed, &accept, self.body_idle)).await;
+        let connected = errand.asked.waits.on(proxy::connect(signed, &accept, self.pace)).await;
         match connected.map_err(Failure::Proxy)? {
             Connected::Answered(answer) => Ok(Came::Answer(answer)),
             Connected::Open(tunnel) => Ok(Came::Socket(tunnel)),

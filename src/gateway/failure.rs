@@ -111,10 +111,9 @@ impl Failure {
             Self::Replaced => StatusCode::CONFLICT,
             Self::Proxy(error) => match error {
                 ProxyError::Send(SendError::TimedOut(_)) => StatusCode::GATEWAY_TIMEOUT,
-                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_)) | ProxyError::Handshake => {
-                    StatusCode::BAD_GATEWAY
-                }
-                ProxyError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
+                ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_) | SendError::Interim(_))
+                | ProxyError::Handshake => StatusCode::BAD_GATEWAY,
+                ProxyError::Crowded(_) => StatusCode::SERVICE_UNAVAILABLE,
                 ProxyError::Ended => StatusCode::UNAUTHORIZED,
             },
             Self::PanelLeft => StatusCode::OK,
@@ -124,6 +123,7 @@ impl Failure {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Sign(_) | Self::Random | Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Rewrite(_) => StatusCode::BAD_GATEWAY,
+            Self::Session(SessionError::TooManySignIns) => StatusCode::TOO_MANY_REQUESTS,
             Self::Audit(_) | Self::Session(_) | Self::Renewed | Self::Cut => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -132,6 +132,7 @@ impl Failure {
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::Edge(error) => match error {
+                EdgeError::Ambiguous => "ambiguous",
                 EdgeError::Host => "bad_host",
                 EdgeError::UnknownHost => "unknown_host",
                 EdgeError::Misdirected => "misdirected",
@@ -151,6 +152,7 @@ impl Failure {
             Self::Login(error) => login_code(error),
             Self::Denied(denial) => denial.reason.as_str(),
             Self::Audit(_) => "audit_unavailable",
+            Self::Session(SessionError::TooManySignIns) => "too_many_sign_ins",
             Self::Session(_) => "session_store_unavailable",
             Self::Open(error) | Self::Resting(Resting { error, .. }) => open_code(error),
             Self::Replaced => "panel_replaced",
@@ -158,7 +160,7 @@ impl Failure {
             Self::Sign(_) => "not_signed",
             Self::Proxy(error) => match error {
                 ProxyError::Send(error) => send_code(error),
-                ProxyError::Crowded => "server_crowded",
+                ProxyError::Crowded(_) => "server_crowded",
                 ProxyError::Handshake => "server_broke_off",
                 ProxyError::Ended => "signed_out",
             },
@@ -211,6 +213,7 @@ impl Failure {
                 tracing::Level::DEBUG
             }
             Self::Edge(_)
+            | Self::Session(SessionError::TooManySignIns)
             | Self::BadBody
             | Self::Denied(_)
             | Self::Withheld
@@ -231,7 +234,9 @@ impl Failure {
 
 fn edge_status(error: &EdgeError) -> StatusCode {
     match error {
-        EdgeError::Host | EdgeError::Target(_) | EdgeError::Framing | EdgeError::Upgrade => StatusCode::BAD_REQUEST,
+        EdgeError::Ambiguous | EdgeError::Host | EdgeError::Target(_) | EdgeError::Framing | EdgeError::Upgrade => {
+            StatusCode::BAD_REQUEST
+        }
         EdgeError::UnknownHost | EdgeError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
         EdgeError::Expectation => StatusCode::EXPECTATION_FAILED,
@@ -322,6 +327,6 @@ fn send_code(error: &SendError) -> &'static str {
             ConnectError::Handshake(_) => "server_tls_failed",
         },
         SendError::TimedOut(_) => "server_timeout",
-        SendError::Exchange(_) => "server_broke_off",
+        SendError::Exchange(_) | SendError::Interim(_) => "server_broke_off",
     }
 }

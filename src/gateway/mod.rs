@@ -43,6 +43,7 @@ use crate::model::Directory;
 use crate::panel_session::PanelSessions;
 use crate::policy::Policy;
 use crate::proxy::HeldBodies;
+use crate::proxy::Pace;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
 use crate::telemetry::Health;
@@ -87,8 +88,8 @@ pub struct Gateway {
     pub clock: Arc<dyn Clock>,
     /// Random numbers.
     pub random: Arc<dyn SecureRandom + Send + Sync>,
-    /// Time without a byte within a body.
-    pub body_idle: Duration,
+    /// How request bodies have to move.
+    pub pace: Pace,
     /// Time without a byte on a WebSocket, in either direction.
     pub websocket_idle: Duration,
     /// Open WebSockets.

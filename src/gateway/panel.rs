@@ -40,6 +40,7 @@ use crate::model::Service;
 use crate::model::Target;
 use crate::panel::page_cookies_for_browser;
 use crate::panel_session::Claim;
+use crate::proxy;
 use crate::proxy::Answer;
 use crate::proxy::Keeper;
 use crate::proxy::ProxyError;
@@ -135,7 +136,18 @@ impl Gateway {
     ) -> Result<Response<Body>, Failure> {
         let is_page = request.fetch.is_navigation() && request.websocket.is_none();
         let EdgeRequest {
-            reference, client, method, target, mut headers, framing, websocket, waits, body, fetch, ..
+            reference,
+            client,
+            method,
+            target,
+            mut headers,
+            framing,
+            websocket,
+            waits,
+            connection,
+            body,
+            fetch,
+            ..
         } = request;
         if is_page {
             // Its links are rewritten on the way.
@@ -157,6 +169,7 @@ impl Gateway {
             Framing::None => (empty(), Keeper::of_nothing()),
             Framing::Length(_) | Framing::Streamed => self.held.hold(body.map_err(Into::into).boxed_unsync()),
         };
+        let ended = panel.ended().clone();
         let errand = Errand {
             method: &method,
             target: &target,
@@ -175,11 +188,12 @@ impl Gateway {
             }
             Came::Answer(answer) => {
                 let response = respond(answer, &target, &addresses)?;
-                Ok(if is_page {
+                let response = if is_page {
                     page::with_our_links(response, &method, target.as_str(), &addresses)
                 } else {
                     response
-                })
+                };
+                Ok(response.map(|body| proxy::deliver(body, self.pace.idle, ended, connection)))
             }
             Came::Moved(address) => Ok(answer::own(answer::moved(&address), &self.site)),
             Came::Socket(tunnel) => {

@@ -77,7 +77,7 @@ impl Gateway {
             Ok(start) => start,
             Err(error) => return Err(self.sign_in_failed(request, error).await?),
         };
-        self.pending.keep(&browser, &start.state, &start.pending).await.map_err(Failure::Session)?;
+        self.pending.keep(request.client, &browser, &start.state, &start.pending).await.map_err(Failure::Session)?;
         let away = answer::see_other(start.authorization_url.as_str());
         Ok(answer::with_cookies(away, [Cookie::Login.set(scheme, &browser, Some(self.pending_lifetime))]))
     }

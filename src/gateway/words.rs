@@ -3,6 +3,7 @@
 use crate::console::Problem;
 use crate::gateway::failure::Failure;
 use crate::model::ReferenceId;
+use crate::session::SessionError;
 
 /// Title, what happened, what to do.
 type Words = (&'static str, &'static str, &'static str);
@@ -30,6 +31,11 @@ pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
             "Not recorded, so not done",
             "Panelgate records access before it happens, and the record could not be written.",
             ADMIN,
+        ),
+        Failure::Session(SessionError::TooManySignIns) => (
+            "Too many sign-ins have been begun",
+            "From your network, more were begun lately than may be.",
+            "Wait a few minutes, then start again.",
         ),
         Failure::Session(_) => ("Panelgate is not ready", "The session store does not answer.", AGAIN),
         Failure::Rewrite(_) => {

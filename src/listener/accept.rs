@@ -15,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::listener::crowd::Crowd;
 use crate::listener::limits::ListenerLimits;
 use crate::listener::serve;
 use crate::listener::serve::Accepted;
@@ -27,6 +28,7 @@ pub struct Listener {
     tls: Option<TlsAcceptor>,
     limits: ListenerLimits,
     places: Arc<Semaphore>,
+    crowd: Crowd,
     draining: CancellationToken,
     connections: TaskTracker,
 }
@@ -38,6 +40,7 @@ impl Listener {
             tls: tls.map(|config| TlsAcceptor::from(Arc::new(config))),
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
+            crowd: Crowd::new(limits.connections_per_address),
             draining: CancellationToken::new(),
             connections: TaskTracker::new(),
         }
@@ -61,10 +64,14 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, address)) => {
+                    let Some(counted) = self.crowd.enter(ClientAddr(address)) else {
+                        tracing::debug!(client = %address, "the address has too many connections");
+                        continue;
+                    };
                     let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
                     self.connections.spawn(async move {
                         connection.await;
-                        drop(place);
+                        drop((place, counted));
                     });
                 }
                 Err(error) => {
@@ -99,8 +106,7 @@ impl Listener {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let Some(acceptor) = &self.tls else {
-            return serve::http1(stream, Accepted { client, server_name: None }, service, self.limits, self.draining)
-                .await;
+            return serve::http1(stream, Accepted::new(client, None), service, self.limits, self.draining).await;
         };
         let tls = match tokio::time::timeout(self.limits.tls_handshake, acceptor.accept(stream)).await {
             Ok(Ok(tls)) => tls,
@@ -110,7 +116,7 @@ impl Listener {
         let (_, session) = tls.get_ref();
         let server_name = session.server_name().map(Into::into);
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let accepted = Accepted { client, server_name };
+        let accepted = Accepted::new(client, server_name);
         if http2 {
             serve::http2(tls, accepted, service, self.limits, self.draining).await;
         } else {

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub struct ListenerLimits {
     /// Connections at once; more wait in the kernel.
     pub connections: usize,
+    /// Connections at once from one address; more are closed.
+    pub connections_per_address: usize,
     /// Time for a TLS handshake.
     pub tls_handshake: Duration,
     /// Time for a request's head to arrive; an idle HTTP/1.1 connection is kept as long.
@@ -17,6 +19,8 @@ pub struct ListenerLimits {
     pub request_headers: usize,
     /// Requests at once on an HTTP/2 connection.
     pub http2_streams: u32,
+    /// Streams that a peer may have reset before they were taken up, on an HTTP/2 connection.
+    pub http2_resets: usize,
     /// Time that an idle HTTP/2 connection is kept.
     pub keep_alive: Duration,
 }

@@ -4,6 +4,8 @@
 
 mod accept;
 mod bind;
+mod crowd;
+mod heads;
 mod limits;
 mod linger;
 mod serve;

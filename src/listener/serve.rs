@@ -8,8 +8,11 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http::HeaderValue;
 use http::Request;
 use http::Response;
+use http::StatusCode;
+use http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
@@ -20,6 +23,9 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::listener::heads::Head;
+use crate::listener::heads::Heads;
+use crate::listener::heads::Watched;
 use crate::listener::limits::ListenerLimits;
 use crate::listener::linger::Lingering;
 use crate::model::ClientAddr;
@@ -32,6 +38,17 @@ pub struct Accepted {
     pub client: ClientAddr,
     /// The name that the TLS handshake was for.
     pub server_name: Option<Arc<str>>,
+    /// Whether the head could be read in more than one way before it was tidied up.
+    pub doubtful: bool,
+    /// Ends the connection, whatever is still to be sent on it.
+    pub cut: CancellationToken,
+}
+
+impl Accepted {
+    /// A new connection.
+    pub(super) fn new(client: ClientAddr, server_name: Option<Arc<str>>) -> Self {
+        Self { client, server_name, doubtful: false, cut: CancellationToken::new() }
+    }
 }
 
 /// Asks a silent HTTP/2 peer for a sign of life this often, and waits as long for it.
@@ -49,23 +66,39 @@ pub(super) async fn http1<I, S, F>(
     S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
     F: Future<Output = Response<Body>> + Send + 'static,
 {
+    let heads = Heads::new(limits.request_head_bytes);
+    let watched = Watched::new(io, heads.clone());
+    let cut = accepted.cut.clone();
     let answer = service_fn(move |request| {
-        let answer = service(request, accepted.clone());
-        async move { Ok::<_, Infallible>(answer.await) }
+        let head = heads.next();
+        let accepted = Accepted { doubtful: head == Head::Doubtful, ..accepted.clone() };
+        let answer = service(request, accepted);
+        async move {
+            let mut response = answer.await;
+            if head != Head::Plain && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+                // Nothing more is looked at on this connection.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.request_head)
         .max_headers(limits.request_headers)
         .max_buf_size(limits.request_head_bytes.max(8192))
-        .serve_connection(TokioIo::new(Lingering::new(io)), answer)
+        .serve_connection(TokioIo::new(Lingering::new(watched)), answer)
         .with_upgrades();
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = cut.cancelled() => return,
         () = draining.cancelled() => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                result = connection => result,
+                () = cut.cancelled() => return,
+            }
         }
     };
     if let Err(error) = result {
@@ -86,7 +119,7 @@ pub(super) async fn http2<I, S, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let open = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&open);
+    let (counter, cut) = (Arc::clone(&open), accepted.cut.clone());
     let answer = service_fn(move |request| {
         counter.fetch_add(1, Ordering::Relaxed);
         let (counter, answer) = (Arc::clone(&counter), service(request, accepted.clone()));
@@ -103,15 +136,21 @@ pub(super) async fn http2<I, S, F>(
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)
         .max_concurrent_streams(limits.http2_streams)
+        .max_pending_accept_reset_streams(limits.http2_resets)
+        .max_local_error_reset_streams(limits.http2_resets)
         .max_header_list_size(u32::try_from(limits.request_head_bytes).unwrap_or(u32::MAX))
         .serve_connection(TokioIo::new(Lingering::new(io)), answer);
     let mut connection = pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = cut.cancelled() => return,
         () = until_idle_or(&draining, &open, limits.keep_alive) => {
             // GOAWAY; streams that are open go on to their end.
             connection.as_mut().graceful_shutdown();
-            connection.await
+            tokio::select! {
+                result = connection => result,
+                () = cut.cancelled() => return,
+            }
         }
     };
     if let Err(error) = result {

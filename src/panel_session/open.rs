@@ -1,7 +1,6 @@
 //! One panel session, and how it comes about.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -9,7 +8,6 @@ use std::time::Duration;
 use aws_lc_rs::rand::SecureRandom;
 use http::HeaderMap;
 use http::HeaderValue;
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +19,7 @@ use crate::panel::CookieJar;
 use crate::panel::LoginError;
 use crate::panel::SecurityToken;
 use crate::panel::WhmApi;
+use crate::panel_session::places::Places;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::SessionId;
@@ -28,10 +27,6 @@ use crate::upstream::Client;
 use crate::upstream::SendError;
 use crate::upstream::Upstream;
 use crate::vault::VaultError;
-
-/// Requests of one panel session that may be at the server at once. cpsrvd has 200 handlers for
-/// everybody (cPanel docs: `maxcpsrvdconnections`); one person must not take them all.
-const AT_ONCE: usize = 24;
 
 /// Why a panel session could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +85,7 @@ pub struct PanelSession {
     security_token: SecurityToken,
     formerly: Vec<SecurityToken>,
     landing: Target,
-    at_once: Arc<Semaphore>,
+    places: Places,
     used_at: Mutex<Instant>,
     /// When the server last said that the account is a customer of the one that it was reached through.
     proven_at: Mutex<Instant>,
@@ -102,6 +97,7 @@ pub struct PanelSession {
 pub(super) struct Owner {
     pub(super) session: SessionId,
     pub(super) ended: CancellationToken,
+    pub(super) places: Places,
 }
 
 impl PanelSession {
@@ -130,7 +126,7 @@ impl PanelSession {
             security_token,
             formerly,
             landing: signed_in.landing,
-            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            places: owner.places.clone(),
             used_at: Mutex::new(Instant::now()),
             proven_at,
             owner,
@@ -195,18 +191,18 @@ impl PanelSession {
     }
 
     /// The places for requests at the server.
-    pub fn at_once(&self) -> &Arc<Semaphore> {
-        &self.at_once
+    pub fn places(&self) -> &Places {
+        &self.places
     }
 
     /// The requests at the server right now, bodies and WebSockets included.
     pub(super) fn at_the_server(&self) -> usize {
-        AT_ONCE.saturating_sub(self.at_once.available_permits())
+        self.places.taken()
     }
 
     /// The time since it was last used. While requests are at the server there is none.
     pub(super) fn unused(&self) -> Duration {
-        if self.at_once.available_permits() < AT_ONCE {
+        if self.places.taken() > 0 {
             return Duration::ZERO;
         }
         self.used_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()

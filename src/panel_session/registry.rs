@@ -22,6 +22,8 @@ use crate::panel_session::open;
 use crate::panel_session::open::OpenError;
 use crate::panel_session::open::Owner;
 use crate::panel_session::open::PanelSession;
+use crate::panel_session::places::AllPlaces;
+use crate::panel_session::places::PanelLimits;
 use crate::panel_session::rest::Cause;
 use crate::panel_session::rest::Resting;
 use crate::panel_session::rest::Rests;
@@ -107,25 +109,21 @@ pub struct PanelSessions {
     slots: Arc<DashMap<Key, Slot>>,
     rests: Arc<Rests>,
     random: Arc<dyn SecureRandom + Send + Sync>,
-    limit: usize,
-    answer_limit: usize,
-    deadline: Duration,
     endings: Endings,
+    places: Arc<AllPlaces>,
+    limits: PanelLimits,
 }
 
 impl PanelSessions {
-    /// A registry for these servers: at most `limit` sessions, each opened within `deadline`, with at most
-    /// `answer_limit` bytes read of an API answer.
+    /// A registry for these servers.
     pub fn new(
         servers: HashMap<ServerId, Hosted>,
         random: Arc<dyn SecureRandom + Send + Sync>,
-        limit: usize,
-        answer_limit: usize,
-        deadline: Duration,
+        limits: PanelLimits,
     ) -> Self {
-        let (slots, rests) = (Arc::default(), Arc::default());
-        let endings = Endings::new(answer_limit, deadline);
-        Self { servers: Arc::new(servers), slots, rests, random, limit, answer_limit, deadline, endings }
+        let (slots, rests, places) = (Arc::default(), Arc::default(), Arc::new(AllPlaces::new(limits.places)));
+        let endings = Endings::new(limits.answer, limits.open);
+        Self { servers: Arc::new(servers), slots, rests, random, endings, places, limits }
     }
 
     /// The same registry for the servers of another version of the directory.
@@ -248,6 +246,7 @@ impl PanelSessions {
         };
         self.keep(|(owner, ..), slot| live(*owner) && used(slot));
         self.rests.sweep(|(owner, ..)| live(*owner));
+        self.places.sweep(live);
     }
 
     /// Whoever is not kept is cut: what no slot stands for, nobody could review any more.
@@ -272,8 +271,8 @@ impl PanelSessions {
     async fn lock(&self, grant: &Grant, session: &Arc<Session>, before: Before) -> Result<Vacancy<'_>, OpenError> {
         let key = self.key(grant, session)?;
         let Slot { held, ended, .. } = self.slot(&key, session)?;
-        let locked = tokio::time::timeout(self.deadline, held.lock_owned()).await;
-        let slot = locked.map_err(|_| OpenError::TimedOut(self.deadline))?;
+        let locked = tokio::time::timeout(self.limits.open, held.lock_owned()).await;
+        let slot = locked.map_err(|_| OpenError::TimedOut(self.limits.open))?;
         Ok(Vacancy { sessions: self, key, slot, ended, before })
     }
 
@@ -281,8 +280,8 @@ impl PanelSessions {
         if let Some(slot) = self.slots.get(key) {
             return Ok(slot.clone());
         }
-        if self.slots.len() >= self.limit {
-            return Err(OpenError::Full(self.limit));
+        if self.slots.len() >= self.limits.sessions {
+            return Err(OpenError::Full(self.limits.sessions));
         }
         let fresh =
             || Slot { held: Held::default(), session: Arc::clone(session), ended: session.ended().child_token() };
@@ -305,18 +304,18 @@ impl PanelSessions {
         let place = place_of(grant);
         let chosen = open::choose(before.last(), &*self.random)?;
         let (client, credential) = hosted.api().map_err(OpenError::Vault)?;
-        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.answer_limit };
+        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.limits.answer };
         let opening = PanelSession::open(&hosted.upstream, &api, &place, (&chosen, before), owner);
-        let opened = tokio::time::timeout(self.deadline, opening).await;
-        opened.unwrap_or(Err(OpenError::TimedOut(self.deadline))).map(Arc::new)
+        let opened = tokio::time::timeout(self.limits.open, opening).await;
+        opened.unwrap_or(Err(OpenError::TimedOut(self.limits.open))).map(Arc::new)
     }
 
     async fn prove_again(&self, panel: &PanelSession) -> Result<(), OpenError> {
         let hosted = self.servers.get(&panel.place().server).ok_or(OpenError::UnknownServer)?;
         let (client, credential) = hosted.api().map_err(OpenError::Vault)?;
-        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.answer_limit };
-        let asked = tokio::time::timeout(self.deadline, panel.prove_again(&api)).await;
-        asked.unwrap_or(Err(OpenError::TimedOut(self.deadline)))
+        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.limits.answer };
+        let asked = tokio::time::timeout(self.limits.open, panel.prove_again(&api)).await;
+        asked.unwrap_or(Err(OpenError::TimedOut(self.limits.open)))
     }
 
     /// Cuts what runs under a place, and has its session ended at the server while nobody waits.
@@ -341,7 +340,8 @@ impl Vacancy<'_> {
     /// # Errors
     /// Shared with everybody who waited for this.
     pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, Arc<OpenError>> {
-        let owner = Owner { session: self.key.0, ended: self.ended.clone() };
+        let places = self.sessions.places.for_panel(self.key.0, &self.key.1.server);
+        let owner = Owner { session: self.key.0, ended: self.ended.clone(), places };
         match self.sessions.fresh(grant, &self.before, owner).await {
             Ok(fresh) => {
                 *self.slot = Some(Arc::clone(&fresh));

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
+use std::task::ready;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,9 +25,26 @@ pub(super) enum Cut {
     /// Nothing came for too long.
     #[error("nothing came for {} s", .0.as_secs())]
     Idle(Duration),
+    /// It came, but too slowly.
+    #[error("it came more slowly than {0} bytes a second")]
+    Slow(u32),
+    /// Nobody asked for more.
+    #[error("it was not read for {} s", .0.as_secs())]
+    Unread(Duration),
     /// The session ended.
     #[error("the session ended")]
     Ended,
+}
+
+/// How a body has to move.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Time without a byte.
+    pub idle: Duration,
+    /// Time that it may be waited for at any pace.
+    pub grace: Duration,
+    /// Bytes a second after that, over all the time that it was waited for.
+    pub rate: u32,
 }
 
 /// A body with an idle limit and an end from outside. Holds `guard` until it is done.
@@ -35,16 +53,48 @@ pub(super) enum Cut {
 pub struct Guarded<G> {
     inner: Body,
     idle: Duration,
+    pace: Option<Paced>,
     timer: Pin<Box<Sleep>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
     _guard: G,
+}
+
+/// Only the time counts during which the body is waited for: who sends fast to a slow server is not slow.
+struct Paced {
+    limits: Pace,
+    bytes: u64,
+    waited: Duration,
+    since: Option<Instant>,
+}
+
+impl Paced {
+    fn came(&mut self, bytes: usize) {
+        self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+    }
+
+    /// When it will have been waited for too long, if nothing comes.
+    fn limit(&mut self) -> Option<Instant> {
+        let Pace { grace, rate, .. } = self.limits;
+        let earned = self.bytes.checked_div(u64::from(rate))?;
+        let allowed = grace + Duration::from_secs(earned);
+        Some(*self.since.get_or_insert_with(Instant::now) + allowed.saturating_sub(self.waited))
+    }
+}
+
+impl Guarded<()> {
+    /// Watches a request's body, which has to keep up a pace.
+    pub fn paced(inner: Body, pace: Pace, ended: CancellationToken) -> Self {
+        let paced = Paced { limits: pace, bytes: 0, waited: Duration::ZERO, since: None };
+        Self { pace: Some(paced), ..Self::new(inner, pace.idle, ended, ()) }
+    }
 }
 
 impl<G> Guarded<G> {
     /// Watches `inner`.
     pub fn new(inner: Body, idle: Duration, ended: CancellationToken, guard: G) -> Self {
         let timer = Box::pin(tokio::time::sleep(idle));
-        Self { inner, idle, timer, ended: Box::pin(ended.cancelled_owned()), _guard: guard }
+        Self { inner, idle, pace: None, timer, ended: Box::pin(ended.cancelled_owned()), _guard: guard }
     }
 }
 
@@ -60,14 +110,23 @@ impl<G: Unpin> http_body::Body for Guarded<G> {
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
                 this.timer.as_mut().reset(Instant::now() + this.idle);
+                if let (Some(pace), Some(bytes)) = (&mut this.pace, frame.data_ref()) {
+                    pace.came(bytes.len());
+                }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Ok(_))) => Poll::Ready(None),
             Poll::Ready(other) => Poll::Ready(other),
-            Poll::Pending => match this.timer.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(Some(Err(Cut::Idle(this.idle).into()))),
-                Poll::Pending => Poll::Pending,
-            },
+            Poll::Pending => {
+                let limit = this.pace.as_mut().and_then(Paced::limit);
+                if let Some(limit) = limit.filter(|limit| *limit < this.timer.deadline()) {
+                    this.timer.as_mut().reset(limit);
+                }
+                ready!(this.timer.as_mut().poll(cx));
+                let rate = this.pace.as_ref().map_or(0, |pace| pace.limits.rate);
+                let slow = limit.is_some_and(|limit| limit <= Instant::now());
+                Poll::Ready(Some(Err(if slow { Cut::Slow(rate) } else { Cut::Idle(this.idle) }.into())))
+            }
         }
     }
 
@@ -111,6 +170,45 @@ mod tests {
         let mut body = Guarded::new(Silent.boxed_unsync(), idle, CancellationToken::new(), ());
         let error = body.frame().await.unwrap().unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Cut::Idle(idle)));
+    }
+
+    /// Some bytes every so often.
+    struct Drip(Duration, Option<Pin<Box<Sleep>>>);
+
+    impl http_body::Body for Drip {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let every = self.0;
+            let sleep = self.1.get_or_insert_with(|| Box::pin(tokio::time::sleep(every)));
+            ready!(sleep.as_mut().poll(cx));
+            self.1 = None;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 100])))))
+        }
+    }
+
+    const PACE: Pace = Pace { idle: Duration::from_mins(5), grace: Duration::from_secs(30), rate: 10 };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_cut_after_its_grace_and_one_that_keeps_pace_is_not() {
+        let began = Instant::now();
+        let mut body =
+            Guarded::paced(Drip(Duration::from_secs(11), None).boxed_unsync(), PACE, CancellationToken::new());
+        let error = loop {
+            if let Err(error) = body.frame().await.unwrap() {
+                break error;
+            }
+        };
+        assert_eq!(error.downcast_ref(), Some(&Cut::Slow(10)));
+        assert!((30..400).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
+        let mut body =
+            Guarded::paced(Drip(Duration::from_secs(9), None).boxed_unsync(), PACE, CancellationToken::new());
+        for _ in 0..100 {
+            assert!(body.frame().await.unwrap().is_ok());
+            // The server takes its time, which is not the browser's fault.
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,5 @@
 //! Sending a signed request.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -9,14 +8,16 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::panel;
 use crate::panel::HeadSign;
 use crate::panel::Lost;
+use crate::panel_session::NoPlace;
+use crate::panel_session::Placed;
 use crate::panel_session::SignedRequest;
 use crate::proxy::body::Guarded;
+use crate::proxy::body::Pace;
 use crate::proxy::peek;
 use crate::upstream::Body;
 use crate::upstream::SendError;
@@ -27,9 +28,9 @@ pub enum ProxyError {
     /// The server gave none.
     #[error("the server gave no answer")]
     Send(#[source] SendError),
-    /// All of the session's places at the server were taken for too long.
-    #[error("the session's requests at the server did not come to an end")]
-    Crowded,
+    /// There is no place for it at the server.
+    #[error("there is no place for one more request")]
+    Crowded(#[source] NoPlace),
     /// The server's answer to a WebSocket handshake does not belong to it (RFC 6455 section 4.1).
     #[error("the server answered the WebSocket handshake wrongly")]
     Handshake,
@@ -58,44 +59,41 @@ pub struct Answer {
 pub(super) struct Sent {
     pub(super) response: Response<Incoming>,
     pub(super) ended: CancellationToken,
-    pub(super) place: OwnedSemaphorePermit,
+    pub(super) placed: Placed,
     needed: bool,
 }
 
-/// Sends the request and gives the head of the answer; both bodies stream, each cut after `idle` without
-/// a byte, and when the session ends.
+/// Sends the request and gives the head of the answer; both bodies stream, each cut when it
+/// loses its pace, and when the session ends.
 ///
 /// The answer's cookies stay on our side, in the panel session's jar.
-pub async fn forward(signed: SignedRequest, idle: Duration) -> Result<Answer, ProxyError> {
-    Ok(send(signed, idle).await?.into_answer(idle).await)
+pub async fn forward(signed: SignedRequest, pace: Pace) -> Result<Answer, ProxyError> {
+    Ok(send(signed, pace).await?.into_answer(pace.idle).await)
 }
 
-pub(super) async fn send(signed: SignedRequest, idle: Duration) -> Result<Sent, ProxyError> {
+pub(super) async fn send(signed: SignedRequest, pace: Pace) -> Result<Sent, ProxyError> {
     let (panel, request, ended) = signed.into_parts();
-    let places = Arc::clone(panel.at_once());
-    let place = tokio::select! {
+    let placed = tokio::select! {
         () = ended.cancelled() => return Err(ProxyError::Ended),
-        place = tokio::time::timeout(idle, places.acquire_owned()) => {
-            place.map_err(|_| ProxyError::Crowded)?.map_err(|_| ProxyError::Ended)?
-        }
+        placed = panel.places().take() => placed.map_err(ProxyError::Crowded)?,
     };
     let needed = needs_session(request.uri().path());
-    let request = request.map(|body| Guarded::new(body, idle, ended.clone(), ()).boxed_unsync());
+    let request = request.map(|body| Guarded::paced(body, pace, ended.clone()).boxed_unsync());
     let response = tokio::select! {
         () = ended.cancelled() => return Err(ProxyError::Ended),
         response = panel.client().send(request) => response.map_err(ProxyError::Send)?,
     };
     panel.absorb(response.headers());
-    Ok(Sent { response, ended, place, needed })
+    Ok(Sent { response, ended, placed, needed })
 }
 
 impl Sent {
     pub(super) async fn into_answer(self, idle: Duration) -> Answer {
-        let Self { response, ended, place, needed } = self;
+        let Self { response, ended, placed, needed } = self;
         let (parts, body) = response.into_parts();
         let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
         let sign = panel::head_sign(parts.status, reason, &parts.headers);
-        let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, place).boxed_unsync();
+        let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, placed).boxed_unsync();
         let (body, lost) = match sign {
             HeadSign::Lives => (body, None),
             HeadSign::Gone(lost) => (body, Some(lost)),

@@ -1,12 +1,15 @@
 //! One request out, one answer back, streaming.
 
 mod body;
+mod deliver;
 mod forward;
 mod held;
 mod peek;
 mod tunnel;
 
 pub use body::Guarded;
+pub use body::Pace;
+pub use deliver::deliver;
 pub use forward::Answer;
 pub use forward::ProxyError;
 pub use forward::forward;

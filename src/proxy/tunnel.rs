@@ -17,11 +17,12 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::panel_session::Placed;
 use crate::panel_session::SignedRequest;
+use crate::proxy::body::Pace;
 use crate::proxy::forward;
 use crate::proxy::forward::Answer;
 use crate::proxy::forward::ProxyError;
@@ -47,30 +48,30 @@ pub struct Tunnel {
     pub headers: HeaderMap,
     socket: OnUpgrade,
     ended: CancellationToken,
-    place: OwnedSemaphorePermit,
+    placed: Placed,
 }
 
 /// Sends a signed handshake and checks the answer against `accept`, the one that belongs to its key.
-pub async fn connect(signed: SignedRequest, accept: &str, idle: Duration) -> Result<Connected, ProxyError> {
-    let sent = forward::send(signed, idle).await?;
+pub async fn connect(signed: SignedRequest, accept: &str, pace: Pace) -> Result<Connected, ProxyError> {
+    let sent = forward::send(signed, pace).await?;
     if sent.response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Connected::Answered(sent.into_answer(idle).await));
+        return Ok(Connected::Answered(sent.into_answer(pace.idle).await));
     }
-    let forward::Sent { mut response, ended, place, .. } = sent;
+    let forward::Sent { mut response, ended, placed, .. } = sent;
     let answered = response.headers().get(header::SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
     if answered != Some(accept.as_bytes()) {
         return Err(ProxyError::Handshake);
     }
     let socket = hyper::upgrade::on(&mut response);
     let (parts, _) = response.into_parts();
-    Ok(Connected::Open(Tunnel { headers: parts.headers, socket, ended, place }))
+    Ok(Connected::Open(Tunnel { headers: parts.headers, socket, ended, placed }))
 }
 
 impl Tunnel {
     /// Carries bytes between the browser's socket and the server's until one of them ends, the session ends,
     /// `draining` begins, or nothing has come from either side for `idle`.
     pub async fn run(self, browser: OnUpgrade, idle: Duration, draining: CancellationToken) {
-        let Self { socket, ended, place, .. } = self;
+        let Self { socket, ended, placed, .. } = self;
         let carried = async {
             let (browser, server) = tokio::try_join!(browser, socket).map_err(io::Error::other)?;
             carry(TokioIo::new(browser), TokioIo::new(server), idle).await
@@ -83,7 +84,7 @@ impl Tunnel {
             () = ended.cancelled() => tracing::debug!("WebSocket cut: the session ended"),
             () = draining.cancelled() => tracing::debug!("WebSocket cut: the gateway stops"),
         }
-        drop(place);
+        drop(placed);
     }
 }
 

@@ -41,7 +41,10 @@ pub fn request_headers(
     cookies: Option<HeaderValue>,
 ) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(16);
-    for name in &PASSES {
+    let nominated = nominated(from);
+    for name in
+        PASSES.iter().filter(|name| !nominated.iter().any(|nominated| name.as_str().eq_ignore_ascii_case(nominated)))
+    {
         if let Some(value) = from.get(name) {
             to.insert(name, value.clone());
         }
@@ -61,6 +64,12 @@ pub fn request_headers(
         to.insert(header::COOKIE, cookies);
     }
     to
+}
+
+/// The lines that `Connection` says are for the connection alone (RFC 9110 section 7.6.1).
+fn nominated(from: &HeaderMap) -> Vec<&str> {
+    let lines = from.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).collect()
 }
 
 /// The lines of a WebSocket handshake for the server, added to [`request_headers`]: what the browser offers,

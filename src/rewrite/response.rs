@@ -42,7 +42,8 @@ pub enum Unsafe {
     /// It redirects to something that is no web address.
     #[error("the answer redirects to something that is no web address")]
     Redirect,
-    /// It switches protocols without having been asked, or its status is none.
+    /// It switches protocols without having been asked, its status is none, or it has a body that its status
+    /// does not allow.
     #[error("the answer's status has no place here")]
     Status,
     /// A WebSocket handshake was answered with something that was not offered.
@@ -70,6 +71,10 @@ pub fn response_headers(
         if from.get_all(name).iter().count() > 1 {
             return Err(Unsafe::Twice(name));
         }
+    }
+    let length = from.get(header::CONTENT_LENGTH).filter(|length| *length != "0");
+    if status == StatusCode::NO_CONTENT && (length.is_some() || from.contains_key(header::TRANSFER_ENCODING)) {
+        return Err(Unsafe::Status);
     }
     let mut to = HeaderMap::with_capacity(24);
     // With both, the length is not the body's: the chunks decide (RFC 9112 section 6.3).
@@ -273,6 +278,8 @@ mod tests {
     fn what_has_two_meanings_is_withheld() {
         assert_eq!(rewritten(101, &[]), Err(Unsafe::Status));
         assert_eq!(rewritten(999, &[]), Err(Unsafe::Status));
+        assert_eq!(rewritten(204, &[("content-length", "5")]), Err(Unsafe::Status));
+        assert_eq!(rewritten(204, &[("transfer-encoding", "chunked")]), Err(Unsafe::Status));
         assert_eq!(
             rewritten(200, &[("content-type", "a/b"), ("content-type", "c/d")]),
             Err(Unsafe::Twice("content-type"))

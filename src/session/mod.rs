@@ -18,6 +18,7 @@ mod person;
 mod record;
 mod renewal;
 mod sessions;
+mod share;
 #[cfg(test)]
 mod tests;
 

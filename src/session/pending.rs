@@ -10,9 +10,11 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::model::ClientAddr;
 use crate::model::Clock;
 use crate::model::Token256;
 use crate::session::sessions::SessionError;
+use crate::session::share::Shares;
 use crate::store;
 use crate::store::Purpose;
 use crate::store::Record;
@@ -26,22 +28,33 @@ pub struct PendingLogins {
     clock: Arc<dyn Clock>,
     lifetime: Duration,
     limit: u32,
+    shares: Shares,
 }
 
 impl PendingLogins {
-    /// At most `limit` at once, each for `lifetime`.
-    pub fn new(store: Store, key: ServerKey, clock: Arc<dyn Clock>, lifetime: Duration, limit: u32) -> Self {
-        Self { store, key, clock, lifetime, limit }
+    /// At most so many at once, and so many begun by one address within `lifetime`, which each has.
+    pub fn new(
+        store: Store,
+        key: ServerKey,
+        clock: Arc<dyn Clock>,
+        lifetime: Duration,
+        (limit, per_address): (u32, u32),
+    ) -> Self {
+        Self { store, key, clock, lifetime, limit, shares: Shares::new(per_address, lifetime) }
     }
 
     /// Keeps a sign-in until its callback.
     pub async fn keep<T: Serialize>(
         &self,
+        client: ClientAddr,
         browser: &Token256,
         state: &Token256,
         login: &T,
     ) -> Result<(), SessionError> {
         let now = self.clock.now();
+        if !self.shares.take(client, now) {
+            return Err(SessionError::TooManySignIns);
+        }
         let sealed = store::seal(&self.key, browser, Purpose::PendingLogin, login).map_err(SessionError::Seal)?;
         let record = Record {
             purpose: Purpose::PendingLogin,

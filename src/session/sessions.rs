@@ -53,6 +53,9 @@ pub enum SessionError {
     /// The random source failed.
     #[error("no random numbers for a session")]
     Random,
+    /// The address has begun as many sign-ins as it may for a while.
+    #[error("the address has begun too many sign-ins")]
+    TooManySignIns,
 }
 
 /// What a session begins with: a sign-in that was verified and recorded.
@@ -215,12 +218,18 @@ impl Sessions {
         Ok(removed)
     }
 
-    /// Removes what has expired, from memory and from the store.
-    pub async fn sweep(&self) -> Result<u64, SessionError> {
+    /// Ends the sessions whose time is over, with all that runs under them. In memory only: nobody waits.
+    pub fn cut_expired(&self) {
         let now = self.clock.now();
         for session in self.in_use(|session| !session.is_live(now, self.lifetimes)) {
             self.forget(&session);
         }
+    }
+
+    /// Removes what has expired, from memory and from the store.
+    pub async fn sweep(&self) -> Result<u64, SessionError> {
+        let now = self.clock.now();
+        self.cut_expired();
         self.store.sweep(now).await.map_err(SessionError::Store)
     }
 

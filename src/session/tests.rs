@@ -227,6 +227,18 @@ async fn there_are_no_more_sessions_than_the_limit_allows() {
 }
 
 #[tokio::test]
+async fn what_runs_under_a_session_ends_when_its_time_is_over() {
+    let bench = Bench::new().await;
+    let (_, session) = bench.begin().await;
+    bench.wait(IDLE.saturating_sub(Duration::from_secs(1)));
+    bench.sessions.cut_expired();
+    assert!(!session.ended().is_cancelled());
+    bench.wait(Duration::from_secs(1));
+    bench.sessions.cut_expired();
+    assert!(session.ended().is_cancelled());
+}
+
+#[tokio::test]
 async fn a_hand_off_works_once_in_time_in_its_browser_for_its_place() {
     let bench = Bench::new().await;
     let (_, session) = bench.begin().await;
@@ -257,11 +269,11 @@ async fn a_sign_in_is_taken_once_in_time_by_its_browser() {
     let bench = Bench::new().await;
     let store = Store::open(&bench.folder.path().join("test.db")).await.unwrap();
     let clock: Arc<dyn Clock> = Arc::<Hand>::clone(&bench.clock);
-    let pending = PendingLogins::new(store, ServerKey::new([7; 32]), clock, Duration::from_mins(10), 2);
+    let pending = PendingLogins::new(store, ServerKey::new([7; 32]), clock, Duration::from_mins(10), (2, 9));
     let browser = token();
     let keep = async || {
         let state = token();
-        pending.keep(&browser, &state, &"login").await.map(|()| state)
+        pending.keep(ClientAddr(([192, 0, 2, 1], 1).into()), &browser, &state, &"login").await.map(|()| state)
     };
     let take = async |browser: &Token256, state: &Token256| pending.take::<String>(browser, state).await.unwrap();
     let state = keep().await.unwrap();

@@ -4,20 +4,29 @@ use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use http::Response;
+use http::StatusCode;
+use http::header::CONTENT_LENGTH;
+use http::header::TRANSFER_ENCODING;
 use http_body_util::BodyExt as _;
 use http_body_util::Empty;
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use hyper::ext::on_informational;
 use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::CaptureConnection;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioTimer;
 use rustls::ClientConfig;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::Host;
 use crate::model::Server;
@@ -61,6 +70,8 @@ pub struct UpstreamLimits {
     pub connect: Duration,
     /// From the end of the request's head to the head of the answer.
     pub response: Duration,
+    /// Interim answers (1xx) before the answer.
+    pub interim: u32,
 }
 
 /// One server: where it is and how it proves itself.
@@ -85,6 +96,9 @@ pub enum SendError {
     /// The connection broke, or what came over it is not HTTP.
     #[error("the exchange with the server failed")]
     Exchange(#[source] legacy::Error),
+    /// It sent interim answers without end.
+    #[error("more than {0} interim answers came before the answer")]
+    Interim(u32),
 }
 
 impl Upstream {
@@ -138,7 +152,7 @@ impl Upstream {
             .retry_canceled_requests(false)
             .set_host(false)
             .build(connector);
-        Client { inner, authority: self.authority(service), response: self.limits.response }
+        Client { inner, authority: self.authority(service), limits: self.limits }
     }
 }
 
@@ -153,7 +167,7 @@ impl fmt::Debug for Upstream {
 pub struct Client {
     inner: legacy::Client<Connector, Body>,
     authority: String,
-    response: Duration,
+    limits: UpstreamLimits,
 }
 
 impl Client {
@@ -165,12 +179,29 @@ impl Client {
     /// Sends one request and waits for the head of the answer.
     ///
     /// The request's URI must be absolute, with [`Client::authority`] as its authority.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
-        match tokio::time::timeout(self.response, self.inner.request(request)).await {
-            Err(_) => Err(SendError::TimedOut(self.response)),
-            Ok(Err(error)) => Err(send_error(error)),
-            Ok(Ok(response)) => Ok(response),
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, SendError> {
+        let UpstreamLimits { response, interim, .. } = self.limits;
+        let (too_many, flooded) = (CancellationToken::new(), AtomicU32::new(0));
+        let connection = capture_connection(&mut request);
+        let (flood, used) = (too_many.clone(), connection.clone());
+        on_informational(&mut request, move |_| {
+            if flooded.fetch_add(1, Ordering::Relaxed) >= interim {
+                poison(&used);
+                flood.cancel();
+            }
+        });
+        let answer = async {
+            tokio::select! {
+                biased;
+                () = too_many.cancelled() => Err(SendError::Interim(interim)),
+                answer = self.inner.request(request) => answer.map_err(send_error),
+            }
+        };
+        let answer = tokio::time::timeout(response, answer).await.unwrap_or(Err(SendError::TimedOut(response)))?;
+        if is_odd(&answer) {
+            poison(&connection);
         }
+        Ok(answer)
     }
 }
 
@@ -178,6 +209,21 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("authority", &self.authority).finish_non_exhaustive()
     }
+}
+
+/// Keeps a connection from being used again: what comes next on it might belong to this answer.
+fn poison(used: &CaptureConnection) {
+    if let Some(connection) = used.connection_metadata().as_ref() {
+        connection.poison();
+    }
+}
+
+/// Whether the end of an answer can be seen in more than one way (RFC 9112 section 6.3), or its status is none.
+fn is_odd(answer: &Response<Incoming>) -> bool {
+    let (status, headers) = (answer.status(), answer.headers());
+    let (length, coding) = (headers.get(CONTENT_LENGTH), headers.contains_key(TRANSFER_ENCODING));
+    let bodiless = status == StatusCode::NO_CONTENT && (coding || length.is_some_and(|length| length != "0"));
+    bodiless || (coding && length.is_some()) || !(200..=599).contains(&status.as_u16())
 }
 
 fn send_error(error: legacy::Error) -> SendError {

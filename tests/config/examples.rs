@@ -18,6 +18,7 @@ fn with_secrets(main: &str) -> Site {
     let site = Site::new();
     let identity = lab::pki::self_signed(&["connect.example.com", "*.connect.example.com"]).unwrap();
     site.write("panelgate.toml", main);
+    site.write("access-tests.toml", example("access-tests.toml"));
     site.write("directory.toml", example("directory.toml"));
     site.write("access-tests.toml", example("access-tests.toml"));
     site.write("tls/fullchain.pem", &identity.certificate);

@@ -9,22 +9,22 @@ use crate::raw::Raw;
 use crate::stage::PATIENCE;
 use crate::stage::Stage;
 
-const WHM: &str = "web1.connect.example.com:2087";
+pub(crate) const WHM: &str = "web1.connect.example.com:2087";
 
 /// A person with an open panel, and the bytes of requests to it.
-struct Panel {
-    stage: Stage,
-    home: String,
-    auth: String,
+pub(crate) struct Panel {
+    pub(crate) stage: Stage,
+    pub(crate) home: String,
+    pub(crate) auth: String,
 }
 
 /// What is sent, as a name and bytes, and the statuses that it may be answered with.
 type Row = (&'static str, String, &'static [u16]);
 
-const OWN: &str = "Sec-Fetch-Site: same-origin\r\n";
+pub(crate) const OWN: &str = "Sec-Fetch-Site: same-origin\r\n";
 
 impl Panel {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let stage = Stage::new(Style::Ports).await;
         let (browser, console) = stage.signed_in("ada").await;
         let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
@@ -34,16 +34,16 @@ impl Panel {
         Self { stage, home: panel.url.path().to_owned(), auth }
     }
 
-    fn get(&self, target: &str) -> String {
+    pub(crate) fn get(&self, target: &str) -> String {
         format!("GET {target} HTTP/1.1\r\nHost: {WHM}\r\n{}{OWN}\r\n", self.auth)
     }
 
-    fn post(&self, lines: &str, body: &str) -> String {
+    pub(crate) fn post(&self, lines: &str, body: &str) -> String {
         let Self { home, auth, .. } = self;
         format!("POST {home} HTTP/1.1\r\nHost: {WHM}\r\n{auth}{OWN}{lines}\r\n{body}")
     }
 
-    async fn send(&self, bytes: &str) -> (Raw, u16, String) {
+    pub(crate) async fn send(&self, bytes: &str) -> (Raw, u16, String) {
         let mut raw = Raw::connect(&self.stage, "web1.connect.example.com", 2087).await;
         let (status, answer) = raw.exchange(bytes).await;
         (raw, status, answer)
@@ -159,39 +159,6 @@ async fn only_what_browsers_do_on_pages_is_spoken() {
         ("the preface of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned(), &[0, 400, 505]),
     ];
     panel.refuses(rows).await;
-}
-
-#[tokio::test]
-async fn a_length_beside_chunks_counts_for_nothing_and_ends_the_connection() {
-    let stage = Stage::new(Style::Ports).await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    let cookie = browser.cookie(panel.url.host_str().unwrap(), "__Host-panelgate-whm").unwrap();
-    let path = panel.resolve("scripts2/dotweaksettings").unwrap();
-    for lines in [
-        "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
-        "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
-        "Content-Length: 400\r\nTransfer-Encoding: chunked\r\n",
-    ] {
-        let mut raw = Raw::connect(&stage, "web1.connect.example.com", 2087).await;
-        let smuggled = format!("GET /smuggled HTTP/1.1\r\nHost: {WHM}\r\n\r\n");
-        let (status, _) = raw
-            .exchange(&format!(
-                "POST {} HTTP/1.1\r\nHost: {WHM}\r\nCookie: {}={}\r\nSec-Fetch-Site: same-origin\r\n\
-                 Content-Type: application/x-www-form-urlencoded\r\n{lines}\r\n5\r\na=bcd\r\n0\r\n\r\n{smuggled}",
-                path.path(),
-                cookie.name,
-                cookie.value
-            ))
-            .await;
-        // RFC 9112 section 6.1: by the chunks alone, and nothing more on this connection.
-        assert!(matches!(status, 200 | 400), "{lines}: {status}");
-        assert_eq!(raw.exchange("").await.0, 0, "{lines}: the connection goes on");
-    }
-    for heard in stage.world.server(1).requests() {
-        assert!(!heard.target.contains("smuggled"));
-        assert!(heard.method == "GET" || heard.body.contains("a=bcd") || heard.path().starts_with("/json-api"));
-    }
 }
 
 #[tokio::test]

@@ -36,8 +36,13 @@ impl Raw {
     /// Sends bytes and reads one answer: its status and all of it. Status 0 says that the connection was
     /// closed without an answer.
     pub(crate) async fn exchange(&mut self, bytes: &str) -> (u16, String) {
+        self.exchange_bytes(bytes.as_bytes()).await
+    }
+
+    /// The same with bytes that are no text.
+    pub(crate) async fn exchange_bytes(&mut self, bytes: &[u8]) -> (u16, String) {
         // The gateway may answer and close before it has read everything.
-        self.stream.write_all(bytes.as_bytes()).await.ok();
+        self.stream.write_all(bytes).await.ok();
         self.stream.flush().await.ok();
         // An answer, or the end of the connection, comes in time.
         tokio::time::timeout(PATIENCE, self.answer()).await.unwrap()

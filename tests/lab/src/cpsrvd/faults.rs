@@ -28,6 +28,10 @@ pub enum Fault {
     Trickle(Duration),
     /// Bytes that are no HTTP, then a reset.
     Garbage,
+    /// These bytes for an answer. The connection stays open, and more may come on it.
+    Wire(Vec<u8>),
+    /// These bytes for an answer, then the end of the connection.
+    WireThenEnd(Vec<u8>),
     /// 200 with an HTML page, whatever was asked for.
     Html,
     /// 200 with `result: 0` and this reason.
@@ -64,6 +68,8 @@ struct Planned {
 pub(super) enum Injected {
     /// These bytes, then a reset.
     Bytes(Vec<u8>),
+    /// These bytes, and then the end of the connection or not.
+    Wire(Vec<u8>, bool),
     /// This answer instead of the server's own.
     Answer(Box<Answer>),
     /// A wait before the request is carried out.
@@ -117,6 +123,8 @@ impl From<Fault> for Injected {
         match fault {
             Fault::Reset => Self::Bytes(Vec::new()),
             Fault::Garbage => Self::Bytes(random::hex(512).into_bytes()),
+            Fault::Wire(bytes) => Self::Wire(bytes, false),
+            Fault::WireThenEnd(bytes) => Self::Wire(bytes, true),
             Fault::Stall(delay) => Self::Before(delay),
             Fault::LateAnswer(delay) => Self::Delivered(Delivery::Late(delay)),
             Fault::Trickle(pace) => Self::Delivered(Delivery::Slow(pace)),

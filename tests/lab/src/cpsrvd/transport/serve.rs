@@ -56,6 +56,13 @@ pub(super) async fn serve(shared: Arc<Shared>, io: Io, peer: Peer) -> Result<(),
             connection.io.reset_on_close()?;
             return Ok(());
         }
+        if let Some(Injected::Wire(bytes, end)) = &fault {
+            connection.write(bytes).await?;
+            if *end {
+                return connection.close().await;
+            }
+            continue;
+        }
         if let Some(Injected::Before(delay)) = fault {
             tokio::time::sleep(delay).await;
         }
@@ -65,7 +72,9 @@ pub(super) async fn serve(shared: Arc<Shared>, io: Io, peer: Peer) -> Result<(),
             Some(Injected::Delivered(delivery)) => {
                 Answer { delivery, framing: Some(Framing::ContentLength), ..route::answer(&mut exchange).await }
             }
-            Some(Injected::Before(_) | Injected::Bytes(_)) | None => route::answer(&mut exchange).await,
+            Some(Injected::Before(_) | Injected::Bytes(_) | Injected::Wire(..)) | None => {
+                route::answer(&mut exchange).await
+            }
         };
         let unread = !exchange.incoming.is_finished();
         shared.log.body(entry, exchange.incoming.read(), &exchange.body);

@@ -1,0 +1,246 @@
+//! The heads of HTTP/1.1 requests as bytes, before the engine has tidied them up.
+//!
+//! The engine repairs some heads that can be read in two ways: of a length beside chunks it drops the length
+//! (RFC 9112 section 6.3), of two equal lengths one, a line that ends without CR is taken for one with it,
+//! and what follows a `#` in the target is cut off. A server or balancer beside us may repair them
+//! differently, so they are refused. This only looks: not a byte is changed, and what it says about a
+//! request is asked for when the engine brings that request.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
+
+/// A stream whose heads are looked at as they are read.
+pub(super) struct Watched<I> {
+    inner: I,
+    heads: Heads,
+}
+
+/// What was seen so far.
+#[derive(Clone, Debug)]
+pub(super) struct Heads(Arc<Mutex<Seen>>);
+
+/// What a head is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Head {
+    /// It can be read in one way, and the next one begins where its body ends.
+    Plain,
+    /// It can be read in one way. What follows is not looked at any more: chunks, or another protocol.
+    Last,
+    /// It can be read in more than one way, or none was seen.
+    Doubtful,
+}
+
+#[derive(Debug)]
+struct Seen {
+    state: State,
+    heads: VecDeque<Head>,
+    most: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    /// In a head, of which this has come.
+    Head(Vec<u8>),
+    /// In a body of which so many bytes are left.
+    Body(u64),
+    /// Nothing more is looked at.
+    Blind,
+}
+
+impl Heads {
+    /// Nothing seen yet; a head of more than `most` bytes is doubtful.
+    pub(super) fn new(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Seen { state: State::Head(Vec::new()), heads: VecDeque::new(), most })))
+    }
+
+    /// What was seen of the request that the engine brings next.
+    pub(super) fn next(&self) -> Head {
+        self.lock().heads.pop_front().unwrap_or(Head::Doubtful)
+    }
+
+    fn look_at(&self, bytes: &[u8]) {
+        self.lock().look_at(bytes);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn look_at(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            match &mut self.state {
+                State::Blind => return,
+                State::Body(left) => {
+                    let here = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                    *left -= u64::try_from(here).unwrap_or(u64::MAX);
+                    if *left == 0 {
+                        self.state = State::Head(Vec::new());
+                    }
+                    bytes = bytes.get(here..).unwrap_or_default();
+                }
+                State::Head(head) => {
+                    let Some((first, rest)) = bytes.split_first() else { return };
+                    bytes = rest;
+                    // Empty lines before a request are nothing (RFC 9112 section 2.2).
+                    if head.is_empty() && matches!(first, b'\r' | b'\n') {
+                        continue;
+                    }
+                    head.push(*first);
+                    if head.len() > self.most {
+                        self.settle(Head::Doubtful, State::Blind);
+                    } else if head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") {
+                        let (verdict, next) = judge(head);
+                        self.settle(verdict, next);
+                    }
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, verdict: Head, next: State) {
+        self.heads.push_back(verdict);
+        self.state = next;
+    }
+}
+
+/// What a whole head is, and what follows it.
+fn judge(head: &[u8]) -> (Head, State) {
+    let doubtful = (Head::Doubtful, State::Blind);
+    let mut before = 0;
+    for byte in head {
+        if *byte == b'\n' && before != b'\r' {
+            return doubtful;
+        }
+        before = *byte;
+    }
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    if lines.next().is_none_or(|line| line.contains(&b'#')) {
+        return doubtful;
+    }
+    let (mut length, mut chunks, mut switches) = (None, false, false);
+    for line in lines.filter(|line| !line.is_empty()) {
+        let mut parts = line.splitn(2, |byte| *byte == b':');
+        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default().trim_ascii());
+        if name.eq_ignore_ascii_case(b"content-length") {
+            let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            match digits.and_then(|digits| digits.parse::<u64>().ok()) {
+                Some(number) if length.is_none() => length = Some(number),
+                _ => return doubtful,
+            }
+        }
+        chunks |= name.eq_ignore_ascii_case(b"transfer-encoding");
+        switches |= name.eq_ignore_ascii_case(b"upgrade");
+    }
+    match (length, chunks || switches) {
+        (Some(_), true) if chunks => doubtful,
+        (_, true) => (Head::Last, State::Blind),
+        (None | Some(0), false) => (Head::Plain, State::Head(Vec::new())),
+        (Some(length), false) => (Head::Plain, State::Body(length)),
+    }
+}
+
+impl<I> Watched<I> {
+    /// Looks at what is read from `inner`.
+    pub(super) fn new(inner: I, heads: Heads) -> Self {
+        Self { inner, heads }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        self.heads.look_at(buf.filled().get(before..).unwrap_or_default());
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn seen(bytes: &[u8], at_once: usize) -> Vec<Head> {
+        let heads = Heads::new(1000);
+        for piece in bytes.chunks(at_once.max(1)) {
+            heads.look_at(piece);
+        }
+        let state = std::mem::take(&mut heads.lock().heads);
+        state.into_iter().collect()
+    }
+
+    #[test]
+    fn a_head_means_one_thing_or_is_doubtful() {
+        use Head as H;
+        for (text, expected) in [
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", vec![H::Plain]),
+            ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\n\r\n", vec![H::Plain, H::Plain]),
+            ("POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nGET /GET / HTTP/1.1\r\n\r\n", vec![H::Plain, H::Plain]),
+            ("POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\nGET / HTTP/1.1\r\n\r\n", vec![H::Plain, H::Plain]),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n", vec![H::Last]),
+            ("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n\n\n\n", vec![H::Last]),
+            ("POST / HTTP/1.1\r\ncontent-length:5\r\nTRANSFER-ENCODING: x\r\n\r\n", vec![H::Doubtful]),
+            ("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", vec![H::Doubtful]),
+            ("POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", vec![H::Doubtful]),
+            ("POST / HTTP/1.1\r\nContent-Length: +5\r\n\r\n", vec![H::Doubtful]),
+            ("GET /a#/../b HTTP/1.1\r\n\r\n", vec![H::Doubtful]),
+            ("GET / HTTP/1.1\nHost: a\n\n", vec![H::Doubtful]),
+            ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", vec![H::Doubtful]),
+            ("GET / HTTP/1.1\r\n", vec![]),
+        ] {
+            for at_once in [1, 2, 7, 1000] {
+                assert_eq!(seen(text.as_bytes(), at_once), expected, "{text:?}");
+            }
+        }
+        assert_eq!(seen(&[b'x'; 1001], 100), [H::Doubtful]);
+        assert_eq!(Heads::new(10).next(), H::Doubtful);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_read_alike_in_any_pieces(bytes in prop::collection::vec(any::<u8>(), 0..300), at_once in 1_usize..20) {
+            prop_assert_eq!(seen(&bytes, at_once), seen(&bytes, 1000));
+        }
+    }
+}
