@@ -70,13 +70,13 @@ export async function leadToCustomers(journey, page) {
 }
 
 /**
- * As another account in WHM she may not, and is told so in the panel's place.
+ * As another account in WHM she may not go on to its customers, and is told so in the panel's place.
  * @param {Journey} journey
  * @param {Page} page
  */
 export async function areRefused(journey, page) {
   const list = await accounts(journey, page, "web1/whostmgrd/resell1");
-  await click(list, "#link-cpanel-alice");
+  await click(list, "#link-cpanel-dave");
   // The frame is another one for some drivers once its page is.
   await until("the refusal", async () => {
     const refusal = await frameIn(page, PANEL);

@@ -36,7 +36,7 @@ async function walk(journey, page, name) {
   await journey.picture(page, `${name}-whm`);
   await click(page, "#menu-button");
   await journey.picture(page, `${name}-menu`);
-  await visit(page, `${journey.told.console}/s/web1/cpaneld/bob`);
+  await visit(page, `${journey.told.console}/s/web2/cpaneld/bob`);
   await visible(page, "#problem");
   await journey.picture(page, `${name}-problem`);
 }
