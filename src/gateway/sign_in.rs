@@ -95,6 +95,9 @@ impl Gateway {
             .principal(&signed_in.principal);
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         self.metrics.sign_in("succeeded");
+        if let Some(provider) = self.providers.of(signed_in.principal.subject()) {
+            self.metrics.provider_clock(provider.id().as_str(), signed_in.clock_ahead);
+        }
         self.health.well(Check::Provider);
         // Another person, or the same again: what was open under the old cookie ends.
         match self.person(request).await {
@@ -102,7 +105,7 @@ impl Gateway {
             Err(Failure::SignedOut) => {}
             Err(failure) => return Err(failure),
         }
-        let SignedIn { principal, id_token_hint, sid, refresh, return_to } = signed_in;
+        let SignedIn { principal, id_token_hint, sid, refresh, return_to, clock_ahead: _ } = signed_in;
         let begun =
             self.sessions.begin(NewSession { principal, id_token_hint, sid, refresh, client: request.client }).await;
         let (token, session) = begun.map_err(Failure::Session)?;

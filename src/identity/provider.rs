@@ -1,6 +1,7 @@
 //! One OpenID Provider, from our side: starting and finishing sign-ins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
 use openidconnect::AuthenticationFlow;
@@ -109,6 +110,9 @@ pub struct SignedIn {
     pub sid: Option<String>,
     /// What the provider is asked with again while the session lasts, if it gave something.
     pub refresh: Option<RefreshGrant>,
+    /// How far the provider's clock is ahead of ours, in whole seconds, by the token's `iat`; what the answer
+    /// took on its way makes it look behind.
+    pub clock_ahead: i64,
     /// Where the person was going.
     pub return_to: Target,
 }
@@ -212,7 +216,9 @@ impl Provider {
         let refresh = tokens.refresh_token.map(|refresh_token| {
             RefreshGrant::new(refresh_token, pending.nonce, token.claims().get("auth_time").cloned(), tokens.valid_for)
         });
-        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, return_to: pending.return_to })
+        let clock_ahead = clock_ahead(token.claims(), now);
+        let return_to = pending.return_to;
+        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, clock_ahead, return_to })
     }
 
     /// Where to send the browser to sign out at the provider too; nothing if the provider has no such
@@ -353,6 +359,15 @@ impl Provider {
 /// A failure to get groups, as what it means to the person; what was read and is wrong stays as it is.
 fn away(error: LoginError) -> LoginError {
     if matches!(error, LoginError::Groups(_)) { error } else { LoginError::GroupsAway(Box::new(error)) }
+}
+
+/// `iat` was checked to be within minutes of now.
+fn clock_ahead(claims: &Map<String, Value>, now: Timestamp) -> i64 {
+    let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or_default();
+    let ahead = (issued - Duration::from_millis(now.0).as_secs_f64()).round();
+    #[expect(clippy::cast_possible_truncation, reason = "a float turns into the nearest integer that there is")]
+    let whole = ahead as i64;
+    whole
 }
 
 /// What was read of a person besides the ID token.

@@ -107,6 +107,11 @@ struct ByName {
     name: String,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByProvider {
+    provider: String,
+}
+
 type Timings = Family<ByPlace, Histogram, fn() -> Histogram>;
 
 /// Everything that is counted and measured. Made once, in `compose`, and handed to who has something to tell.
@@ -126,6 +131,7 @@ pub struct Metrics {
     open_connections: Gauge,
     checks: Family<ByCheck, Gauge>,
     certificates: Family<ByName, Gauge>,
+    provider_clocks: Family<ByProvider, Gauge>,
 }
 
 impl Metrics {
@@ -147,6 +153,7 @@ impl Metrics {
             open_connections: Gauge::default(),
             checks: Family::default(),
             certificates: Family::default(),
+            provider_clocks: Family::default(),
         };
         metrics.register(started);
         metrics
@@ -197,6 +204,11 @@ impl Metrics {
             "When a certificate of ours ends, since 1970, by its first name",
             self.certificates.clone(),
         );
+        registry.register(
+            "provider_clock_ahead_seconds",
+            "How far a provider's clock was ahead of ours at the latest sign-in",
+            self.provider_clocks.clone(),
+        );
     }
 
     /// A request was answered after `took`, of which it had waited for others for `waited`.
@@ -217,6 +229,11 @@ impl Metrics {
     /// A sign-in ended: `succeeded`, or with the code of its failure.
     pub fn sign_in(&self, outcome: &'static str) {
         self.sign_ins.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// How far the clock of a provider that is configured is ahead of ours, in seconds.
+    pub fn provider_clock(&self, provider: &str, ahead: i64) {
+        self.provider_clocks.get_or_create(&ByProvider { provider: provider.to_owned() }).set(ahead);
     }
 
     /// Policy said no for this reason of its closed list.

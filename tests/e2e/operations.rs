@@ -49,6 +49,7 @@ async fn the_metrics_say_what_happened_and_what_took_time() {
         ("panelgate_request_waited_seconds_count{place=\"panel\"}", 1.0),
         ("panelgate_panel_sessions_open", 1.0),
         ("panelgate_connections_open", 1.0),
+        ("panelgate_provider_clock_ahead_seconds{provider=\"sso\"}", -15.0),
         ("panelgate_check_ok{check=\"store\"}", 1.0),
         ("panelgate_check_ok{check=\"provider\"}", 1.0),
         ("panelgate_certificate_expiry_seconds{name=\"connect.example.com\"}", 1_800_000_000.0),

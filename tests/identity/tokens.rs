@@ -100,6 +100,16 @@ async fn a_token_is_issued_during_the_sign_in() {
 }
 
 #[tokio::test]
+async fn the_difference_of_the_clocks_is_told() {
+    let bed = Bed::new().await;
+    for away in [-40_i64, 0, 40] {
+        bed.provider.set(|m| m.id_token = vec![F::Moment("iat", away)]);
+        let told = bed.sign_in().await.unwrap().clock_ahead;
+        assert!((away - 15..=away + 1).contains(&told), "{told} for {away}");
+    }
+}
+
+#[tokio::test]
 async fn numbers_beyond_time_are_no_crash() {
     let bed = Bed::new().await;
     bed.refuses(vec![F::wrong("iat", 1e300)], I::IssuedAt).await;
