@@ -40,6 +40,7 @@ use crate::console::Site;
 use crate::edge::Origins;
 use crate::edge::PanelStyle;
 use crate::gateway::Gateway;
+use crate::gateway::Notices;
 use crate::listener;
 use crate::listener::Certificates;
 use crate::listener::Listener;
@@ -132,6 +133,7 @@ impl Ready {
                 rate: bounded(limits.request_bytes_per_second),
             },
             websocket_idle: Duration::from_mins(limits.websocket_idle_minutes),
+            notices: Arc::new(Notices::new(size(limits.notice_streams))),
             tunnels: TaskTracker::new(),
             draining: CancellationToken::new(),
             origins: Arc::new(origins),

@@ -98,6 +98,7 @@ limits! {
     store_connections = 10, 3..=1000 "connections": "Connections to a PostgreSQL database, one of them for listening";
     store_grace_seconds = 300, 5..=3600 "seconds": "Time that sessions go on while the store is away";
     sessions = 20_000, 1..=1_000_000 "sessions": "People's sessions at once";
+    notice_streams = 20, 1..=1000 "streams": "Open consoles of one session that are told what happens behind their frames";
     drain_seconds = 30, 0..=3600 "seconds": "Time for open requests to end when the gateway stops";
 }
 

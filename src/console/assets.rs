@@ -24,13 +24,14 @@ pub struct Asset {
 }
 
 /// Sources by name; a script stands behind every script that it imports.
-const SOURCES: [(&str, &str); 12] = [
+const SOURCES: [(&str, &str); 13] = [
     ("mark.svg", include_str!("assets/mark.svg")),
     ("console.css", include_str!("assets/console.css")),
     ("dom.js", include_str!("assets/dom.js")),
     ("entry.js", include_str!("assets/entry.js")),
     ("api.js", include_str!("assets/api.js")),
     ("recent.js", include_str!("assets/recent.js")),
+    ("notices.js", include_str!("assets/notices.js")),
     ("menu.js", include_str!("assets/menu.js")),
     ("stage.js", include_str!("assets/stage.js")),
     ("console.js", include_str!("assets/console.js")),

@@ -18,6 +18,8 @@ pub const OPEN: &str = "/api/open";
 /// [`Failed`](crate::console::Failed) that carries `sign_in`. The page asks when somebody comes back to it,
 /// so the answer must not count as activity.
 pub const SESSION: &str = "/api/session";
+/// What happens behind the console's frame, as server-sent events. Listening does not count as activity.
+pub const NOTICES: &str = "/api/notices";
 /// Where assets lie on the console origin.
 pub const ASSETS: &str = "/assets/";
 /// The prefix on panel origins below which everything is ours.

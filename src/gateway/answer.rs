@@ -81,6 +81,13 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body>
     }
 }
 
+/// Server-sent events.
+pub(super) fn events(stream: Body) -> Response<Body> {
+    let mut response = answer(StatusCode::OK, stream);
+    insert(&mut response, header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+}
+
 /// A style sheet, script or picture of ours; its name changes with its bytes.
 pub(super) fn asset(asset: &'static Asset) -> Response<Body> {
     let mut response = answer(StatusCode::OK, full(asset.body));

@@ -60,6 +60,7 @@ impl Gateway {
             _ if !get => Err(Failure::NotFound),
             paths::SIGN_IN => self.sign_in_page(&request).await,
             SIGNED_OUT => Ok(self.signed_out_page()),
+            paths::NOTICES => self.notices_for(&request).await,
             paths::SESSION => self.session_lives(&request).await,
             HANDOFF => self.hand_off(&request).await,
             paths::HOME => self.home(&request, None).await,
@@ -162,6 +163,15 @@ impl Gateway {
         let provider_session_ended = self.providers.iter().all(Provider::can_end_sessions);
         let page = SignedOutPage { sign_in: paths::SIGN_IN.into(), provider_session_ended };
         answer::page(StatusCode::OK, page.render(&self.site))
+    }
+
+    /// A stream that ends with the session. Past the limit there is none, which tells the browser not to ask again.
+    async fn notices_for(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let name = Cookie::Session.name(self.origins.console().scheme);
+        let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
+        let session = self.sessions.watched(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
+        let stream = self.notices.listen(&session, &self.draining);
+        Ok(stream.map_or_else(|| answer::status(StatusCode::NO_CONTENT), answer::events))
     }
 
     async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {

@@ -13,6 +13,7 @@ mod failure;
 mod handoff;
 mod hop;
 mod meant;
+mod notices;
 mod open;
 mod page;
 mod panel;
@@ -24,6 +25,7 @@ mod words;
 
 pub use console::CALLBACK;
 pub use console::SIGNED_OUT;
+pub use notices::Notices;
 pub use sign_in::PROVIDER_AWAY;
 
 use std::fmt;
@@ -92,6 +94,8 @@ pub struct Gateway {
     pub pace: Pace,
     /// Time without a byte on a WebSocket, in either direction.
     pub websocket_idle: Duration,
+    /// What consoles are told about what happens behind their frames.
+    pub notices: Arc<Notices>,
     /// Open WebSockets.
     pub tunnels: TaskTracker,
     /// Cancelled when the gateway stops: WebSockets do not end by themselves.

@@ -32,9 +32,11 @@ use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
 use crate::gateway::meant::Meant;
 use crate::gateway::meant::meant_for;
+use crate::gateway::notices::Watched;
 use crate::gateway::open::Asked;
 use crate::gateway::open::access_to;
 use crate::gateway::page;
+use crate::gateway::words;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
@@ -73,7 +75,8 @@ impl Gateway {
             return Ok(self.to_console(origin));
         }
         let (reference, client) = (request.reference, request.client);
-        let session = Arc::clone(&entry.session);
+        let in_frame = request.fetch.destination == Destination::Frame;
+        let (session, place) = (Arc::clone(&entry.session), entry.place.clone());
         let outcome = match meant {
             Meant::Panel => self.pass(request, origin, entry).await,
             Meant::Leaving => self.leave(&request, origin, &entry).await,
@@ -81,6 +84,15 @@ impl Gateway {
             Meant::NobodyHere => Err(Failure::Withheld),
         };
         match outcome {
+            Err(failure @ Failure::Renewed) => {
+                let told = self.notices.tell(session.id(), &place, &words::problem(&failure, reference));
+                if !(told && in_frame) {
+                    return Err(failure);
+                }
+                tracing::info!(%reference, code = failure.code(), "request refused; the page stays, and the console says so");
+                // Without content, the browser stays on the page, with all that was typed (RFC 9110 section 15.3.5).
+                Ok(answer::own(answer::status(StatusCode::NO_CONTENT), &self.site))
+            }
             Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => Err(Failure::Cut),
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
                 let event = Event::new(Kind::PanelRequest, Outcome::Failed, reference, self.clock.now())
@@ -187,7 +199,12 @@ impl Gateway {
                 Ok(answer::own(answer::page(StatusCode::OK, page), &self.site))
             }
             Came::Answer(answer) => {
-                let response = respond(answer, &target, &addresses)?;
+                let mut response = respond(answer, &target, &addresses)?;
+                if fetch.destination == Destination::Frame {
+                    let (notices, problem) = (Arc::clone(&self.notices), words::broken_off(reference));
+                    let (session, place) = (session.id(), entry.place.clone());
+                    response = response.map(|body| Watched { body, notices, session, place, problem }.boxed_unsync());
+                }
                 let response = if is_page {
                     page::with_our_links(response, &method, target.as_str(), &addresses)
                 } else {

@@ -12,6 +12,17 @@ const ADMIN: &str = "Tell your Panelgate administrator, with the reference below
 const AGAIN: &str = "Try again in a moment. If it stays like this, tell your Panelgate administrator.";
 const SIGN_IN: &str = "Start signing in again.";
 
+/// An answer that ended in the middle, too late for a page of ours in its place.
+pub(super) fn broken_off(reference: ReferenceId) -> Problem {
+    Problem {
+        code: "answer_broke_off",
+        title: "The server broke off".into(),
+        what: "Its answer ended in the middle, so what you see may be incomplete.".into(),
+        todo: "Look whether your last step was carried out before you repeat it.".into(),
+        reference,
+    }
+}
+
 /// The problem as a person sees it. Never an internal message.
 pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
     let code = failure.told_code();

@@ -170,8 +170,13 @@ impl Sessions {
 
     /// Whether the session of a console cookie lives. Does not count as use.
     pub async fn lives(&self, token: &Token256) -> Result<bool, SessionError> {
+        Ok(self.watched(token).await?.is_some())
+    }
+
+    /// The live session of a console cookie, looked at without being used.
+    pub async fn watched(&self, token: &Token256) -> Result<Option<Arc<Session>>, SessionError> {
         let now = self.clock.now();
-        Ok(self.behind(token, now).await?.is_some_and(|session| session.is_live(now, self.lifetimes)))
+        Ok(self.behind(token, now).await?.filter(|session| session.is_live(now, self.lifetimes)))
     }
 
     /// The session of a console cookie, which may have ended by the clock.

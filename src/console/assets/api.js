@@ -109,7 +109,7 @@ function parse(text) {
  * @param {unknown} value
  * @returns {Problem | null}
  */
-function readProblem(value) {
+export function readProblem(value) {
   if (typeof value !== "object" || value === null) return null;
   const bag = /** @type {Record<string, unknown>} */ (value);
   /** @param {string} key */

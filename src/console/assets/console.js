@@ -4,6 +4,7 @@ import { endedSession } from "./api.js";
 import { byId, isApple, within } from "./dom.js";
 import { keyOf, pathOf, readEntry, serviceTitle, titleOf } from "./entry.js";
 import { Menu } from "./menu.js";
+import { listen } from "./notices.js";
 import { forget, remember } from "./recent.js";
 import { Stage } from "./stage.js";
 
@@ -59,6 +60,7 @@ function show(entry) {
  * @param {Entry | null} entry
  */
 function showCurrent(entry) {
+  byId("notice", HTMLElement).hidden = true;
   const current = byId("current", HTMLElement);
   current.hidden = entry === null;
   menu.setCurrent(entry);
@@ -118,6 +120,19 @@ async function checkSession() {
   if (signIn !== null) showEnded(signIn);
 }
 
+/**
+ * Says what happened behind the frame, which stays as it is. Other panels' consoles say it for themselves.
+ * @param {string} server
+ * @param {string} service
+ * @param {import("./api.js").Problem} problem
+ */
+function showNotice(server, service, { title, what, todo, reference }) {
+  const shown = stage.shown;
+  if (shown?.server !== server || shown.service !== service) return;
+  byId("notice-text", HTMLElement).textContent = `${title}. ${what} ${todo} (${reference})`;
+  byId("notice", HTMLElement).hidden = false;
+}
+
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   const isEditing = event.target instanceof Element && event.target.matches("input, textarea, [contenteditable]");
@@ -160,11 +175,13 @@ menuDialog.addEventListener("click", (event) => {
   if (event.target === menuDialog) menuDialog.close();
 });
 within(document, "#person-menu form").addEventListener("submit", forget);
+byId("notice-hide", HTMLElement).addEventListener("click", () => (byId("notice", HTMLElement).hidden = true));
 document.addEventListener("keydown", onKey);
 window.addEventListener("message", onMessage);
 window.addEventListener("popstate", (event) => show(readEntry(event.state)));
 document.addEventListener("visibilitychange", () => void checkSession());
 setInterval(() => void checkSession(), SESSION_CHECK_MS);
+listen(page.notices ?? "", showNotice);
 
 const selected = readEntry(page);
 history.replaceState(selected, "");

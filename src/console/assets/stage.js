@@ -66,6 +66,11 @@ export class Stage {
     return this.#attempt !== null;
   }
 
+  /** What is open in the frame. */
+  get shown() {
+    return this.#shown?.entry ?? null;
+  }
+
   /** Whether the start is what is seen. */
   get isAtStart() {
     return !this.#start.hidden;

@@ -98,6 +98,45 @@ export async function noticesNoRestart(journey, page) {
 }
 
 /**
+ * The server forgets the session while a form is open. What it refused is sent again if it was held; what was too
+ * much to hold stays on the screen, and the console says that it has to be sent once more.
+ * @param {Journey} journey
+ * @param {Page} page
+ */
+export async function losesNoForm(journey, page) {
+  const panel = await opened(page, WEB1);
+  await click(panel, "#link-tweak");
+  await fill(await mainOf(panel), "left@open.example", "100");
+  await journey.let(1, "expire-sessions");
+  await click(await mainOf(panel), "#tweak-submit");
+  await says(await mainOf(panel), "#saved-contact", "left@open.example");
+
+  await click(panel, "#link-tweak");
+  await fill(await mainOf(panel), "typed@long.example", "9".repeat(300_000));
+  await journey.let(1, "expire-sessions");
+  await click(await mainOf(panel), "#tweak-submit");
+  assert.match(await words(page, "#notice"), /The server had ended the session\. .* Please repeat your last step\./);
+  await journey.picture(page, "please-repeat");
+  const main = await mainOf(panel);
+  assert.equal(await main.$eval("#tweak-contact", (field) => /** @type {HTMLInputElement} */ (field).value), "typed@long.example");
+  await click(page, "#notice-hide");
+  await click(main, "#tweak-submit");
+  await says(await mainOf(panel), "#saved-contact", "typed@long.example");
+}
+
+/**
+ * @param {Frame} main
+ * @param {string} contact
+ * @param {string} limit
+ */
+async function fill(main, contact, limit) {
+  await visible(main, "#tweak-contact");
+  await main.evaluate((values) => {
+    for (const [id, value] of Object.entries(values)) /** @type {HTMLInputElement} */ (document.getElementById(id)).value = value;
+  }, { "tweak-contact": contact, "tweak-limit": limit });
+}
+
+/**
  * @param {Page} page
  */
 export async function staysInItsFrame(page) {

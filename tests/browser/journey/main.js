@@ -16,6 +16,7 @@ await new Journey().run(async (journey) => {
   await journey.step("ada opens a server with the keyboard", () => admin.opensWithTheKeyboard(journey, page));
   await journey.step("ada works in the panel", () => admin.worksInThePanel(journey, page));
   await journey.step("ada notices no restart", () => admin.noticesNoRestart(journey, page));
+  await journey.step("ada loses no form", () => admin.losesNoForm(journey, page));
   await journey.step("the panel stays in its frame", () => admin.staysInItsFrame(page));
   await journey.step("ada moves between servers", () => admin.movesBetweenServers(journey, page));
   await journey.step("ada uses addresses and history", () => admin.usesAddressesAndHistory(journey));
