@@ -30,7 +30,7 @@ async fn listen(browser: &Browser, console: &Page) -> Incoming {
 
 /// The next thing told.
 async fn told(stream: &mut Incoming) -> Value {
-    let frame = timeout(PATIENCE, stream.frame()).await.expect("something is told").unwrap().unwrap();
+    let frame = timeout(PATIENCE, stream.frame()).await.unwrap().unwrap().unwrap();
     let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
     let json =
         text.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n")).unwrap_or_else(|| panic!("{text}"));
@@ -85,7 +85,8 @@ in_both_styles! {
         let home = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
         let mut stream = listen(&browser, &console).await;
         server.faults().inject("/scripts4/listaccts", 1, Fault::ResetMidBody);
-        browser.frame(&home, &home.attribute("link-accounts", "href").unwrap()).await.expect_err("it breaks off");
+        let broken = browser.frame(&home, &home.attribute("link-accounts", "href").unwrap()).await;
+        assert!(broken.is_err(), "it breaks off");
         assert_eq!(told(&mut stream).await["problem"]["code"], "answer_broke_off");
         assert!(stage.gateway.output().contains("answer_broke_off"));
     }
@@ -100,7 +101,7 @@ in_both_styles! {
         assert_eq!(browser.ask(ask()).await.unwrap().status, 204);
         assert_eq!(stage.browser().ask(ask()).await.unwrap().status, 401);
         browser.submit(&console, "/sign-out", &[]).await.unwrap();
-        let rest = timeout(PATIENCE, stream.collect()).await.expect("it ends").unwrap().to_bytes();
+        let rest = timeout(PATIENCE, stream.collect()).await.unwrap().unwrap().to_bytes();
         assert!(rest.is_empty(), "{rest:?}");
     }
 }
