@@ -1,5 +1,6 @@
 //! From a checked configuration to a running gateway: the one place that knows both.
 
+mod audit;
 mod keep;
 mod pulse;
 mod reload;
@@ -70,6 +71,7 @@ use crate::telemetry::Metrics;
 use crate::telemetry::Open;
 use crate::vault;
 
+pub use audit::audit_head;
 pub use reload::Load;
 pub use relying_party::provider_settings;
 pub use start_error::StartError;
@@ -101,7 +103,7 @@ impl Ready {
         let providers = relying_party::providers(config, &clock, &random)?;
         let panels = panels(config, &random)?;
         let (store, key) = state(config, &*random).await?;
-        let audit = AuditLog::open(&config.audit_file).map_err(StartError::Audit)?;
+        let audit = AuditLog::open(audit::settings(config), &clock).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = Lifetimes {
             idle: config.session.idle,
@@ -143,6 +145,8 @@ impl Ready {
             audit,
             metrics,
             health,
+            records_requests: config.audit.requests,
+            recorded_form: size(limits.audit_form_kib * 1024),
             site: Arc::new(site),
             clock,
             random,

@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("cli", &["compose", "config", "model", "policy", "telemetry", "vault"]),
+    ("cli", &["audit", "compose", "config", "model", "policy", "telemetry", "vault"]),
 ];
 
 /// The files at the top, which may name anything.

@@ -16,6 +16,8 @@ mod edge;
 mod ending;
 #[path = "e2e/envelope.rs"]
 mod envelope;
+#[path = "e2e/evidence.rs"]
+mod evidence;
 #[path = "e2e/failure.rs"]
 mod failure;
 #[path = "e2e/follow.rs"]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::audit::event::Event;
 use crate::audit::event::Outcome;
-use crate::audit::file::AuditError;
-use crate::audit::file::AuditLog;
+use crate::audit::log::AuditError;
+use crate::audit::log::AuditLog;
 use crate::model::Clock;
 
 /// An act whose beginning is on disk. Dropping it unfinished records that it was abandoned.
@@ -20,7 +20,11 @@ pub struct Act {
 impl Act {
     /// Records that the act is about to happen; gives nothing to act with if that fails.
     pub async fn begin(log: &AuditLog, clock: &Arc<dyn Clock>, event: Event) -> Result<Self, AuditError> {
-        log.record(&event).await?;
+        if let Err(error) = log.record(&event).await {
+            // It may be in the file and not have reached another place, or have taken too long.
+            log.record_later(&event.ended(Outcome::Abandoned, clock.now()));
+            return Err(error);
+        }
         Ok(Self { log: log.clone(), clock: Arc::clone(clock), event: Some(event) })
     }
 

@@ -1,9 +1,13 @@
 //! One audit event.
 
+use http::Method;
+use http::StatusCode;
 use serde::Serialize;
+use serde::Serializer;
 
 use crate::identity::Principal;
 use crate::model::Account;
+use crate::model::Action;
 use crate::model::ClientAddr;
 use crate::model::DirectoryVersion;
 use crate::model::IdpGroup;
@@ -20,56 +24,76 @@ use crate::session::Session;
 const SCHEMA: &str = "panelgate.audit/1";
 
 /// What happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The gateway began to serve.
-    #[serde(rename = "gateway.started")]
     GatewayStarted,
     /// The gateway stopped.
-    #[serde(rename = "gateway.stopped")]
     GatewayStopped,
-    /// The audit log takes events again, after some could not be written.
-    #[serde(rename = "audit.resumed")]
-    AuditResumed,
     /// A sign-in ended: somebody is signed in, or was refused.
-    #[serde(rename = "sign_in")]
     SignIn,
     /// Somebody signed out.
-    #[serde(rename = "sign_out")]
     SignOut,
     /// A session was ended by something else than its person: the provider, a colleague, the command line.
-    #[serde(rename = "session.ended")]
     SessionEnded,
     /// The provider names other groups for somebody who is signed in. The event has the new ones.
-    #[serde(rename = "session.groups_changed")]
     GroupsChanged,
     /// A panel session is opened. Comes twice: `begun` before the act, then its end.
-    #[serde(rename = "panel.open")]
     PanelOpen,
     /// A panel session that the server had ended is opened again.
-    #[serde(rename = "panel.renew")]
     PanelRenew,
     /// Somebody goes on from a panel to another account or service. Comes twice, like `panel.open`.
-    #[serde(rename = "panel.hop")]
     PanelHop,
     /// Somebody logs out of a panel.
-    #[serde(rename = "panel.leave")]
     PanelLeave,
     /// A browser is let into a panel origin.
-    #[serde(rename = "panel.enter")]
     PanelEnter,
     /// A panel session was cut because access was lost, or the server's entry is another one.
-    #[serde(rename = "panel.cut")]
     PanelCut,
     /// A request to a panel that could not be carried out, or that is not for people.
-    #[serde(rename = "panel.request")]
     PanelRequest,
     /// Policy said no.
-    #[serde(rename = "access.denied")]
     AccessDenied,
     /// The configuration was read again: another version is in force, or what was found was refused.
-    #[serde(rename = "config.reload")]
     ConfigReload,
+    /// Events can be written again, or the chain of records went on after a crash or a loss.
+    AuditResumed,
+    /// An old audit file is removed.
+    AuditPruned,
+    /// Records of requests were left out because the disk did not keep up.
+    AuditShed,
+}
+
+impl Kind {
+    /// The name as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::GatewayStarted => "gateway.started",
+            Self::GatewayStopped => "gateway.stopped",
+            Self::SignIn => "sign_in",
+            Self::SignOut => "sign_out",
+            Self::SessionEnded => "session.ended",
+            Self::GroupsChanged => "session.groups_changed",
+            Self::PanelHop => "panel.hop",
+            Self::PanelLeave => "panel.leave",
+            Self::PanelOpen => "panel.open",
+            Self::PanelRenew => "panel.renew",
+            Self::PanelEnter => "panel.enter",
+            Self::PanelCut => "panel.cut",
+            Self::PanelRequest => "panel.request",
+            Self::AccessDenied => "access.denied",
+            Self::ConfigReload => "config.reload",
+            Self::AuditResumed => "audit.resumed",
+            Self::AuditPruned => "audit.pruned",
+            Self::AuditShed => "audit.shed",
+        }
+    }
+}
+
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
 }
 
 /// How it ended.
@@ -134,9 +158,23 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     directory: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) torn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) removed_to: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shed: Option<u64>,
 }
 
 /// Longest text of a detail, in bytes.
@@ -162,8 +200,15 @@ impl Event {
             from: None,
             rule: None,
             directory: None,
+            method: None,
+            path: None,
+            status: None,
+            action: None,
             reason: None,
             detail: None,
+            torn: None,
+            removed_to: None,
+            shed: None,
         }
     }
 
@@ -236,6 +281,22 @@ impl Event {
         self
     }
 
+    /// What was asked of a server: the method, the path without a security token, and what that does.
+    #[must_use]
+    pub fn request(mut self, method: &Method, path: String, action: Option<Action>) -> Self {
+        self.method = Some(method.to_string());
+        self.path = Some(path);
+        self.action = action;
+        self
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status.as_u16());
+        self
+    }
+
     /// The account, where there is no grant to say it.
     #[must_use]
     pub fn account(mut self, account: &Account) -> Self {
@@ -266,10 +327,18 @@ impl Event {
         self
     }
 
-    /// The line as it is written, with its line end.
-    pub(super) fn line(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut line = serde_json::to_vec(self)?;
-        line.push(b'\n');
-        Ok(line)
+    /// When.
+    pub(super) fn time(&self) -> &str {
+        &self.time
+    }
+
+    /// What happened.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The object as it is written, without its place in the chain.
+    pub(super) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(self)
     }
 }

@@ -1,5 +1,6 @@
-//! The audit file: one writer, whole lines, on disk before anybody goes on.
+//! The audit files: whole lines, on disk before anybody goes on, in a chain that runs through all of them.
 
+use std::fs;
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
@@ -7,98 +8,202 @@ use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::SeekFrom;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::path::PathBuf;
-use std::thread;
+use std::time::Duration;
 
-use tokio::sync::mpsc;
-use tokio::sync::oneshot;
-
+use crate::audit::archive;
+use crate::audit::chain;
+use crate::audit::chain::Link;
+use crate::audit::chain::Sealed;
 use crate::audit::event::Event;
+use crate::audit::event::Kind;
+use crate::audit::event::Outcome;
+use crate::model::ReferenceId;
+use crate::model::Timestamp;
 
-/// Events that may wait for the disk. More would only hide that it does not keep up.
-const QUEUE: usize = 1024;
+/// Most bytes of a line that are looked at to find where the chain ended.
+const TAIL: u64 = 4 * 1024 * 1024;
 
-/// Why an event could not be recorded.
-#[derive(Debug, thiserror::Error)]
-pub enum AuditError {
-    /// The file cannot be opened.
-    #[error("cannot open the audit file {}", path.display())]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The line could not be written or brought to disk.
-    #[error("cannot write the audit file")]
-    Write(#[source] io::Error),
-    /// The event could not be written as JSON.
-    #[error("cannot write the audit event")]
-    Encode(#[source] serde_json::Error),
-    /// The writer has ended.
-    #[error("the audit writer has ended")]
-    Gone,
-}
-
-struct Job {
-    line: Vec<u8>,
-    done: Option<oneshot::Sender<io::Result<()>>>,
-}
-
-/// The audit log. Clones write to the same file, in the order in which they record.
+/// Where the records go, and for how long.
 #[derive(Clone, Debug)]
-pub struct AuditLog {
-    queue: mpsc::Sender<Job>,
+pub struct FileSettings {
+    /// The file that is written.
+    pub path: PathBuf,
+    /// The small file that says which record was the last, outside the folder of the records.
+    pub head: PathBuf,
+    /// A file of this many bytes is put aside.
+    pub rotate_bytes: u64,
+    /// So is one whose first record is this old.
+    pub rotate_after: Duration,
+    /// Files that are kept beside the current one. Older ones are removed.
+    pub keep: usize,
 }
 
-impl AuditLog {
-    /// Opens the file for appending, readable by its owner and group only, and starts its writer.
-    pub fn open(path: &Path) -> Result<Self, AuditError> {
-        let open = |source| AuditError::Open { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o640).open(path).map_err(open)?;
-        end_torn_line(&mut file).map_err(open)?;
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        thread::Builder::new().name("audit".into()).spawn(move || write(file, jobs)).map_err(open)?;
-        Ok(Self { queue })
-    }
+/// The current file and the end of the chain.
+#[derive(Debug)]
+pub(super) struct ChainFile {
+    settings: FileSettings,
+    file: File,
+    head: File,
+    last: Link,
+    /// The first record of the current file, and its time.
+    first: Option<(u64, Timestamp)>,
+}
 
-    /// Writes an event and waits until it is on disk.
-    pub async fn record(&self, event: &Event) -> Result<(), AuditError> {
-        let line = event.line().map_err(AuditError::Encode)?;
-        let (done, written) = oneshot::channel();
-        self.queue.send(Job { line, done: Some(done) }).await.map_err(|_| AuditError::Gone)?;
-        written.await.map_err(|_| AuditError::Gone)?.map_err(AuditError::Write)
-    }
+/// What was found where the chain should go on.
+struct Found {
+    last: Option<Link>,
+    first: Option<(u64, Timestamp)>,
+    /// Whether the last line has no end.
+    is_open: bool,
+    /// The fingerprint of that line, unless it is whole but for its end.
+    torn: Option<String>,
+}
 
-    /// Writes an event without waiting, where nobody can: a request that was dropped.
-    pub(super) fn record_later(&self, event: &Event) {
-        let sent = match event.line() {
-            Ok(line) => self.queue.try_send(Job { line, done: None }).map_err(|_| AuditError::Gone),
-            Err(error) => Err(AuditError::Encode(error)),
+impl ChainFile {
+    /// Opens the file for appending, readable by its owner and group only. If the chain cannot simply go on,
+    /// because a crash has torn a line or records are gone, that is its first new record.
+    pub(super) fn open(settings: FileSettings, now: Timestamp) -> io::Result<Self> {
+        let mut file = appending(&settings.path)?;
+        let head =
+            OpenOptions::new().create(true).read(true).write(true).truncate(false).mode(0o600).open(&settings.head)?;
+        let found = Found::at_the_end_of(&mut file)?;
+        if found.is_open {
+            append(&mut file, b"\n")?;
+        }
+        let written = match found.last {
+            Some(last) => Some(last),
+            None => archive::newest(&settings.path)?,
         };
-        if let Err(error) = sent {
-            tracing::error!(%error, "an audit event was lost");
+        let known = read_head(&head);
+        let (last, reason) = match (written, known) {
+            (written, Some(known)) if written.is_none_or(|written| written.seq < known.seq) => {
+                (known, Some("records_missing"))
+            }
+            (Some(written), _) => (written, None),
+            (None, _) => (Link::BEGINNING, None),
+        };
+        let reason = found.torn.as_ref().map(|_| "torn_line").or(reason);
+        let mut chain = Self { settings, file, head, last, first: found.first };
+        if let Some(reason) = reason {
+            let mut event = own(Kind::AuditResumed, now).reason(reason);
+            event.torn = found.torn;
+            chain.write(&[line(&event)?], now)?;
         }
+        Ok(chain)
+    }
+
+    /// Writes records and brings them to disk: all of them or none.
+    pub(super) fn write(&mut self, records: &[Vec<u8>], now: Timestamp) -> io::Result<()> {
+        self.follow_the_name()?;
+        let (mut lines, mut last) = (Vec::new(), self.last);
+        for record in records {
+            let (sealed, next) = last.extend(record);
+            lines.extend_from_slice(&sealed);
+            last = next;
+        }
+        append(&mut self.file, &lines)?;
+        self.first.get_or_insert((self.last.seq.saturating_add(1), now));
+        self.last = last;
+        // Only after the records themselves: it must never be ahead of them.
+        self.head.write_all_at(format!("{:>85}\n", last.to_string()).as_bytes(), 0)?;
+        Ok(())
+    }
+
+    /// Puts the current file aside if it is large or old enough, and removes what is too much.
+    ///
+    /// A failure leaves the current file in use.
+    pub(super) fn rotate_if_due(&mut self, now: Timestamp) -> io::Result<()> {
+        let Some((first, began)) = self.first else { return Ok(()) };
+        let metadata = self.file.metadata()?;
+        let is_due = metadata.len() >= self.settings.rotate_bytes || now.since(began) >= self.settings.rotate_after;
+        if !is_due || !metadata.is_file() {
+            return Ok(());
+        }
+        let path = &self.settings.path;
+        fs::rename(path, archive::name(path, first))?;
+        self.file = appending(path)?;
+        self.first = None;
+        sync_folder(path)?;
+        self.prune(now)
+    }
+
+    /// Removes the oldest files, each once that is on record.
+    fn prune(&mut self, now: Timestamp) -> io::Result<()> {
+        let files = archive::put_aside(&self.settings.path)?;
+        let surplus = files.len().saturating_sub(self.settings.keep);
+        for (position, (_, path)) in files.iter().enumerate().take(surplus) {
+            let next = files.get(position + 1).map(|(first, _)| *first).or(self.first.map(|(first, _)| first));
+            let mut event = own(Kind::AuditPruned, now);
+            event.removed_to = Some(next.unwrap_or(self.last.seq.saturating_add(1)).saturating_sub(1));
+            let record = line(&event)?;
+            self.write(&[record], now)?;
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    /// If the file has been moved or removed by somebody else, goes on in a new one of its name.
+    fn follow_the_name(&mut self) -> io::Result<()> {
+        let held = self.file.metadata()?;
+        let is_ours = match fs::metadata(&self.settings.path) {
+            Ok(named) => (named.dev(), named.ino()) == (held.dev(), held.ino()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(error),
+        };
+        if !is_ours {
+            self.file = appending(&self.settings.path)?;
+            self.first = None;
+        }
+        Ok(())
     }
 }
 
-fn write(mut file: File, mut jobs: mpsc::Receiver<Job>) {
-    let mut batch = Vec::new();
-    // One trip to the disk for all that wait: a burst costs one fsync, not one each.
-    while jobs.blocking_recv_many(&mut batch, QUEUE) > 0 {
-        let lines: Vec<u8> = batch.iter().flat_map(|job| job.line.iter().copied()).collect();
-        let result = append(&mut file, &lines);
-        if let Err(error) = &result {
-            tracing::error!(%error, "the audit file cannot be written");
+/// An event about the record itself.
+pub(super) fn own(kind: Kind, now: Timestamp) -> Event {
+    Event::new(kind, Outcome::Succeeded, ReferenceId::from_bits(0), now)
+}
+
+pub(super) fn line(event: &Event) -> io::Result<Vec<u8>> {
+    event.json().map_err(io::Error::other)
+}
+
+impl Found {
+    fn at_the_end_of(file: &mut File) -> io::Result<Self> {
+        let mut found = Self { last: None, first: None, is_open: false, torn: None };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() || metadata.len() == 0 {
+            return Ok(found);
         }
-        for job in batch.drain(..) {
-            let answer = result.as_ref().map(|&()| ()).map_err(|error| io::Error::new(error.kind(), error.to_string()));
-            // Nobody waits any more if the request was dropped; the line is written all the same.
-            drop(job.done.map(|done| done.send(answer)));
-        }
+        let tail = metadata.len().min(TAIL);
+        file.seek(SeekFrom::End(-i64::try_from(tail).unwrap_or(i64::MAX)))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (whole, torn) = bytes.split_at(end);
+        let link = |line: &[u8]| Some(Link::of(Sealed::read(line)?.seq, line));
+        found.is_open = !torn.is_empty();
+        found.torn = (found.is_open && link(torn).is_none()).then(|| chain::fingerprint(torn));
+        // A line that a crash has torn earlier is skipped: what follows it does not chain to it.
+        found.last = link(torn).or_else(|| whole.rsplit(|byte| *byte == b'\n').find_map(link));
+        found.first = archive::first_of(file)?;
+        Ok(found)
     }
+}
+
+fn appending(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).read(true).append(true).mode(0o640).open(path)
+}
+
+/// The last record as the head file has it. One that cannot be read says nothing.
+pub(super) fn read_head(head: &File) -> Option<Link> {
+    let mut text = [0; 86];
+    head.read_exact_at(&mut text, 0).ok()?;
+    str::from_utf8(&text).ok()?.trim().parse().ok()
 }
 
 /// Writes lines and brings them to disk, all or none: what a full disk took of them is taken back, so that
@@ -112,30 +217,7 @@ fn append(file: &mut File, lines: &[u8]) -> io::Result<()> {
     Err(error)
 }
 
-/// Ends a last line that a crash has torn, so that it spoils no other.
-fn end_torn_line(file: &mut File) -> io::Result<()> {
-    let metadata = file.metadata()?;
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Ok(());
-    }
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    file.read_exact(&mut last)?;
-    if last == *b"\n" { Ok(()) } else { append(file, b"\n") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_torn_line_spoils_no_other() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("audit.jsonl");
-        for (before, after) in [("", ""), ("{}\n", "{}\n"), ("{}\n{\"sch", "{}\n{\"sch\n")] {
-            std::fs::write(&path, before).unwrap();
-            AuditLog::open(&path).unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
-        }
-    }
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
 }

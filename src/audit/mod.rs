@@ -2,16 +2,41 @@
 //!
 //! An event is one line of JSON with a versioned schema (`docs/audit.md`). Acts that open access wait until
 //! their event is on disk; if it cannot be written, the act does not happen. Every act that was begun is
-//! closed, whatever becomes of it. No field can hold a secret: events are built from names and ids only.
+//! closed, whatever becomes of it. Records of requests do not wait; those that find no room are counted.
+//! The lines form a chain through all files, which [`verify`] follows. No field can hold a secret: events
+//! are built from names and ids only.
 
 mod act;
+mod archive;
+mod chain;
 mod event;
 mod file;
+mod log;
+mod report;
+mod syslog;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod writer;
 
 pub use act::Act;
+pub use chain::InvalidLink;
+pub use chain::Link;
 pub use event::Event;
 pub use event::Kind;
 pub use event::Outcome;
 pub use event::Subject;
-pub use file::AuditError;
-pub use file::AuditLog;
+pub use file::FileSettings;
+pub use log::AuditError;
+pub use log::AuditLog;
+pub use log::AuditSettings;
+pub use log::Need;
+pub use report::Deed;
+pub use report::Reported;
+pub use report::Search;
+pub use report::Stay;
+pub use report::report;
+pub use verify::At;
+pub use verify::Finding;
+pub use verify::Verified;
+pub use verify::verify;

@@ -6,6 +6,7 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::cli::audit;
 use crate::cli::review;
 
 /// Identity-aware gateway to cPanel & WHM servers.
@@ -29,6 +30,9 @@ pub enum Command {
     /// Review access: who may open what, what a change gives and takes, tests of the rules.
     #[command(subcommand)]
     Access(review::Access),
+    /// Look at the audit records: whether they are whole, and who did what.
+    #[command(subcommand)]
+    Audit(audit::Audit),
 }
 
 /// The configuration that a command works with.

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod asked;
+mod audit;
 mod check;
 mod exit;
 mod load;
@@ -25,6 +26,10 @@ use crate::config::Look;
 
 pub use arguments::Command;
 pub use arguments::ConfigFile;
+pub use audit::Audit;
+pub use audit::Report;
+pub use audit::ReportFormat;
+pub use audit::Verify;
 pub use exit::Exit;
 pub use load::load;
 pub use review::Access;
@@ -90,6 +95,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Check(file) => check::check(&file.config, streams).map(Next::Exit),
         Command::Explain(arguments) => review::explain(&arguments, streams).map(Next::Exit),
         Command::Access(command) => review::access(&command, streams).map(Next::Exit),
+        Command::Audit(command) => audit::audit(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {
             Ok(config) => {
                 streams.err.write_all(config.warnings.render(streams.look).as_bytes())?;

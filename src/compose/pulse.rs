@@ -74,6 +74,7 @@ async fn store(gateway: &Gateway) {
 
 /// Where an event could not be written, tries again: with nobody sent here, no other event would.
 async fn audit(gateway: &Gateway) {
+    gateway.metrics.shed(gateway.audit.shed());
     if gateway.health.is_well(Check::Audit) {
         return;
     }

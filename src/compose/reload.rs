@@ -201,6 +201,7 @@ impl Reloader {
             tracing::warn!("the configuration has warnings:\n{}", config.warnings);
         }
         tracing::info!(directory = %version, before = %old.policy.version(), "the directory was read again");
+        gateway.metrics.reloaded("succeeded");
         let event = self.event(Outcome::Succeeded).directory(&version);
         record(&gateway, &event.detail(&format!("before: {}", old.policy.version()))).await;
         Ok(())
@@ -225,6 +226,7 @@ impl Reloader {
             let cause = Chain(&refused);
             tracing::error!(%in_force, %cause, "the configuration was refused; the old one stays in force");
         }
+        gateway.metrics.reloaded("failed");
         let event = self.event(Outcome::Failed).directory(in_force).reason("config_refused").detail(&detail);
         record(&gateway, &event).await;
     }

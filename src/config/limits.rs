@@ -99,6 +99,12 @@ limits! {
     store_grace_seconds = 300, 5..=3600 "seconds": "Time that sessions go on while the store is away";
     sessions = 20_000, 1..=1_000_000 "sessions": "People's sessions at once";
     notice_streams = 20, 1..=1000 "streams": "Open consoles of one session that are told what happens behind their frames";
+    audit_file_mib = 256, 1..=65_536 "MiB": "Size of an audit file before it is put aside";
+    audit_file_hours = 24, 1..=8760 "hours": "Age of an audit file before it is put aside";
+    audit_files = 400, 1..=100_000 "files": "Audit files kept beside the current one";
+    audit_queue = 4096, 16..=1_000_000 "events": "Audit events that wait to be written; those of requests take half at most";
+    audit_form_kib = 16, 1..=1024 "KiB": "Part of a form that is looked at to record what it does";
+    audit_seconds = 10, 1..=60 "seconds": "Time for an audit event to be recorded before its act is refused";
     drain_seconds = 30, 0..=3600 "seconds": "Time for open requests to end when the gateway stops";
 }
 

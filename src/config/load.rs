@@ -1,6 +1,7 @@
 //! From a path to a checked configuration.
 
 use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::directory;
@@ -9,6 +10,7 @@ use crate::config::findings::Findings;
 use crate::config::main_file;
 use crate::config::outside::SecretCheck;
 use crate::config::problem::Problems;
+use crate::config::settings::Audit;
 use crate::config::settings::Config;
 use crate::model::Directory;
 use crate::model::SecretRef;
@@ -61,5 +63,20 @@ impl Config {
             })
         };
         findings.conclude(directory, path).map(|(directory, _)| directory)
+    }
+
+    /// Reads only where the main file at `path` says that audit events go and that the state is kept.
+    ///
+    /// For whoever reads the records: secrets and certificates need not be readable.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the two sections, at once.
+    pub fn audit_only(path: &Path) -> Result<(Audit, PathBuf), Problems> {
+        let findings = Findings::default();
+        let found = document::read(path, None, &findings).and_then(|file| {
+            let table = document::parse(&file, &findings)?;
+            main_file::audit_only(&file, table.get_ref(), &findings)
+        });
+        findings.conclude(found, path).map(|(found, _)| found)
     }
 }

@@ -35,6 +35,7 @@ pub use problem::Look;
 pub use problem::Problem;
 pub use problem::Problems;
 pub use problem::Warnings;
+pub use settings::Audit;
 pub use settings::CertificateFiles;
 pub use settings::ClientCredential;
 pub use settings::Config;

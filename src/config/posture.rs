@@ -146,7 +146,9 @@ impl Posture<'_> {
         if let StoreAt::Postgres { address, server_key } = &config.store {
             writeln!(f, "  store        PostgreSQL at {}, server key in {}", secret(address), secret(server_key))?;
         }
-        writeln!(f, "  audit        {}", shown(&config.audit_file))
+        let syslog = config.audit.syslog.as_ref().map(|target| format!(", syslog {target}")).unwrap_or_default();
+        let stdout = if config.audit.stdout { ", standard output" } else { "" };
+        writeln!(f, "  audit        {}{stdout}{syslog}", shown(&config.audit.file))
     }
 
     fn access(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -22,6 +22,7 @@ use crate::model::ProviderId;
 use crate::model::PushedRequests;
 use crate::model::RsaPadding;
 use crate::model::SecretRef;
+use crate::model::SyslogTarget;
 
 /// A configuration without a problem in it.
 #[derive(Clone, Debug)]
@@ -42,8 +43,8 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// Where the state is.
     pub store: StoreAt,
-    /// The file of audit events.
-    pub audit_file: PathBuf,
+    /// Where audit events go.
+    pub audit: Audit,
     /// The log.
     pub log: Log,
     /// Where probes and collectors ask; nowhere by default.
@@ -72,7 +73,7 @@ impl Config {
             ("session", self.session != other.session),
             ("state", self.state_directory != other.state_directory),
             ("store", self.store != other.store),
-            ("audit", self.audit_file != other.audit_file),
+            ("audit", self.audit != other.audit),
             ("log", self.log != other.log),
             ("operations", self.operations != other.operations),
             ("limits", self.limits != other.limits),
@@ -217,6 +218,21 @@ pub struct SessionLifetimes {
     pub refresh: Duration,
     /// How much longer a session goes on when the provider does not answer.
     pub provider_grace: Duration,
+}
+
+/// Where audit events go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Audit {
+    /// The current file.
+    pub file: PathBuf,
+    /// Whether they go to standard output as well.
+    pub stdout: bool,
+    /// The syslog that they go to as well.
+    pub syslog: Option<SyslogTarget>,
+    /// Whether an act is refused if its event cannot be sent to standard output or syslog.
+    pub required: bool,
+    /// Whether requests to panels are recorded.
+    pub requests: bool,
 }
 
 /// The log of the process (not the audit events).

@@ -8,6 +8,7 @@ use crate::gateway::open::access_to;
 use crate::model::ReferenceId;
 use crate::panel_session::CutBecause;
 use crate::telemetry::Chain;
+use crate::telemetry::PanelAct;
 
 impl Gateway {
     /// Judges every open panel session by the rules in force now, and cuts those that none of them allows any
@@ -23,6 +24,7 @@ impl Gateway {
                 CutBecause::AccessLost => "access_lost",
             };
             tracing::info!(session = %cut.session.id().tag(), server = %cut.place.server, reason, "panel session cut");
+            self.metrics.panel_session(cut.place.server.as_str(), PanelAct::Cut);
             let event = Event::new(Kind::PanelCut, Outcome::Succeeded, ReferenceId::from_bits(0), now)
                 .session(&cut.session)
                 .place(&cut.place.server, cut.place.service)

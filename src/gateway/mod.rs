@@ -13,6 +13,7 @@ mod failure;
 mod handoff;
 mod hop;
 mod meant;
+mod note;
 mod notices;
 mod open;
 mod page;
@@ -84,6 +85,10 @@ pub struct Gateway {
     pub metrics: Arc<Metrics>,
     /// What is wrong.
     pub health: Arc<Health>,
+    /// Whether requests to panels are recorded.
+    pub records_requests: bool,
+    /// Bytes of a form that are looked at to tell what it does.
+    pub recorded_form: usize,
     /// What the pages say about this installation.
     pub site: Arc<Site>,
     /// The time.

@@ -11,8 +11,6 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use url::Url;
 
-use crate::audit::Event;
-use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::console::LeavePage;
 use crate::console::OwnTabPage;
@@ -32,6 +30,7 @@ use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
 use crate::gateway::meant::Meant;
 use crate::gateway::meant::meant_for;
+use crate::gateway::note::Note;
 use crate::gateway::notices::Watched;
 use crate::gateway::open::Asked;
 use crate::gateway::open::access_to;
@@ -74,16 +73,21 @@ impl Gateway {
         if request.arrival == Arrival::Elsewhere {
             return Ok(self.to_console(origin));
         }
-        let (reference, client) = (request.reference, request.client);
+        let reference = request.reference;
         let in_frame = request.fetch.destination == Destination::Frame;
         let (session, place) = (Arc::clone(&entry.session), entry.place.clone());
+        let note = Note::of(&request, &entry, self.recorded_form);
         let outcome = match meant {
-            Meant::Panel => self.pass(request, origin, entry).await,
+            Meant::Panel => self.pass(request, origin, entry, &note).await,
             Meant::Leaving => self.leave(&request, origin, &entry).await,
             Meant::Hop(service, account) => self.hop(request, &entry, service, account).await,
             Meant::NobodyHere => Err(Failure::Withheld),
         };
         match outcome {
+            Ok(response) => {
+                note.answered(self, response.status());
+                Ok(response)
+            }
             Err(failure @ Failure::Renewed) => {
                 let told = self.notices.tell(session.id(), &place, &words::problem(&failure, reference));
                 if !(told && in_frame) {
@@ -95,11 +99,7 @@ impl Gateway {
             }
             Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => Err(Failure::Cut),
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
-                let event = Event::new(Kind::PanelRequest, Outcome::Failed, reference, self.clock.now())
-                    .client(client)
-                    .session(&session)
-                    .place(&origin.server, origin.service)
-                    .reason(failure.code());
+                let event = note.event(self, Outcome::Failed).reason(failure.code());
                 self.audit.record(&event).await.map_err(Failure::Audit)?;
                 Err(failure)
             }
@@ -145,6 +145,7 @@ impl Gateway {
         request: EdgeRequest<Incoming>,
         origin: &PanelOrigin,
         entry: Entry,
+        note: &Note,
     ) -> Result<Response<Body>, Failure> {
         let is_page = request.fetch.is_navigation() && request.websocket.is_none();
         let EdgeRequest {
@@ -179,7 +180,9 @@ impl Gateway {
         let addresses = self.addresses(origin).ok_or(Failure::NotFound)?;
         let body = match framing {
             Framing::None => (empty(), Keeper::of_nothing()),
-            Framing::Length(_) | Framing::Streamed => self.held.hold(body.map_err(Into::into).boxed_unsync()),
+            Framing::Length(_) | Framing::Streamed => {
+                self.held.hold(note.listen(body.map_err(Into::into).boxed_unsync()))
+            }
         };
         let ended = panel.ended().clone();
         let errand = Errand {

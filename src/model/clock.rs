@@ -1,6 +1,7 @@
 //! Time as an argument.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -47,6 +48,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// A text that is no moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a moment of RFC 3339, such as 2026-11-22T19:00:00Z")]
+pub struct InvalidTimestamp;
+
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    /// Reads RFC 3339 with any offset; moments before 1970 are none.
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        let moment: jiff::Timestamp = text.parse().map_err(|_| InvalidTimestamp)?;
+        u64::try_from(moment.as_millisecond()).map(Self).map_err(|_| InvalidTimestamp)
+    }
+}
+
 /// Where the time comes from.
 pub trait Clock: fmt::Debug + Send + Sync {
     /// Now.
@@ -71,5 +87,7 @@ mod tests {
     #[test]
     fn a_moment_reads_as_rfc_3339() {
         assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+        assert_eq!("2023-11-14T23:13:20.123+01:00".parse(), Ok(Timestamp(1_700_000_000_123)));
+        assert_eq!("yesterday".parse::<Timestamp>(), Err(InvalidTimestamp));
     }
 }

@@ -4,6 +4,7 @@
 //! these types has been parsed once and carries the proof of it; nobody checks it again.
 
 mod account;
+mod action;
 mod client_addr;
 mod clock;
 mod conditions;
@@ -16,12 +17,15 @@ mod right;
 mod secret;
 mod service;
 mod subject;
+mod syslog_target;
 mod target;
 
 pub use account::Account;
 pub use account::InvalidAccount;
+pub use action::Action;
 pub use client_addr::ClientAddr;
 pub use clock::Clock;
+pub use clock::InvalidTimestamp;
 pub use clock::SystemClock;
 pub use clock::Timestamp;
 pub use conditions::AcrValue;
@@ -63,5 +67,7 @@ pub use service::Service;
 pub use service::UnknownService;
 pub use subject::IdpGroup;
 pub use subject::Subject;
+pub use syslog_target::InvalidSyslogTarget;
+pub use syslog_target::SyslogTarget;
 pub use target::MalformedTarget;
 pub use target::Target;

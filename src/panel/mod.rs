@@ -3,6 +3,7 @@
 //! Knows cpsrvd and nothing of browsers, people or policy. The facts are those of `docs/cpsrvd.md`, with
 //! their sources.
 
+mod actions;
 mod api_answer;
 mod create_user_session;
 mod customers;
@@ -14,6 +15,9 @@ mod page_cookies;
 mod security_token;
 mod whm_api;
 
+pub use actions::action;
+pub use actions::is_resource;
+pub use actions::recorded_path;
 pub use api_answer::ApiError;
 pub use api_answer::RefusedBecause;
 pub use create_user_session::OneTimeLogin;

@@ -53,6 +53,8 @@ pub enum PanelAct {
     Renewed,
     /// It could not be opened.
     Failed,
+    /// Access was lost, or the server's entry changed, while it was open.
+    Cut,
 }
 
 impl PanelAct {
@@ -61,6 +63,7 @@ impl PanelAct {
             Self::Opened => "opened",
             Self::Renewed => "renewed",
             Self::Failed => "failed",
+            Self::Cut => "cut",
         }
     }
 }
@@ -124,6 +127,8 @@ pub struct Metrics {
     sign_ins: Family<ByOutcome, Counter>,
     denials: Family<ByReason, Counter>,
     panel_sessions: Family<ByServer, Counter>,
+    reloads: Family<ByOutcome, Counter>,
+    shed: Counter,
     open_sessions: Gauge,
     open_panel_sessions: Gauge,
     open_streams: Gauge,
@@ -146,6 +151,8 @@ impl Metrics {
             sign_ins: Family::default(),
             denials: Family::default(),
             panel_sessions: Family::default(),
+            reloads: Family::default(),
+            shed: Counter::default(),
             open_sessions: Gauge::default(),
             open_panel_sessions: Gauge::default(),
             open_streams: Gauge::default(),
@@ -184,7 +191,13 @@ impl Metrics {
         registry.register("failures", "Requests that were not answered with what was asked for", self.failures.clone());
         registry.register("sign_ins", "Sign-ins by outcome", self.sign_ins.clone());
         registry.register("denials", "Denials by reason", self.denials.clone());
-        registry.register("panel_sessions", "Panel sessions opened, renewed and failed", self.panel_sessions.clone());
+        registry.register(
+            "panel_sessions",
+            "Panel sessions opened, renewed, failed and cut",
+            self.panel_sessions.clone(),
+        );
+        registry.register("reloads", "Configurations that were read again, by outcome", self.reloads.clone());
+        registry.register("audit_shed", "Records of requests that found no room in the audit log", self.shed.clone());
         registry.register("sessions_open", "People's sessions", self.open_sessions.clone());
         registry.register(
             "panel_sessions_open",
@@ -244,6 +257,16 @@ impl Metrics {
     /// A panel session on a server that the directory names.
     pub fn panel_session(&self, server: &str, act: PanelAct) {
         self.panel_sessions.get_or_create(&ByServer { server: server.to_owned(), outcome: act.as_str() }).inc();
+    }
+
+    /// The configuration was read again: `succeeded` or `failed`.
+    pub fn reloaded(&self, outcome: &'static str) {
+        self.reloads.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
+    /// How many records of requests found no room since the start.
+    pub fn shed(&self, total: u64) {
+        self.shed.inc_by(total.saturating_sub(self.shed.get()));
     }
 
     /// The number of people's sessions.

@@ -44,12 +44,15 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 30, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 34, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
     assert!(written.providers[0].ca_file.take().is_some(), "shown, and not a default");
+    assert!(written.audit.syslog.take().is_some(), "shown, and not a default");
     // The two live in folders of their own.
+    written.audit.file.clone_from(&defaults.audit.file);
+    assert_eq!(defaults.audit, written.audit);
     defaults.certificates.clear();
     written.certificates.clear();
     assert_eq!(defaults.limits, written.limits);

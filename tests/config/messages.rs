@@ -221,6 +221,9 @@ fn about_operation() {
             Case("operations for everybody", "[log]", "[operations]\naddress = \"0.0.0.0:9090\"\n[log]"),
             Case("log format", "filter = \"info\"", "format = \"xml\""),
             Case("directory that is not there", "\"directory.toml\"", "\"folder/directory.toml\""),
+            Case("no syslog", "file = \"audit.jsonl\"", "file = \"audit.jsonl\"\nsyslog = \"tls:log.example.com\""),
+            Case("no answer to yes or no", "file = \"audit.jsonl\"", "file = \"audit.jsonl\"\nrequired = \"no\""),
+            Case("tests that are no list", "directory = \"d", "access_tests = \"t.toml\"\ndirectory = \"d"),
         ],
     );
     insta::assert_snapshot!(said);

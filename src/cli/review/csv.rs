@@ -3,7 +3,7 @@
 use crate::config::Escaped;
 
 /// One line: a field that holds more than plain text stands in quotes.
-pub(super) fn line<const COLUMNS: usize>(fields: [&str; COLUMNS]) -> String {
+pub(in crate::cli) fn line<const COLUMNS: usize>(fields: [&str; COLUMNS]) -> String {
     let mut line = fields.map(field).join(",");
     line.push('\n');
     line

@@ -5,7 +5,7 @@
 //! that stops reading changes no exit code.
 
 mod arguments;
-mod csv;
+pub(in crate::cli) mod csv;
 mod diff;
 mod explain;
 mod explanation;

@@ -7,6 +7,7 @@ mod network;
 mod operation;
 mod provider;
 
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::config::outside::CheckSecret;
 use crate::config::outside::Outside;
 use crate::config::problem::Warnings;
 use crate::config::section::Section;
+use crate::config::settings::Audit;
 use crate::config::settings::Config;
 use crate::config::source::SourceFile;
 use crate::model::Directory;
@@ -38,7 +40,7 @@ pub(super) fn read(
     let session = operation::session(&top);
     let state_directory = operation::state(&top);
     let store = operation::store(&top, check_secret);
-    let audit_file = operation::audit(&top);
+    let audit = operation::audit(&top);
     let log = operation::log(&top);
     let operations = operation::operations(&top);
     let limits = top.section("limits").map(|section| {
@@ -63,7 +65,7 @@ pub(super) fn read(
         session: session?,
         state_directory: state_directory?,
         store: store?,
-        audit_file: audit_file?,
+        audit: audit?,
         log: log?,
         operations: operations?,
         limits: limits.unwrap_or_default(),
@@ -81,4 +83,10 @@ pub(super) fn directory_only(
     findings: &Findings,
 ) -> Option<Arc<Directory>> {
     directory::read(&Section::top(Rc::clone(file), findings, table), Outside::Ignored)
+}
+
+/// Reads where the records are, and nothing else.
+pub(super) fn audit_only(file: &Rc<SourceFile>, table: &DeTable<'_>, findings: &Findings) -> Option<(Audit, PathBuf)> {
+    let top = Section::top(Rc::clone(file), findings, table);
+    operation::audit(&top).zip(operation::state(&top))
 }

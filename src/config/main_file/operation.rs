@@ -10,6 +10,7 @@ use crate::config::field::Field;
 use crate::config::outside;
 use crate::config::outside::CheckSecret;
 use crate::config::section::Section;
+use crate::config::settings::Audit;
 use crate::config::settings::Log;
 use crate::config::settings::LogFormat;
 use crate::config::settings::SessionLifetimes;
@@ -81,7 +82,10 @@ pub(super) fn session(top: &Section<'_>) -> Option<SessionLifetimes> {
 }
 
 pub(super) fn state(top: &Section<'_>) -> Option<PathBuf> {
-    one_path(top, "state", "directory", "\"/var/lib/panelgate\"")
+    let section = top.required_section("state", &["directory"])?;
+    let path = section.required("directory", "\"/var/lib/panelgate\"").and_then(|field| outside::path(&field));
+    section.finish();
+    path
 }
 
 pub(super) fn store(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<StoreAt> {
@@ -94,8 +98,17 @@ pub(super) fn store(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<
     Some(StoreAt::Postgres { address: address?, server_key: server_key? })
 }
 
-pub(super) fn audit(top: &Section<'_>) -> Option<PathBuf> {
-    one_path(top, "audit", "file", "\"/var/log/panelgate/audit.jsonl\"")
+pub(super) fn audit(top: &Section<'_>) -> Option<Audit> {
+    let section = top.required_section("audit", &["file"])?;
+    let file = section.required("file", "\"/var/log/panelgate/audit.jsonl\"").and_then(|field| outside::path(&field));
+    let or = |key, default| section.optional(key).map_or(Some(default), |field| field.boolean());
+    let (stdout, required, requests) = (or("stdout", false), or("required", true), or("requests", true));
+    let syslog = match section.optional("syslog") {
+        Some(field) => Some(field.parse("write \"unix:/dev/log\", \"udp:HOST:514\" or \"tcp:HOST:601\"")?),
+        None => None,
+    };
+    section.finish();
+    Some(Audit { file: file?, stdout: stdout?, syslog, required: required?, requests: requests? })
 }
 
 /// The files of tests that the directory has to pass before it is used.
@@ -105,13 +118,6 @@ pub(super) fn access_tests(top: &Section<'_>) -> Option<Vec<PathBuf>> {
     let paths: Option<Vec<PathBuf>> = paths.into_iter().collect();
     paths.iter().flatten().for_each(|path| top.found.source(path));
     paths
-}
-
-fn one_path(top: &Section<'_>, title: &'static str, key: &'static str, example: &str) -> Option<PathBuf> {
-    let section = top.required_section(title, &[key])?;
-    let path = section.required(key, example).and_then(|field| outside::path(&field));
-    section.finish();
-    path
 }
 
 pub(super) fn log(top: &Section<'_>) -> Option<Log> {

@@ -1,0 +1,136 @@
+//! The audit log as the gateway knows it: acts wait until they are recorded, requests never do.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+
+use crate::audit::event::Event;
+use crate::audit::event::Kind;
+use crate::audit::file::FileSettings;
+use crate::audit::writer;
+use crate::model::Clock;
+use crate::model::SyslogTarget;
+
+/// Why an event could not be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The file cannot be opened.
+    #[error("cannot open the audit file")]
+    Open(#[source] io::Error),
+    /// The line could not be written or brought to disk.
+    #[error("cannot write the audit file")]
+    Write(#[source] io::Error),
+    /// A record is in the file and did not reach another place that is required.
+    #[error("cannot send audit events to {0}")]
+    Send(&'static str, #[source] io::Error),
+    /// The event could not be written as JSON.
+    #[error("cannot write the audit event")]
+    Encode(#[source] serde_json::Error),
+    /// It took too long.
+    #[error("the audit log did not take the event within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    /// The writer has ended.
+    #[error("the audit writer has ended")]
+    Gone,
+}
+
+/// Whether acts depend on a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// What cannot be sent there is not done.
+    Required,
+    /// What cannot be sent there is lost there.
+    BestEffort,
+}
+
+/// Where the records go.
+#[derive(Clone, Debug)]
+pub struct AuditSettings {
+    /// The files. They are always required.
+    pub file: FileSettings,
+    /// Standard output.
+    pub stdout: Option<Need>,
+    /// Syslog.
+    pub syslog: Option<(SyslogTarget, Need)>,
+    /// Our name towards syslog.
+    pub host: String,
+    /// Events that may wait to be written. Those of requests may take half of the places.
+    pub queue: usize,
+    /// How long an act waits for its record.
+    pub patience: Duration,
+}
+
+/// An event on its way to the writer.
+pub(super) struct Job {
+    pub(super) time: String,
+    pub(super) kind: Kind,
+    pub(super) json: Vec<u8>,
+    pub(super) done: Option<oneshot::Sender<Result<(), AuditError>>>,
+}
+
+/// The audit log. Clones write to the same file, in the order in which they record.
+#[derive(Clone, Debug)]
+pub struct AuditLog {
+    queue: mpsc::Sender<Job>,
+    shed: Arc<AtomicU64>,
+    shed_total: Arc<AtomicU64>,
+    patience: Duration,
+}
+
+impl AuditLog {
+    /// Opens the files and starts their writer.
+    pub fn open(settings: AuditSettings, clock: &Arc<dyn Clock>) -> Result<Self, AuditError> {
+        let patience = settings.patience;
+        let (queue, jobs) = mpsc::channel(settings.queue.max(2));
+        let shed = Arc::default();
+        writer::start(settings, jobs, Arc::clone(&shed), Arc::clone(clock)).map_err(AuditError::Open)?;
+        Ok(Self { queue, shed, shed_total: Arc::default(), patience })
+    }
+
+    /// Writes an event and waits until it is on disk, and wherever else it is required.
+    pub async fn record(&self, event: &Event) -> Result<(), AuditError> {
+        let (done, written) = oneshot::channel();
+        let job = job(event, Some(done)).map_err(AuditError::Encode)?;
+        let recorded = async {
+            self.queue.send(job).await.map_err(|_| AuditError::Gone)?;
+            written.await.map_err(|_| AuditError::Gone)?
+        };
+        tokio::time::timeout(self.patience, recorded).await.unwrap_or(Err(AuditError::TimedOut(self.patience)))
+    }
+
+    /// Writes the event of a request without waiting. While half of the places are taken it is left out and
+    /// counted, so that acts find room.
+    pub fn note(&self, event: &Event) {
+        let has_room = self.queue.capacity() > self.queue.max_capacity() / 2;
+        let sent = has_room && job(event, None).is_ok_and(|job| self.queue.try_send(job).is_ok());
+        if !sent {
+            self.shed.fetch_add(1, Ordering::Relaxed);
+            self.shed_total.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many records of requests found no room since the start.
+    pub fn shed(&self) -> u64 {
+        self.shed_total.load(Ordering::Relaxed)
+    }
+
+    /// Writes the event of an act without waiting, where nobody can: a request that was dropped.
+    pub(super) fn record_later(&self, event: &Event) {
+        let sent = match job(event, None) {
+            Ok(job) => self.queue.try_send(job).map_err(|_| AuditError::Gone),
+            Err(error) => Err(AuditError::Encode(error)),
+        };
+        if let Err(error) = sent {
+            tracing::error!(%error, "an audit event was lost");
+        }
+    }
+}
+
+fn job(event: &Event, done: Option<oneshot::Sender<Result<(), AuditError>>>) -> Result<Job, serde_json::Error> {
+    Ok(Job { time: event.time().to_owned(), kind: event.kind(), json: event.json()?, done })
+}

@@ -1,0 +1,135 @@
+//! The one thread that writes: into the files first, then to wherever else.
+
+use std::io;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use crate::audit::event::Kind;
+use crate::audit::file;
+use crate::audit::file::ChainFile;
+use crate::audit::log::AuditError;
+use crate::audit::log::AuditSettings;
+use crate::audit::log::Job;
+use crate::audit::log::Need;
+use crate::audit::syslog::Syslog;
+use crate::model::Clock;
+
+/// Most records that are written at once.
+const BATCH: usize = 1024;
+
+struct Writer {
+    file: ChainFile,
+    stdout: Option<Need>,
+    syslog: Option<(Syslog, Need)>,
+    shed: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Opens the file and starts the thread, which ends with the last sender of jobs.
+pub(super) fn start(
+    settings: AuditSettings,
+    mut jobs: mpsc::Receiver<Job>,
+    shed: Arc<AtomicU64>,
+    clock: Arc<dyn Clock>,
+) -> io::Result<()> {
+    let file = ChainFile::open(settings.file, clock.now())?;
+    let syslog = settings.syslog.map(|(target, need)| (Syslog::new(target, &settings.host), need));
+    let mut writer = Writer { file, stdout: settings.stdout, syslog, shed, clock };
+    thread::Builder::new().name("audit".into()).spawn(move || {
+        let mut batch = Vec::new();
+        // One trip to the disk for all that wait: a burst costs one fsync, not one each.
+        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+            writer.write(&mut batch);
+        }
+    })?;
+    Ok(())
+}
+
+impl Writer {
+    fn write(&mut self, batch: &mut Vec<Job>) {
+        let now = self.clock.now();
+        if let Err(error) = self.file.rotate_if_due(now) {
+            tracing::error!(%error, "the audit file cannot be put aside");
+        }
+        let records: Vec<Vec<u8>> = batch.iter().map(|job| job.json.clone()).collect();
+        let written = self.file.write(&records, now);
+        if let Err(error) = &written {
+            tracing::error!(%error, "the audit file cannot be written");
+            let requests = batch.iter().filter(|job| job.done.is_none()).count();
+            self.shed.fetch_add(u64::try_from(requests).unwrap_or(u64::MAX), Ordering::Relaxed);
+        }
+        // What is not in the file was not done, and is told nobody.
+        let sent = if written.is_ok() { self.send(batch) } else { Ok(()) };
+        for job in batch.drain(..) {
+            let answer = match (&written, &sent) {
+                (Err(error), _) => Err(AuditError::Write(again(error))),
+                (Ok(()), Err((place, error))) => Err(AuditError::Send(place, again(error))),
+                (Ok(()), Ok(())) => Ok(()),
+            };
+            // Nobody waits any more if the request was dropped; the line is written all the same.
+            drop(job.done.map(|done| done.send(answer)));
+        }
+        if written.is_ok() {
+            self.tell_shed();
+        }
+    }
+
+    /// Sends what is in the file to the other places. The first required one that fails is the answer.
+    fn send(&mut self, batch: &[Job]) -> Result<(), (&'static str, io::Error)> {
+        let mut result = Ok(());
+        if let Some(need) = self.stdout {
+            let mut out = io::stdout().lock();
+            let printed = batch.iter().try_for_each(|job| {
+                out.write_all(&job.json)?;
+                out.write_all(b"\n")
+            });
+            let printed = printed.and_then(|()| out.flush());
+            result = fold(result, "standard output", need, printed);
+        }
+        if let Some((syslog, need)) = &mut self.syslog {
+            let records: Vec<_> =
+                batch.iter().map(|job| (job.time.as_str(), job.kind.as_str(), job.json.as_slice())).collect();
+            result = fold(result, "syslog", *need, syslog.send(&records));
+        }
+        result
+    }
+
+    /// Says in the file how many records of requests are not in it.
+    fn tell_shed(&mut self) {
+        let shed = self.shed.swap(0, Ordering::Relaxed);
+        if shed == 0 {
+            return;
+        }
+        tracing::warn!(shed, "records of requests were left out");
+        let now = self.clock.now();
+        let mut event = file::own(Kind::AuditShed, now);
+        event.shed = Some(shed);
+        let written = file::line(&event).and_then(|line| self.file.write(&[line], now));
+        if written.is_err() {
+            self.shed.fetch_add(shed, Ordering::Relaxed);
+        }
+    }
+}
+
+fn fold(
+    before: Result<(), (&'static str, io::Error)>,
+    place: &'static str,
+    need: Need,
+    sent: io::Result<()>,
+) -> Result<(), (&'static str, io::Error)> {
+    let Err(error) = sent else { return before };
+    tracing::error!(%error, place, "audit events cannot be sent");
+    match need {
+        Need::Required => before.and(Err((place, error))),
+        Need::BestEffort => before,
+    }
+}
+
+fn again(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), error.to_string())
+}
