@@ -56,3 +56,5 @@ mod replicas;
 mod sign_in;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/websocket.rs"]
+mod websocket;

@@ -17,6 +17,7 @@ mod cookies;
 mod framing;
 mod metadata;
 mod page;
+mod socket;
 mod wire;
 
 pub use ask::Ask;
@@ -24,6 +25,10 @@ pub use cookies::Cookie;
 pub use cookies::SameSite;
 pub use metadata::Errand;
 pub use page::Page;
+pub use socket::CloseFrame;
+pub use socket::Message;
+pub use socket::Shake;
+pub use socket::Socket;
 pub use wire::Http;
 pub use wire::Names;
 pub use wire::trusting;
