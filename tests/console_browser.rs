@@ -19,6 +19,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use panelgate::console::AccessPage;
+use panelgate::console::AccessRow;
 use panelgate::console::Action;
 use panelgate::console::Ask;
 use panelgate::console::ConsolePage;
@@ -34,6 +36,7 @@ use panelgate::console::Person;
 use panelgate::console::Problem;
 use panelgate::console::ProblemPage;
 use panelgate::console::Rendered;
+use panelgate::console::ServerAccess;
 use panelgate::console::SignInChoice;
 use panelgate::console::SignInPage;
 use panelgate::console::SignedOutPage;
@@ -193,12 +196,38 @@ fn page_names() -> Vec<&'static str> {
         "many-groups",
         "no-connect",
         "no-server",
+        "access",
+        "access-review",
+        "access-none",
         "problem",
         "problem-framed",
         "leave",
         "leave-framed",
         "leave-odd",
     ]
+}
+
+/// A page about access, with everything that can stand on it.
+fn access(has_some: bool, is_review: bool) -> AccessPage {
+    let row = |server: &str, whom: &str, group: &str| AccessRow {
+        server: server.parse().unwrap(),
+        service: Service::Whostmgrd,
+        whom: whom.to_owned(),
+        is_root: whom == "root",
+        role_group: RoleGroupName::new("Administrators").unwrap(),
+        groups: vec![IdpGroup(group.to_owned())],
+        when: "from 192.0.2.0/24 or 2001:db8::/32, until 2026-12-31T18:00:00Z, signed in within 15 minutes".to_owned(),
+        written_at: vec!["directory/eu-central-frankfurt.toml:1234".to_owned()],
+    };
+    let rows = vec![row("web1", "root", HOSTILE), row("web2", "customers of root", "hosting-support")];
+    AccessPage {
+        person: person(),
+        role_groups: RoleGroupName::new(HOSTILE).into_iter().collect(),
+        own: if has_some { rows.clone() } else { Vec::new() },
+        servers: if is_review { vec!["web1".parse().unwrap(), "web2".parse().unwrap()] } else { Vec::new() },
+        answer: is_review.then(|| ServerAccess { server: "web1".parse().unwrap(), name: HOSTILE.to_owned(), rows }),
+        version: "0123456789abcdef".to_owned(),
+    }
 }
 
 fn page_named(name: &str, site: &Site) -> Option<Rendered> {
@@ -228,6 +257,9 @@ fn page_named(name: &str, site: &Site) -> Option<Rendered> {
         "many-groups" => no_access(NoAccess::NoRoleGroup, &many),
         "no-connect" => no_access(NoAccess::NoConnectPermission(roles(&["trainees"])), &some),
         "no-server" => no_access(NoAccess::NoServer(roles(&["support", "mail <b>team</b>"])), &some),
+        "access" => access(true, false).render(site),
+        "access-review" => access(true, true).render(site),
+        "access-none" => access(false, false).render(site),
         "problem" => {
             let link = |label: &str, href: &str| Action { label: label.into(), step: Step::Link(href.into()) };
             let actions = vec![link("Sign in again", "/sign-in"), link("Back to the servers", "/")];

@@ -2,6 +2,8 @@
 //! client that behaves as a browser does. One world for each test.
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "e2e/access.rs"]
+mod access;
 #[path = "e2e/bounds.rs"]
 mod bounds;
 #[path = "e2e/bytes.rs"]

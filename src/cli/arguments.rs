@@ -21,7 +21,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check the configuration: show every problem, or what it exposes, trusts and allows.
-    Check(ConfigFile),
+    #[command(after_help = "Exit codes: 0 no problem, 64 wrong arguments, 78 wrong configuration")]
+    Check(Check),
     /// Run the gateway.
     Serve(ConfigFile),
     /// Explain what somebody may open, and what would have to change for the other answer.
@@ -33,6 +34,16 @@ pub enum Command {
     /// Look at the audit records: whether they are whole, and who did what.
     #[command(subcommand)]
     Audit(audit::Audit),
+}
+
+/// `panelgate check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub(super) config: ConfigFile,
+    /// How the result is written: json and csv hold problems and warnings too.
+    #[arg(long, value_enum, default_value_t = review::Format::Table)]
+    pub(super) format: review::Format,
 }
 
 /// The configuration that a command works with.

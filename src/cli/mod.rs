@@ -24,6 +24,7 @@ use crate::cli::arguments::Arguments;
 use crate::config::Config;
 use crate::config::Look;
 
+pub use arguments::Check;
 pub use arguments::Command;
 pub use arguments::ConfigFile;
 pub use audit::Audit;
@@ -92,7 +93,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         }
     };
     match command {
-        Command::Check(file) => check::check(&file.config, streams).map(Next::Exit),
+        Command::Check(arguments) => check::check(&arguments, streams).map(Next::Exit),
         Command::Explain(arguments) => review::explain(&arguments, streams).map(Next::Exit),
         Command::Access(command) => review::access(&command, streams).map(Next::Exit),
         Command::Audit(command) => audit::audit(&command, streams).map(Next::Exit),

@@ -21,6 +21,7 @@ mod problem;
 mod section;
 mod settings;
 mod source;
+mod unused;
 mod words;
 
 pub use access_tests::AccessTest;
@@ -48,5 +49,7 @@ pub use settings::PanelStyle;
 pub use settings::Provider;
 pub use settings::SessionLifetimes;
 pub use settings::StoreAt;
+pub use unused::unused_groups;
+pub use unused::unused_servers;
 pub use words::Escaped;
 pub use words::counted;

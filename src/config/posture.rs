@@ -10,6 +10,7 @@ use crate::config::settings::GroupsSource;
 use crate::config::settings::PanelStyle;
 use crate::config::settings::Provider;
 use crate::config::settings::StoreAt;
+use crate::config::unused::unused_groups;
 use crate::config::words::Escaped;
 use crate::config::words::counted;
 use crate::model::Access;
@@ -173,6 +174,11 @@ impl Posture<'_> {
         for group in directory.role_groups.values().filter(|group| !group.connect) {
             writeln!(f, "  {} may not connect", group.name)?;
         }
+        let unused: Vec<String> =
+            unused_groups(directory).into_iter().map(|group| Escaped(&group.0).to_string()).collect();
+        if !unused.is_empty() {
+            writeln!(f, "  these groups give nothing: {}", unused.join(", "))?;
+        }
         Ok(())
     }
 
@@ -190,7 +196,12 @@ impl Posture<'_> {
                 .iter()
                 .filter(|rule| rule.servers.contains(&server.id))
                 .filter(|rule| directory.role_groups.get(&rule.role_group).is_some_and(|group| group.connect))
-                .map(|rule| format!("{}: {} as {}", rule.role_group, titles(&rule.services), rule.account))
+                .map(|rule| {
+                    let on = if rule.customers.is_empty() { "" } else { " and on to its customers" };
+                    let when = &rule.conditions;
+                    let when = if when.is_none() { String::new() } else { format!(", {when}") };
+                    format!("{}: {} as {}{on}{when}", rule.role_group, titles(&rule.services), rule.account)
+                })
                 .collect(),
         }
     }

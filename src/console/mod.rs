@@ -9,11 +9,12 @@
 //! - `api` holds the JSON bodies that the scripts speak.
 //! - `assets` holds the style sheet, the scripts and the mark, each under a name that changes with its bytes.
 //! - `csp` builds the policies; there is no inline script or style anywhere, and no exception for one.
-//! - `home`, `no_access`, `problem_page`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
+//! - `home`, `access`, `no_access`, `problem_page`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
 //!
 //! Everything shown is escaped by the templates, and by `textContent` in the scripts: names of servers,
 //! groups and people come from elsewhere and may hold anything.
 
+mod access;
 mod api;
 mod csp;
 mod entering;
@@ -34,6 +35,9 @@ mod tests;
 pub mod assets;
 pub mod paths;
 
+pub use access::AccessPage;
+pub use access::AccessRow;
+pub use access::ServerAccess;
 pub use api::Failed;
 pub use api::OpenRequest;
 pub use api::Opened;

@@ -12,6 +12,8 @@ pub const HOME: &str = "/";
 pub const SIGN_IN: &str = "/sign-in";
 /// Ends the session; `POST` only.
 pub const SIGN_OUT: &str = "/sign-out";
+/// Says who may open what: everybody about themselves; with `server`, about that, for reviewers.
+pub const ACCESS: &str = "/access";
 /// Opens a panel: `POST` of an [`OpenRequest`](crate::console::OpenRequest).
 pub const OPEN: &str = "/api/open";
 /// Says whether the session lives: `GET`, answered `204`, or `401` with a

@@ -63,6 +63,7 @@ impl Gateway {
             paths::NOTICES => self.notices_for(&request).await,
             paths::SESSION => self.session_lives(&request).await,
             HANDOFF => self.hand_off(&request).await,
+            paths::ACCESS => self.access(&request).await,
             paths::HOME => self.home(&request, None).await,
             _ if path.starts_with(CALLBACK) => self.callback(&request).await,
             _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,

@@ -4,6 +4,7 @@
 //! two kinds of origin answer; `sign_in`, `sign_out`, `open` and `handoff` are the acts behind them.
 //! `failure` gives every failure its status, words, log level and audit reason, without a catch-all.
 
+mod access;
 mod answer;
 mod console;
 mod cookie;

@@ -11,6 +11,7 @@ use http::Request;
 use http::Response;
 use hyper::body::Incoming;
 
+use crate::console::paths;
 use crate::edge;
 use crate::edge::Destination;
 use crate::edge::Place;
@@ -142,5 +143,5 @@ impl Line {
 
 /// A path of ours that is no other; for return addresses.
 pub(super) fn is_console_page(target: &Target) -> bool {
-    target.path() == "/" || target.path().starts_with("/s/")
+    matches!(target.path(), paths::HOME | paths::ACCESS) || target.path().starts_with("/s/")
 }
