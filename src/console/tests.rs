@@ -56,6 +56,30 @@ fn home(selected: Option<Entry>) -> ConsolePage {
     ConsolePage { person: person(), entries, selected }
 }
 
+/// The page about access, with a text wherever text can stand.
+fn access(text: &str, is_answer: bool) -> AccessPage {
+    let row = |server: &str, whom: &str| AccessRow {
+        server: server.parse().unwrap(),
+        service: Service::Whostmgrd,
+        whom: whom.to_owned(),
+        is_root: whom == "root",
+        role_group: RoleGroupName::new(text).unwrap(),
+        groups: vec![IdpGroup("whm-support".into()), IdpGroup(text.to_owned())],
+        when: text.to_owned(),
+        written_at: vec![text.to_owned(), "directory.toml:7".to_owned()],
+    };
+    let own = vec![row("web1", "root"), row("web2", text)];
+    let answer = || ServerAccess { server: "web1".parse().unwrap(), name: text.to_owned(), rows: own.clone() };
+    AccessPage {
+        person: Person { name: text.to_owned(), email: None },
+        role_groups: vec![RoleGroupName::new(text).unwrap()],
+        servers: if is_answer { vec!["web1".parse().unwrap(), "web2".parse().unwrap()] } else { Vec::new() },
+        answer: is_answer.then(answer),
+        own,
+        version: text.to_owned(),
+    }
+}
+
 /// Every page, with hostile text wherever text can stand.
 fn pages() -> Vec<(&'static str, Rendered)> {
     let site = site();
@@ -65,6 +89,8 @@ fn pages() -> Vec<(&'static str, Rendered)> {
     vec![
         ("home", home(None).render(&site)),
         ("home_selected", home(Some(home(None).entries[0].clone())).render(&site)),
+        ("access", access(HOSTILE, false).render(&site)),
+        ("access_answer", access(HOSTILE, true).render(&site)),
         ("no_role_group", no_access(NoAccess::NoRoleGroup).render(&site)),
         ("no_connect", no_access(NoAccess::NoConnectPermission(roles.clone())).render(&site)),
         ("no_server", no_access(NoAccess::NoServer(roles)).render(&site)),
@@ -207,6 +233,8 @@ fn pages_look_as_they_were_last_read() {
         "sign_in",
         settled(&SignInPage { return_to: Target::parse("/s/web1?a&b").unwrap() }.render(&site))
     );
+    insta::assert_snapshot!("access", settled(&access("Ann Example", false).render(&site)));
+    insta::assert_snapshot!("access_answer", settled(&access("Ann Example", true).render(&site)));
     let mut home = home(None);
     home.person = Person { name: "Ann Example".into(), email: None };
     home.entries.retain(|entry| entry.server.as_str() == "web2");

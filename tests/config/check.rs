@@ -78,6 +78,33 @@ fn problems_are_messages_and_exit_with_78() {
     }
 }
 
+/// What programs read, with the exit code, for a configuration as it should be (with a warning) and a wrong one.
+fn for_programs(format: &str) -> String {
+    let site = Site::new();
+    site.replace(
+        "directory.toml",
+        "[[rules]]",
+        "[[role_groups]]\nname = \"Guests\"\nidp_groups = [\"guests, all\"]\nconnect = false\n[[rules]]",
+    );
+    site.replace("directory.toml", "account = \"support\"", "account = \"support\"\nexpires = 2020-01-01T00:00:00Z");
+    let mut found = String::new();
+    for issuer in ["issuer =", "isuer ="] {
+        if issuer != "issuer =" {
+            site.replace("panelgate.toml", "issuer =", issuer);
+        }
+        let output = panelgate(&["check", "--format", format, "--config"]).arg(site.main_file()).output().unwrap();
+        assert_eq!(text(&output.stderr), "", "all of it is the result");
+        found += &format!("{}exit {}\n", text(&output.stdout), output.status.code().unwrap());
+    }
+    site.without_folder(&found)
+}
+
+#[test]
+fn programs_read_problems_warnings_and_posture() {
+    insta::assert_snapshot!("for_programs_json", for_programs("json"));
+    insta::assert_snapshot!("for_programs_csv", for_programs("csv"));
+}
+
 #[test]
 fn the_environment_can_name_the_file() {
     let site = Site::new();
