@@ -1,5 +1,6 @@
 //! `panelgate check`, by the real program.
 
+use std::fmt::Write as _;
 use std::process::Command;
 use std::process::Output;
 use std::process::Stdio;
@@ -94,7 +95,7 @@ fn for_programs(format: &str) -> String {
         }
         let output = panelgate(&["check", "--format", format, "--config"]).arg(site.main_file()).output().unwrap();
         assert_eq!(text(&output.stderr), "", "all of it is the result");
-        found += &format!("{}exit {}\n", text(&output.stdout), output.status.code().unwrap());
+        writeln!(found, "{}exit {}", text(&output.stdout), output.status.code().unwrap()).unwrap();
     }
     site.without_folder(&found)
 }
