@@ -105,13 +105,7 @@ impl Ready {
         let (store, key) = state(config, &*random).await?;
         let audit = AuditLog::open(audit::settings(config), &clock).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
-        let lifetimes = Lifetimes {
-            idle: config.session.idle,
-            absolute: config.session.absolute,
-            refresh: config.session.refresh,
-            grace: config.session.provider_grace,
-            store_grace: Duration::from_secs(limits.store_grace_seconds),
-        };
+        let lifetimes = lifetimes(config);
         let origins = origins(config);
         let site = site(config, &origins);
         let gateway = Gateway {
@@ -180,6 +174,7 @@ impl Ready {
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
         gateway.sessions.listen().await.map_err(StartError::Sessions)?;
+        gateway.catch_up().await;
         let freshening = tokio::spawn(keep::fresh(current.clone(), stop.clone()));
         let mut keepers = JoinSet::new();
         keepers.spawn(keep::listen(current.clone()));
@@ -209,6 +204,27 @@ impl Ready {
             operations.abort();
         }
         recorded
+    }
+}
+
+/// The sessions in the store of a gateway, for a command beside it.
+///
+/// # Errors
+/// When the store or the server key cannot be used.
+pub async fn sessions(config: &Config) -> Result<Sessions, StartError> {
+    let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
+    let (store, key) = state(config, &*random).await?;
+    let limit = bounded(config.limits.sessions);
+    Sessions::new(store, key, Arc::new(SystemClock), random, lifetimes(config), limit).map_err(StartError::Sessions)
+}
+
+fn lifetimes(config: &Config) -> Lifetimes {
+    Lifetimes {
+        idle: config.session.idle,
+        absolute: config.session.absolute,
+        refresh: config.session.refresh,
+        grace: config.session.provider_grace,
+        store_grace: Duration::from_secs(config.limits.store_grace_seconds),
     }
 }
 

@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("cli", &["audit", "compose", "config", "model", "policy", "telemetry", "vault"]),
+    ("cli", &["audit", "compose", "config", "model", "policy", "session", "telemetry", "vault"]),
 ];
 
 /// The files at the top, which may name anything.
@@ -82,6 +82,7 @@ const EXPOSES: &[(&str, &str)] = &[
     ("src/identity/google.rs", "the access token, on its way to Google's directory"),
     ("src/identity/graph.rs", "the access token, on its way to Microsoft Graph"),
     ("src/identity/logout.rs", "the ID token, on its way to the end-session endpoint"),
+    ("src/identity/logout_token.rs", "a logout token, verified"),
     ("src/identity/pending.rs", "state, compared; verifier and nonce, sealed"),
     ("src/identity/provider.rs", "state, nonce and challenge, on their way to the provider"),
     ("src/identity/refresh.rs", "the nonce, compared"),

@@ -36,6 +36,8 @@ mod life;
 mod links;
 #[path = "e2e/notices.rs"]
 mod notices;
+#[path = "e2e/logout.rs"]
+mod logout;
 #[path = "e2e/open.rs"]
 mod open;
 #[path = "e2e/operations.rs"]

@@ -18,6 +18,7 @@ use crate::model::Timestamp;
 use crate::policy::Denial;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
+use crate::session::Listed;
 use crate::session::Session;
 
 /// The schema's name and version. A field is never given another meaning under the same version.
@@ -36,6 +37,12 @@ pub enum Kind {
     SignOut,
     /// A session was ended by something else than its person: the provider, a colleague, the command line.
     SessionEnded,
+    /// What was open on a server was ended by hand.
+    #[serde(rename = "server.closed")]
+    ServerClosed,
+    /// A provider's word that somebody signed out was refused.
+    #[serde(rename = "provider.logout")]
+    ProviderLogout,
     /// The provider names other groups for somebody who is signed in. The event has the new ones.
     GroupsChanged,
     /// A panel session is opened. Comes twice: `begun` before the act, then its end.
@@ -142,6 +149,8 @@ pub struct Event {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     groups: Vec<IdpGroup>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
@@ -192,6 +201,7 @@ impl Event {
             client: None,
             subject: None,
             groups: Vec::new(),
+            by: None,
             session: None,
             server: None,
             service: None,
@@ -229,6 +239,22 @@ impl Event {
         self
     }
 
+    /// Who did it to them: an operator, as the machine knows them, or a person as `sub` at their provider.
+    #[must_use]
+    pub fn by(mut self, by: &str) -> Self {
+        self.by = Some(by.to_owned());
+        self
+    }
+
+    /// Which session, as it is listed, and so whose.
+    #[must_use]
+    pub fn session_of(mut self, listed: &Listed) -> Self {
+        self.session = Some(listed.id.tag().to_string());
+        let Listed { subject, name, .. } = listed;
+        self.subject = Some(Subject { iss: subject.iss.clone(), sub: subject.sub.clone(), name: name.clone() });
+        self
+    }
+
     /// In which session, and so who.
     #[must_use]
     pub fn session(mut self, session: &Session) -> Self {
@@ -260,6 +286,13 @@ impl Event {
     #[must_use]
     pub fn from(mut self, place: &EntryPlace) -> Self {
         self.from = Some(From { service: place.service.as_str(), account: place.account.to_string() });
+        self
+    }
+
+    /// Which server.
+    #[must_use]
+    pub fn server(mut self, server: &ServerId) -> Self {
+        self.server = Some(server.to_string());
         self
     }
 

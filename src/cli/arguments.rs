@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use crate::cli::audit;
 use crate::cli::review;
+use crate::cli::sessions::Sessions;
 
 /// Identity-aware gateway to cPanel & WHM servers.
 #[derive(Debug, Parser)]
@@ -34,6 +35,9 @@ pub enum Command {
     /// Look at the audit records: whether they are whole, and who did what.
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// See who is signed in, and end access by hand.
+    #[command(subcommand)]
+    Sessions(Sessions),
 }
 
 /// `panelgate check`.

@@ -10,6 +10,7 @@ mod exit;
 mod load;
 mod review;
 mod serve;
+mod sessions;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -41,6 +42,7 @@ pub use review::Matrix;
 pub use review::MatrixFormat;
 pub use review::Test;
 pub use serve::serve;
+pub use sessions::Sessions;
 
 /// Where answers go.
 pub struct Streams<'s> {
@@ -97,6 +99,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Explain(arguments) => review::explain(&arguments, streams).map(Next::Exit),
         Command::Access(command) => review::access(&command, streams).map(Next::Exit),
         Command::Audit(command) => audit::audit(&command, streams).map(Next::Exit),
+        Command::Sessions(command) => sessions::run(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {
             Ok(config) => {
                 streams.err.write_all(config.warnings.render(streams.look).as_bytes())?;

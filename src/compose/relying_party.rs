@@ -69,6 +69,7 @@ pub fn provider_settings(config: &Config, configured: &config::Provider) -> Resu
         required_claims: configured.required_claims.clone(),
         redirect_uri: own(&format!("{CALLBACK}{}", configured.id))?,
         post_logout_redirect_uri: own(SIGNED_OUT)?,
+        lenient_logout_tokens: configured.lenient_logout_tokens,
         leeway: configured.leeway,
         timeout: Duration::from_secs(config.limits.provider_seconds),
         answer_limit: size(config.limits.provider_answer_kib * 1024),

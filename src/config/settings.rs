@@ -134,6 +134,8 @@ pub struct Provider {
     pub other_audiences: Vec<String>,
     /// Claims that an ID token must have, each with the one value that it must have.
     pub required_claims: BTreeMap<String, String>,
+    /// Whether logout tokens may lack `exp` and the type `logout+jwt`.
+    pub lenient_logout_tokens: bool,
     /// How far the provider's clock may be from ours.
     pub leeway: Duration,
     /// A PEM file of the authorities that the provider's certificate may come from, instead of the system's.

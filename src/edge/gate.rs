@@ -18,6 +18,12 @@ use crate::model::Target;
 /// Our own paths on every origin. Nothing below it ever reaches a server.
 pub const RESERVED: &str = "/.panelgate/";
 
+/// Where a provider says, from its own machine, that somebody signed out. On the console.
+pub const BACKCHANNEL_LOGOUT: &str = "/backchannel-logout";
+
+/// Where it says so in a frame of its own page. On the console.
+pub const FRONTCHANNEL_LOGOUT: &str = "/frontchannel-logout";
+
 /// Why a request goes no further than the edge.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EdgeError {
@@ -82,6 +88,10 @@ pub(super) fn admit(
         Initiator::SameOrigin => Some(Arrival::Own),
         // The person cannot be made to type; a request without any hint may only look.
         Initiator::Person => (safe && fetch.is_navigation()).then_some(Arrival::Own),
+        // No browser sends this one: the token in its body says who does, and what it may.
+        Initiator::Unknown if *place == Place::Console && target.path() == BACKCHANNEL_LOGOUT => {
+            Some(Arrival::Elsewhere)
+        }
         Initiator::Unknown => safe.then_some(Arrival::Own),
         Initiator::SameSite | Initiator::CrossSite => {
             (safe && fetch.is_navigation() && arrives(place, target, fetch)).then_some(Arrival::Elsewhere)
@@ -109,6 +119,7 @@ fn arrives(place: &Place, target: &Target, fetch: FetchContext) -> bool {
         Place::Console => {
             fetch.destination == Destination::Page
                 || (fetch.initiator == Initiator::SameSite && target.path() == "/handoff")
+                || (fetch.destination == Destination::Frame && target.path() == FRONTCHANNEL_LOGOUT)
         }
         // The entry, and links from elsewhere into a panel: these are sent to the console instead.
         Place::Panel(_) => {
@@ -155,6 +166,11 @@ mod tests {
             (&console, &get, "/handoff", I::CrossSite, D::Frame, false),
             (&console, &get, "/", I::SameSite, D::Frame, false),
             (&console, &get, "/api/x", I::SameSite, D::Part, false),
+            (&console, &get, "/frontchannel-logout", I::CrossSite, D::Frame, true),
+            (&console, &get, "/frontchannel-logout", I::CrossSite, D::Part, false),
+            (&console, &post, "/backchannel-logout", I::Unknown, D::Part, true),
+            (&console, &post, "/backchannel-logout", I::CrossSite, D::Part, false),
+            (&panel, &post, "/backchannel-logout", I::Unknown, D::Part, false),
             (&console, &post, "/api/open", I::SameSite, D::Part, false),
             (&console, &post, "/api/open", I::SameOrigin, D::Part, true),
         ] {

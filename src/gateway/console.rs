@@ -23,8 +23,10 @@ use crate::console::Person;
 use crate::console::SignedOutPage;
 use crate::console::assets;
 use crate::console::paths;
+use crate::edge::BACKCHANNEL_LOGOUT;
 use crate::edge::Destination;
 use crate::edge::EdgeRequest;
+use crate::edge::FRONTCHANNEL_LOGOUT;
 use crate::gateway::Gateway;
 use crate::gateway::answer;
 use crate::gateway::cookie::Cookie;
@@ -57,10 +59,12 @@ impl Gateway {
         let response = match path.as_str() {
             paths::OPEN if !get => self.open_for_script(request).await,
             paths::SIGN_OUT if !get => self.sign_out(&request).await,
+            BACKCHANNEL_LOGOUT if !get => self.backchannel_logout(request).await,
             _ if !get => Err(Failure::NotFound),
             paths::SIGN_IN => self.sign_in_page(&request).await,
             SIGNED_OUT => Ok(self.signed_out_page()),
             paths::NOTICES => self.notices_for(&request).await,
+            FRONTCHANNEL_LOGOUT => self.frontchannel_logout(&request).await,
             paths::SESSION => self.session_lives(&request).await,
             HANDOFF => self.hand_off(&request).await,
             paths::ACCESS => self.access(&request).await,

@@ -38,6 +38,9 @@ pub(super) enum Failure {
     /// The body of a request to our own API is not what it should be.
     #[error("the request's body cannot be read")]
     BadBody,
+    /// A word of sign-out that does not say whose.
+    #[error("the sign-out names no session of a provider")]
+    BadLogout,
     /// No live session.
     #[error("nobody is signed in")]
     SignedOut,
@@ -117,7 +120,7 @@ impl Failure {
                 ProxyError::Ended => StatusCode::UNAUTHORIZED,
             },
             Self::PanelLeft => StatusCode::OK,
-            Self::BadBody | Self::HandoffLost => StatusCode::BAD_REQUEST,
+            Self::BadBody | Self::BadLogout | Self::HandoffLost => StatusCode::BAD_REQUEST,
             Self::SignedOut | Self::NotEntered => StatusCode::UNAUTHORIZED,
             Self::Denied(_) | Self::Withheld => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -146,6 +149,7 @@ impl Failure {
             },
             Self::NotFound => "not_found",
             Self::BadBody => "bad_body",
+            Self::BadLogout => "bad_logout",
             Self::SignedOut => "signed_out",
             Self::NotEntered => "not_entered",
             Self::HandoffLost => "handoff_lost",
@@ -186,6 +190,7 @@ impl Failure {
             Self::Edge(_)
             | Self::NotFound
             | Self::BadBody
+            | Self::BadLogout
             | Self::SignedOut
             | Self::NotEntered
             | Self::HandoffLost
@@ -215,6 +220,7 @@ impl Failure {
             Self::Edge(_)
             | Self::Session(SessionError::TooManySignIns)
             | Self::BadBody
+            | Self::BadLogout
             | Self::Denied(_)
             | Self::Withheld
             | Self::Renewed

@@ -1,4 +1,4 @@
-//! Sessions follow the person: the provider is asked again, and other processes are listened to.
+//! Sessions follow the person: the provider is asked again while they last.
 
 use std::sync::Arc;
 
@@ -9,18 +9,15 @@ use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::gateway::Gateway;
-use crate::gateway::STORE_AWAY;
 use crate::gateway::failure;
 use crate::gateway::failure::Failure;
 use crate::identity::LoginError;
 use crate::identity::Provider;
 use crate::model::ReferenceId;
-use crate::session::Heard;
 use crate::session::Renewal;
 use crate::session::Session;
 use crate::session::SessionError;
 use crate::telemetry::Chain;
-use crate::telemetry::Check;
 
 /// Questions to providers at once.
 const AT_ONCE: usize = 16;
@@ -34,27 +31,6 @@ impl Gateway {
             }
         };
         stream::iter(self.sessions.due()).for_each_concurrent(AT_ONCE, renew).await;
-    }
-
-    /// Takes over what other processes did.
-    pub async fn listen(&self) {
-        match self.sessions.hear().await {
-            Ok(heard) => heard.into_iter().for_each(|heard| self.act_on(heard)),
-            Err(error) => {
-                // Said once: it is tried several times a second.
-                if self.health.is_well(Check::Store) {
-                    tracing::error!(cause = %Chain(&error), "other processes cannot be heard");
-                }
-                self.health.unwell(Check::Store, STORE_AWAY);
-            }
-        }
-    }
-
-    fn act_on(&self, heard: Heard) {
-        match heard {
-            Heard::Ended(id) => self.panels.forget(id),
-            Heard::Renewed(_) => {}
-        }
     }
 
     /// The session for a request: one of which the provider has not been asked for long waits for the answer.

@@ -30,7 +30,9 @@ pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
         Failure::Denied(denial) => ("Not permitted", denial.reason.sentence(), DENIED),
         Failure::Login(_) => sign_in(code),
         Failure::Open(_) | Failure::Resting(_) | Failure::Proxy(_) => server(code),
-        Failure::Edge(_) | Failure::NotFound | Failure::BadBody | Failure::Withheld => request(code),
+        Failure::Edge(_) | Failure::NotFound | Failure::BadBody | Failure::BadLogout | Failure::Withheld => {
+            request(code)
+        }
         Failure::SignedOut
         | Failure::NotEntered
         | Failure::HandoffLost

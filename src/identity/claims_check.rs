@@ -57,7 +57,7 @@ pub(super) fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Res
         return Err(InvalidToken::Issuer);
     }
     check_subject(text(claims, "sub")?)?;
-    check_audience(claims, expected)?;
+    check_audience(claims, expected.client_id, expected.other_audiences)?;
     check_times(claims, expected)?;
     // 11.
     match expected.nonce {
@@ -70,14 +70,18 @@ pub(super) fn check(claims: &Map<String, Value>, expected: &Expected<'_>) -> Res
     if expected.required.iter().all(has) { Ok(()) } else { Err(InvalidToken::RequiredClaim) }
 }
 
-fn check_subject(sub: &str) -> Result<(), InvalidToken> {
+pub(super) fn check_subject(sub: &str) -> Result<(), InvalidToken> {
     if sub.is_empty() || sub.len() > MAX_SUB || sub.chars().any(char::is_control) {
         return Err(InvalidToken::Subject);
     }
     Ok(())
 }
 
-fn check_audience(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), InvalidToken> {
+pub(super) fn check_audience(
+    claims: &Map<String, Value>,
+    client_id: &str,
+    others: &[String],
+) -> Result<(), InvalidToken> {
     let audiences: Vec<&str> = match claims.get("aud") {
         Some(Value::String(audience)) => vec![audience],
         Some(Value::Array(list)) if list.len() <= MAX_AUDIENCES => {
@@ -86,10 +90,10 @@ fn check_audience(claims: &Map<String, Value>, expected: &Expected<'_>) -> Resul
         _ => return Err(InvalidToken::Claim("aud")),
     };
     // 3.
-    if !audiences.contains(&expected.client_id) {
+    if !audiences.contains(&client_id) {
         return Err(InvalidToken::Audience);
     }
-    let trusted = |name: &str| name == expected.client_id || expected.other_audiences.iter().any(|other| other == name);
+    let trusted = |name: &str| name == client_id || others.iter().any(|other| other == name);
     if !audiences.iter().all(|name| trusted(name)) {
         return Err(InvalidToken::UntrustedAudience);
     }
@@ -97,7 +101,7 @@ fn check_audience(claims: &Map<String, Value>, expected: &Expected<'_>) -> Resul
     match claims.get("azp") {
         None if audiences.len() > 1 => Err(InvalidToken::AuthorizedParty),
         None => Ok(()),
-        Some(Value::String(party)) if party == expected.client_id => Ok(()),
+        Some(Value::String(party)) if party == client_id => Ok(()),
         Some(_) => Err(InvalidToken::AuthorizedParty),
     }
 }
@@ -134,12 +138,12 @@ fn check_access_token_hash(claims: &Map<String, Value>, expected: &Expected<'_>)
     Ok(())
 }
 
-fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, InvalidToken> {
+pub(super) fn text<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, InvalidToken> {
     claims.get(name).and_then(Value::as_str).ok_or(InvalidToken::Claim(name))
 }
 
 /// A `NumericDate` (RFC 7519 section 2): seconds, with a fraction at some providers.
-fn moment(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, InvalidToken> {
+pub(super) fn moment(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, InvalidToken> {
     match claims.get(name) {
         None => Ok(None),
         Some(value) => value.as_f64().filter(|seconds| seconds.is_finite()).map(Some).ok_or(InvalidToken::Claim(name)),

@@ -325,7 +325,7 @@ impl Provider {
         let claims = match answer {
             Userinfo::Plain(claims) => claims,
             Userinfo::Signed(text) => {
-                let read = |keys: &_| verify::signed(&text, keys, self.settings.id_token_alg);
+                let read = |keys: &_| verify::signed(&text, keys, self.settings.id_token_alg, verify::is_plain);
                 let claims = self.with_fresh_keys(snapshot, now, read).await?;
                 userinfo::check_signed(&claims, &self.settings)?;
                 claims

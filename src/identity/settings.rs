@@ -51,6 +51,8 @@ pub struct ProviderSettings {
     pub redirect_uri: Url,
     /// Where the provider sends the browser after signing out.
     pub post_logout_redirect_uri: Url,
+    /// Whether logout tokens may lack `exp` and the type `logout+jwt`, which were not always required.
+    pub lenient_logout_tokens: bool,
     /// The difference between clocks that is forgiven, at most 300 s.
     pub leeway: Duration,
     /// How long each answer of the provider may take, 1 s to 60 s.
@@ -167,6 +169,7 @@ mod tests {
             required_claims: BTreeMap::new(),
             redirect_uri: Url::parse("https://connect.example.com/cb").unwrap(),
             post_logout_redirect_uri: Url::parse("https://connect.example.com/out").unwrap(),
+            lenient_logout_tokens: false,
             leeway: DEFAULT_LEEWAY,
             timeout: DEFAULT_TIMEOUT,
             answer_limit: DEFAULT_ANSWER_LIMIT,

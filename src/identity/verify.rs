@@ -51,19 +51,31 @@ pub(super) fn verify(
     keys: &CoreJsonWebKeySet,
     expected: &Expected<'_>,
 ) -> Result<VerifiedIdToken, InvalidToken> {
-    let payload = signed(token, keys, expected.algorithm)?;
+    let payload = signed(token, keys, expected.algorithm, is_plain)?;
     claims_check::check(&payload, expected)?;
     let sub = payload.get("sub").and_then(Value::as_str).ok_or(InvalidToken::Claim("sub"))?;
     let subject = Subject { iss: expected.issuer.to_owned(), sub: sub.to_owned() };
     Ok(VerifiedIdToken { subject, claims: payload })
 }
 
-/// The claims of a token that a key of the provider signed with the one algorithm. What they say is not
-/// checked.
+/// Whether a `typ` says nothing in particular. Another kind of token (`at+jwt`, `logout+jwt`) must not pass for
+/// one of these (RFC 8725 section 3.11).
+pub(super) fn is_plain(typ: Option<&str>) -> bool {
+    typ.is_none_or(|typ| is_type(typ, "jwt"))
+}
+
+/// Whether a `typ` is this media type below `application/`, with or without saying so (RFC 7515 section 4.1.9).
+pub(super) fn is_type(typ: &str, wanted: &str) -> bool {
+    let typ = typ.to_ascii_lowercase();
+    typ.strip_prefix("application/").unwrap_or(&typ) == wanted
+}
+
+/// The payload of a token that the provider signed with the one algorithm, and whose `typ` fits.
 pub(super) fn signed(
     token: &str,
     keys: &CoreJsonWebKeySet,
     algorithm: IdTokenAlgorithm,
+    fits: impl FnOnce(Option<&str>) -> bool,
 ) -> Result<Map<String, Value>, InvalidToken> {
     if token.len() > MAX_TOKEN {
         return Err(InvalidToken::TooLong);
@@ -75,7 +87,7 @@ pub(super) fn signed(
         [_, _, _, _] => return Err(InvalidToken::Encrypted),
         _ => return Err(InvalidToken::Malformed),
     };
-    check_header(&header, algorithm)?;
+    check_header(&header, algorithm, fits)?;
     select_key(&header, keys)?
         .verify_signature(&algorithm::core(algorithm), message.as_bytes(), &decode(signature)?)
         .map_err(|_| InvalidToken::Signature)?;
@@ -93,13 +105,16 @@ fn object(part: &str) -> Result<Map<String, Value>, InvalidToken> {
     })
 }
 
-fn check_header(header: &Map<String, Value>, algorithm: IdTokenAlgorithm) -> Result<(), InvalidToken> {
+fn check_header(
+    header: &Map<String, Value>,
+    algorithm: IdTokenAlgorithm,
+    fits: impl FnOnce(Option<&str>) -> bool,
+) -> Result<(), InvalidToken> {
     if header.get("alg").and_then(Value::as_str) != Some(algorithm.as_str()) {
         return Err(InvalidToken::Algorithm);
     }
-    // RFC 8725 section 3.11: another kind of token (`at+jwt`, `logout+jwt`) must not pass for this one.
-    let plain = |typ: &str| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt");
-    if header.get("typ").is_some_and(|typ| !typ.as_str().is_some_and(plain)) {
+    let typ = header.get("typ").map(|typ| typ.as_str().ok_or(InvalidToken::Type)).transpose()?;
+    if !fits(typ) {
         return Err(InvalidToken::Type);
     }
     if header.contains_key("crit") || header.contains_key("cty") {

@@ -13,7 +13,7 @@ use crate::session::person::Session;
 use crate::session::record::KeyText;
 
 /// What an entry leads to, and nothing else.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryPlace {
     /// The server.
     pub server: ServerId,

@@ -4,22 +4,32 @@ use std::sync::atomic::Ordering;
 
 use tokio::sync::watch;
 
+use crate::model::ServerId;
+use crate::session::orders::ORDERED;
 use crate::session::person::SessionId;
 use crate::session::renewal::RENEWED;
 use crate::session::sessions::SessionError;
 use crate::session::sessions::Sessions;
+use crate::store::Key;
 use crate::store::Notice;
 
 /// The topic of the notice that a session was ended.
 pub(super) const ENDED: &str = "session-ended";
 
+/// The topic of the notice that the entries to a server were ended.
+pub(super) const SERVER_CLOSED: &str = "server-closed";
+
 /// What happened to a session, here or elsewhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// It has ended; nothing runs under it here any more.
     Ended(SessionId),
     /// What is known of its person was read again.
     Renewed(SessionId),
+    /// The entries to this server have ended.
+    ServerClosed(ServerId),
+    /// The command line has left an order, under this ticket.
+    Ordered(Key),
 }
 
 impl Sessions {
@@ -50,6 +60,13 @@ impl Sessions {
     }
 
     async fn take_over(&self, notice: &Notice) -> Result<Option<Heard>, SessionError> {
+        if notice.topic == SERVER_CLOSED {
+            let server = std::str::from_utf8(&notice.body).ok().and_then(|id| id.parse().ok());
+            if let Some(server) = &server {
+                self.forget_entries(server);
+            }
+            return Ok(server.map(Heard::ServerClosed));
+        }
         let Ok(id) = <[u8; 32]>::try_from(notice.body.as_slice()) else { return Ok(None) };
         let session = self.cached(&id);
         match (notice.topic.as_str(), session) {
@@ -60,6 +77,7 @@ impl Sessions {
                 Ok(Some(Heard::Ended(SessionId(id))))
             }
             (RENEWED, Some(session)) => self.reload(&session).await.map(|_| Some(Heard::Renewed(SessionId(id)))),
+            (ORDERED, _) => Ok(Some(Heard::Ordered(id))),
             // Not in use here, or of a newer version that shares the store.
             _ => Ok(None),
         }

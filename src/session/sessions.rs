@@ -16,6 +16,7 @@ use crate::identity::Principal;
 use crate::identity::RefreshGrant;
 use crate::model::ClientAddr;
 use crate::model::Clock;
+use crate::model::ServerId;
 use crate::model::Timestamp;
 use crate::model::Token256;
 use crate::session::entry::Entry;
@@ -248,6 +249,15 @@ impl Sessions {
         self.live.remove(&session.id().0);
         self.cookies.retain(|_, id| *id != session.id());
         self.entries.retain(|_, entry| entry.session.id() != session.id());
+    }
+
+    /// How many sessions there may be; what else there is one of per session has the same bound.
+    pub(super) fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    pub(super) fn forget_entries(&self, server: &ServerId) {
+        self.entries.retain(|_, entry| entry.place.server != *server);
     }
 
     pub(super) fn cached(&self, key: &Key) -> Option<Arc<Session>> {

@@ -258,6 +258,16 @@ impl Store {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
+    /// Removes the records of a purpose that carry a mark; says how many.
+    pub async fn remove_marked(&self, purpose: Purpose, mark: &Key) -> Result<u64, StoreError> {
+        changed!(
+            self,
+            sqlx::query("DELETE FROM records WHERE (mark = $1 OR other_mark = $1) AND purpose = $2")
+                .bind(mark.as_slice())
+                .bind(purpose.as_str())
+        )
+    }
+
     /// Deletes what has expired; says how many records.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         for statement in ["DELETE FROM leases WHERE until <= $1", "DELETE FROM notices WHERE expires_at <= $1"] {

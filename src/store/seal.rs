@@ -72,6 +72,8 @@ pub enum Purpose {
     Handoff,
     /// A logout token that was used. Its record holds nothing.
     LogoutToken,
+    /// An operator's order to end access.
+    Order,
 }
 
 impl Purpose {
@@ -84,6 +86,7 @@ impl Purpose {
             Self::PanelEntry => "panel-entry",
             Self::Handoff => "handoff",
             Self::LogoutToken => "logout-token",
+            Self::Order => "order",
         }
     }
 }

@@ -192,6 +192,7 @@ pub(crate) fn settings(issuer: &str) -> ProviderSettings {
         required_claims: BTreeMap::new(),
         redirect_uri: redirect_uri(),
         post_logout_redirect_uri: post_logout_redirect_uri(),
+        lenient_logout_tokens: false,
         leeway: panelgate::identity::DEFAULT_LEEWAY,
         timeout: Duration::from_secs(10),
         answer_limit: 256 * 1024,

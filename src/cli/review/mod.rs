@@ -11,7 +11,7 @@ mod explain;
 mod explanation;
 mod matrix;
 mod page;
-mod table;
+pub(super) mod table;
 mod terms;
 mod test;
 mod whom;

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// A table for people. Its cells have been escaped.
 #[derive(Debug)]
-pub(super) struct Table<const COLUMNS: usize> {
+pub(in crate::cli) struct Table<const COLUMNS: usize> {
     header: [&'static str; COLUMNS],
     rows: Vec<[String; COLUMNS]>,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
-    pub(super) fn new(header: [&'static str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> Self {
+    pub(in crate::cli) fn new(header: [&'static str; COLUMNS], rows: Vec<[String; COLUMNS]>) -> Self {
         Self { header, rows }
     }
 }

@@ -86,6 +86,10 @@ fn one(section: Section<'_>, first: &mut First, check_secret: CheckSecret<'_>) -
         Some(field) => field.integer(0..=MAX_LEEWAY_SECONDS),
         None => Some(DEFAULT_LEEWAY_SECONDS),
     };
+    let lenient = match section.optional("lenient_logout_tokens") {
+        Some(field) => field.boolean(),
+        None => Some(false),
+    };
     let ca_file = section.optional("ca_file").map(|field| outside::ca_file(&field));
     section.finish();
     Some(Provider {
@@ -100,6 +104,7 @@ fn one(section: Section<'_>, first: &mut First, check_secret: CheckSecret<'_>) -
         groups: groups?,
         other_audiences: other_audiences?,
         required_claims: required_claims?,
+        lenient_logout_tokens: lenient?,
         leeway: Duration::from_secs(leeway?),
         ca_file: match ca_file {
             Some(path) => Some(path?),

@@ -16,6 +16,7 @@ use crate::provider::misbehaviour::Patch;
 use crate::provider::state::Granted;
 use crate::provider::state::State;
 use crate::provider::state::now;
+use crate::provider::state::random_text;
 
 /// Seconds that an ID token is good for.
 const LIFETIME: u64 = 300;
@@ -77,6 +78,34 @@ pub(super) fn sign(
 ) -> anyhow::Result<String> {
     let keys = state.keys();
     let mut draft = Draft::new(claims, keys.newest()?);
+    for fault in faults {
+        draft.bend(fault, client, keys.newest()?)?;
+    }
+    draft.sign(keys.newest()?)
+}
+
+/// A logout token (OpenID Connect Back-Channel Logout 1.0, section 2.4), bent as told.
+pub(super) fn make_logout(
+    state: &State,
+    sub: &str,
+    sid: &str,
+    client: &Client,
+    faults: &[IdTokenFault],
+) -> anyhow::Result<String> {
+    let mut claims = Map::new();
+    let iat = now();
+    claims.insert("iss".into(), json!(state.issuer));
+    claims.insert("sub".into(), json!(sub));
+    claims.insert("sid".into(), json!(sid));
+    claims.insert("aud".into(), json!(client.id));
+    claims.insert("iat".into(), json!(iat));
+    claims.insert("exp".into(), json!(iat + 120));
+    claims.insert("jti".into(), json!(random_text()?));
+    claims.insert("events".into(), json!({ "http://schemas.openid.net/event/backchannel-logout": {} }));
+    claims.insert("something_else".into(), json!("to be ignored"));
+    let keys = state.keys();
+    let mut draft = Draft::new(claims, keys.newest()?);
+    draft.header.insert("typ".into(), json!("logout+jwt"));
     for fault in faults {
         draft.bend(fault, client, keys.newest()?)?;
     }

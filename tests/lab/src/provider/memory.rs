@@ -27,6 +27,10 @@ impl<V: Clone> Memory<V> {
         self.0.iter().find(|(k, _)| k == key).map(|(_, value)| value.clone())
     }
 
+    pub(super) fn newest(&self, fits: impl Fn(&V) -> bool) -> Option<V> {
+        self.0.iter().rev().find(|(_, value)| fits(value)).map(|(_, value)| value.clone())
+    }
+
     pub(super) fn take(&mut self, key: &str) -> Option<V> {
         let place = self.0.iter().position(|(k, _)| k == key)?;
         self.0.remove(place).map(|(_, value)| value)

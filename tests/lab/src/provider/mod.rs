@@ -185,6 +185,25 @@ impl Provider {
         change(&mut self.state.users());
     }
 
+    /// A logout token for the first client about a person, with the `sid` of their latest sign-in.
+    ///
+    /// # Errors
+    /// When nobody of that name has signed in.
+    pub fn logout_token(&self, login: &str, faults: &[IdTokenFault]) -> anyhow::Result<String> {
+        let sid = self.sid_of(login)?;
+        let user = self.state.user(login).context("there is no such person")?;
+        let client = self.state.any_client().context("there is no client")?;
+        id_token::make_logout(&self.state, &user.sub, &sid, client, faults)
+    }
+
+    /// The `sid` of a person's latest sign-in.
+    ///
+    /// # Errors
+    /// When nobody of that name has signed in.
+    pub fn sid_of(&self, login: &str) -> anyhow::Result<String> {
+        self.state.sid_of(login).context("nobody of that name has signed in")
+    }
+
     /// Signs with new keys from now on; the old ones leave the JWKS at once.
     pub fn rotate_keys(&self) -> anyhow::Result<()> {
         self.state.keys().replace()

@@ -143,6 +143,14 @@ impl State {
         self.clients.iter().find(|client| client.id == id)
     }
 
+    pub(super) fn any_client(&self) -> Option<&Client> {
+        self.clients.first()
+    }
+
+    pub(super) fn sid_of(&self, login: &str) -> Option<String> {
+        self.tables().access_tokens.newest(|granted| granted.person.login == login).map(|granted| granted.person.sid)
+    }
+
     pub(super) fn misbehaviour(&self) -> MutexGuard<'_, Misbehaviour> {
         lock(&self.misbehaviour)
     }
