@@ -34,10 +34,10 @@ mod hops;
 mod life;
 #[path = "e2e/links.rs"]
 mod links;
-#[path = "e2e/notices.rs"]
-mod notices;
 #[path = "e2e/logout.rs"]
 mod logout;
+#[path = "e2e/notices.rs"]
+mod notices;
 #[path = "e2e/open.rs"]
 mod open;
 #[path = "e2e/operations.rs"]

@@ -38,10 +38,8 @@ pub enum Kind {
     /// A session was ended by something else than its person: the provider, a colleague, the command line.
     SessionEnded,
     /// What was open on a server was ended by hand.
-    #[serde(rename = "server.closed")]
     ServerClosed,
     /// A provider's word that somebody signed out was refused.
-    #[serde(rename = "provider.logout")]
     ProviderLogout,
     /// The provider names other groups for somebody who is signed in. The event has the new ones.
     GroupsChanged,
@@ -80,6 +78,8 @@ impl Kind {
             Self::SignIn => "sign_in",
             Self::SignOut => "sign_out",
             Self::SessionEnded => "session.ended",
+            Self::ServerClosed => "server.closed",
+            Self::ProviderLogout => "provider.logout",
             Self::GroupsChanged => "session.groups_changed",
             Self::PanelHop => "panel.hop",
             Self::PanelLeave => "panel.leave",
