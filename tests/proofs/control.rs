@@ -7,6 +7,7 @@ use panelgate::policy::Denial;
 use panelgate::policy::Grant;
 use panelgate::policy::Policy;
 use panelgate::proxy::Answer;
+use panelgate::proxy::Pace;
 use panelgate::proxy::ProxyError;
 use panelgate::panel_session::SignedRequest;
 
@@ -19,6 +20,6 @@ pub fn judged(
     policy.authorize(principal, request, circumstances)
 }
 
-pub async fn sent(signed: SignedRequest) -> Result<Answer, ProxyError> {
-    panelgate::proxy::forward(signed, std::time::Duration::from_secs(1)).await
+pub async fn sent(signed: SignedRequest, pace: Pace) -> Result<Answer, ProxyError> {
+    panelgate::proxy::forward(signed, pace).await
 }

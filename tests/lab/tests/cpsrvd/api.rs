@@ -103,7 +103,7 @@ async fn b12_acls_limit_a_token() {
     assert!(reason(&refused.assert(200, "OK").json()).contains("Permission denied"));
     assert_eq!(
         call("applist").send(&double).await.json()["data"]["app"],
-        json!(["applist", "listaccts", "myprivs", "version"])
+        json!(["applist", "getdomainowner", "listaccts", "myprivs", "version"])
     );
 }
 
