@@ -1,0 +1,57 @@
+"""Tables from results: medians, and ratios to the reference within the same round."""
+
+import statistics
+
+from .workloads import WORKLOADS
+
+
+def spread(values):
+    """Half the interquartile range, as a share of the median."""
+    middle = statistics.median(values)
+    if len(values) < 3 or not middle:
+        return None
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    return (high - low) / 2 / middle
+
+
+def cell(workload, rows, reference):
+    """Median figure, median ratio, spread of the ratios."""
+    figures = [workload.figure(row) for row in rows]
+    base = {row["round"]: workload.figure(row) for row in reference}
+    ratios = [workload.figure(row) / base[row["round"]] for row in rows if base.get(row["round"])]
+    if not ratios:
+        return f"{statistics.median(figures):.3g}"
+    wide = spread(ratios)
+    swing = "" if wide is None else f" ±{100 * wide:.0f} %"
+    return f"{statistics.median(figures):.3g} · **{statistics.median(ratios):.2f}**{swing}"
+
+
+def table(run):
+    """The whole run as Markdown."""
+    peers = list(run["peers"])
+    lines = [
+        f"{run['when']}, {run['machine']}, {run['rounds']} rounds, {run['cores']} worker(s). "
+        f"In each cell: the median figure, **the ratio to {run['reference']}** in the same round (median), "
+        "± half the interquartile range of that ratio.",
+        "", "| work | unit | " + " | ".join(peers) + " |", "|---|---|" + "---|" * len(peers),
+    ]
+    for name, results in run["results"].items():
+        workload = WORKLOADS[name]
+        cells = [
+            cell(workload, results[peer], results.get(run["reference"], [])) if results.get(peer) else "–"
+            for peer in peers
+        ]
+        lines.append(f"| {name} {workload.what} | {workload.unit} | " + " | ".join(cells) + " |")
+    rate = run["results"].get("I", {})
+    if rate:
+        lines += ["", "At 300 requests in a second, from when each was due (µs, median of the rounds):", "",
+                  "| | p50 | p99 |", "|---|---|---|"]
+        for peer, rows in rate.items():
+            p50, p99 = (statistics.median(row[key] for row in rows) for key in ("p50_us", "p99_us"))
+            lines.append(f"| {peer} | {p50:.0f} | {p99:.0f} |")
+    wide = spread(run["canary_ms"])
+    if wide is not None:
+        lines += ["", f"A fixed piece of hashing took {statistics.median(run['canary_ms']):.1f} ms ±{100 * wide:.1f} % "
+                  "throughout: how steady the machine was."]
+    lines += [f"- {problem}" for problem in run["problems"]]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,54 @@
+//! The files of a company that is large enough for its size to show.
+
+use std::net::IpAddr;
+
+/// Role groups in the directory; the person who signs in is in two of them.
+const ROLE_GROUPS: usize = 50;
+
+/// `panelgate.toml`, with everything on that is on by default. The load is one person at one address, so what
+/// one person may have at once is as much as can be set.
+pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr) -> String {
+    format!(
+        "directory = \"directory.toml\"\n\
+         [console]\norigin = \"{console}\"\n\
+         [listen]\naddresses = [\"{gateway}\"]\n\
+         [[providers]]\nid = \"sso\"\nname = \"Benchmark SSO\"\nissuer = \"{issuer}\"\nclient_id = \"panelgate\"\n\
+         client_secret = \"file:client-secret\"\nscopes = [\"openid\", \"profile\", \"email\", \"groups\"]\n\
+         ca_file = \"authority.pem\"\n\
+         [state]\ndirectory = \"state\"\n\
+         [audit]\nfile = \"audit.jsonl\"\n\
+         [limits]\nconnections_per_address = 1000000\nrequests_per_session = 10000\nrequests_per_panel_session = 200\n\
+         requests_per_server = 10000\n\
+         [tls]\ncertificates = [{{ chain = \"proxy.pem\", key = \"proxy.key\" }}]\n"
+    )
+}
+
+/// `directory.toml`: all servers are at one address, and every rule gives three of them.
+pub(crate) fn directory(address: IpAddr, servers: usize, rules: usize) -> String {
+    let mut text = String::new();
+    for number in 0..servers {
+        let section = format!(
+            "[[servers]]\nid = \"web{number}\"\nhost = \"web{number}.hosting.example\"\naddress = \"{address}\"\n\
+             trust = {{ ca_file = \"authority.pem\" }}\napi_account = \"root\"\napi_token = \"file:token\"\n\
+             access = \"restricted\"\n\n"
+        );
+        text.push_str(&section);
+    }
+    for number in 0..ROLE_GROUPS {
+        let section =
+            format!("[[role_groups]]\nname = \"Role {number}\"\nidp_groups = [\"group-{number}\"]\nconnect = true\n\n");
+        text.push_str(&section);
+    }
+    for number in 0..rules {
+        let group = number % ROLE_GROUPS;
+        // The first rule gives web0; the others walk through all servers.
+        let [one, two, three] = [number, number + 7, number + 31].map(|server| server % servers.max(1));
+        let account = if number < ROLE_GROUPS { "root".to_owned() } else { format!("role{number}") };
+        let section = format!(
+            "[[rules]]\nrole_group = \"Role {group}\"\nservers = [\"web{one}\", \"web{two}\", \"web{three}\"]\n\
+             services = [\"whostmgrd\"]\naccount = \"{account}\"\n\n"
+        );
+        text.push_str(&section);
+    }
+    text
+}

@@ -1,0 +1,42 @@
+//! Just enough of cpsrvd to be signed in at: `create_user_session` and the one-time login.
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header::LOCATION;
+use http::header::SET_COOKIE;
+use http_body_util::BodyExt as _;
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::body::Answer;
+
+/// A form of the API is a few hundred bytes.
+const FORM: usize = 16 * 1024;
+
+/// Opens a session under the security token that was asked for.
+pub(crate) async fn create_user_session(request: Request<Incoming>) -> Option<Response<Answer>> {
+    let host = request.headers().get(http::header::HOST)?.to_str().ok()?.to_owned();
+    let form = Limited::new(request.into_body(), FORM).collect().await.ok()?.to_bytes();
+    let asked = form_urlencoded::parse(&form).find(|(name, _)| name == "cp_security_token")?.1;
+    let token = format!("/{}", asked.trim_start_matches('/'));
+    let url = format!("https://{host}{token}/login/?session=root%3abenchmark%3acreate_user_session");
+    let body = json!({
+        "metadata": { "version": 1, "result": 1, "reason": "OK", "command": "create_user_session" },
+        "data": { "service": "whostmgrd", "session": "root:benchmark", "cp_security_token": token, "url": url, "expires": "4102444800" },
+    });
+    Some(Response::new(Answer::Text(Some(Bytes::from(body.to_string())))))
+}
+
+/// Gives the session's cookie and leads to the panel's first page.
+pub(crate) fn log_in(token: &str) -> Option<Response<Answer>> {
+    Response::builder()
+        .status(StatusCode::MOVED_PERMANENTLY)
+        .header(LOCATION, format!("/{token}/"))
+        .header(SET_COOKIE, "whostmgrsession=root%3abenchmark%2c0123456789abcdef; HttpOnly; path=/; port=2087; secure")
+        .body(Answer::Text(None))
+        .ok()
+}
