@@ -60,5 +60,7 @@ mod replicas;
 mod sign_in;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/traffic.rs"]
+mod traffic;
 #[path = "e2e/websocket.rs"]
 mod websocket;
