@@ -76,11 +76,6 @@ export class Stage {
     return !this.#start.hidden;
   }
 
-  /** What is open. */
-  get shown() {
-    return this.#shown?.entry ?? null;
-  }
-
   /** Lets go of the open panel, which somebody has logged out of. */
   leave() {
     if (!this.#shown) return;
