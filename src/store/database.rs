@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::str::FromStr as _;
 use std::time::Duration;
+use std::time::Instant;
 
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
@@ -29,6 +30,8 @@ use crate::store::records::Store;
 
 /// How long a write to the file waits for another one before it fails.
 const BUSY: Duration = Duration::from_secs(5);
+/// Between two tries to open a file that another process is opening.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// Connections to the file. SQLite has one writer at a time, the rest read beside it.
 const FILE_CONNECTIONS: u32 = 4;
@@ -95,8 +98,16 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY);
-        let opened = SqlitePoolOptions::new().max_connections(FILE_CONNECTIONS).connect_with(options).await;
-        let pool = opened.map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let deadline = Instant::now() + BUSY;
+        let pool = loop {
+            let pool = SqlitePoolOptions::new().max_connections(FILE_CONNECTIONS);
+            match pool.connect_with(options.clone()).await {
+                // A new file is given its write-ahead log by one process at a time, and SQLite lets nobody
+                // wait for that (sqlite.org/rescode.html#busy).
+                Err(error) if is_busy(&error) && Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                opened => break opened.map_err(|source| StoreError::Open { path: path.to_owned(), source })?,
+            }
+        };
         layout::of_sqlite(&pool).await?;
         Ok(Self { pool: Pool::Sqlite(pool), bell: Bell::default() })
     }
@@ -137,6 +148,12 @@ impl Store {
             Pool::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// Whether another process holds the file (`SQLITE_BUSY` and its extended codes).
+fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 5)
 }
 
 /// Whether the server is on this machine, where nobody is on the way to it.
