@@ -83,16 +83,20 @@ async fn a_server_that_cannot_say_is_left_alone() {
     let stage = Stage::with(Style::Ports, "[limits]\nopen_seconds = 1\n").await;
     let server = stage.world.server(1);
     let (browser, console) = stage.signed_in("ada").await;
-    for fault in [
+    let faults = [
         lab::cpsrvd::Fault::Stall(std::time::Duration::from_mins(30)),
         lab::cpsrvd::Fault::ServerError,
         lab::cpsrvd::Fault::Reset,
-    ] {
+    ];
+    for (number, fault) in (1..).zip(faults) {
         let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
         server.faults().inject(POLICY, 1, fault);
         let left = browser.follow(&panel, &panel.attribute("link-logout", "href").unwrap()).await.unwrap();
         assert!(left.text().contains("You have left this panel"));
-        stage.gateway.wait_for_output("a session is left to its idle time").await.unwrap();
+        until("the session is left alone", || {
+            stage.gateway.output().matches("a session is left to its idle time").count() == number
+        })
+        .await;
         assert_eq!(logouts(server), 0);
         server.faults().clear();
     }

@@ -117,11 +117,13 @@ export async function leadWhereTheyShould(journey, page) {
   // A script that goes there by itself is caught where the browser tells of it.
   const panel = await opened(page, WEB1);
   await click(panel, "#link-links");
+  await until("the links", async () => (await mainOf(panel)).evaluate(() => document.querySelector("#link-js-built") !== null));
   const links = await mainOf(panel);
   if (await links.evaluate(() => "navigation" in window)) {
-    await links.evaluate(() => setTimeout(() => location.assign("https://docs.example.net/script")));
-    await says(await mainOf(panel), ".host", "docs.example.net");
+    await links.evaluate(() => void setTimeout(() => location.assign("https://docs.example.net/script"))).catch(() => null);
+    await until("the way out", async () => (await words(await mainOf(panel), ".host")) === "docs.example.net");
     await click(panel, "#link-links");
+    await until("the links again", async () => (await mainOf(panel)).evaluate(() => document.querySelector("#link-js-built") !== null));
   }
   // A port that a script puts behind the name in its address: cPanel, as the account that a rule gives.
   await click(await mainOf(panel), "#link-js-built");

@@ -89,7 +89,7 @@ await new Journey().run(async (journey) => {
     await journey.let(1, "turn-hostile");
     const own = new URL(panel.url()).pathname.match(/^\/cpsess\d{10}/)?.[0];
     const query = new URLSearchParams({ home, other: other.origin, token });
-    await panel.evaluate((to) => location.assign(to), `${own}/evil/attack.html?${query}`);
+    await panel.evaluate((to) => location.assign(to), `${own}/evil/attack.html?${query}`).catch(() => null);
     panel = await frameIn(page, PANEL);
     await until("the attacks by itself", async () => (await resultsOf(panel)).done);
     await click(panel, "#press");
@@ -140,9 +140,11 @@ await new Journey().run(async (journey) => {
     await visit(page, `${home}/s/${WEB1}`);
     panel = await opened(page, WEB1);
     const own = new URL(panel.url()).pathname.match(/^\/cpsess\d{10}/)?.[0];
-    await panel.evaluate((to) => location.assign(to), `${own}/evil/attack.html?${new URLSearchParams({ home, other: other.origin, token })}`);
+    const attack = `${own}/evil/attack.html?${new URLSearchParams({ home, other: other.origin, token })}`;
+    // The page may be gone before it can answer, and so may the one that is asked whether it is there yet.
+    await panel.evaluate((to) => location.assign(to), attack).catch(() => null);
     panel = await frameIn(page, PANEL);
-    await until("the page", () => panel.evaluate(() => "overflow" in window));
+    await until("the page", () => panel.evaluate(() => "overflow" in window).catch(() => false));
     await panel.evaluate(() => /** @type {{ overflow: () => void }} */ (/** @type {unknown} */ (window)).overflow());
     const status = await sessionOf(page);
     console.log(`   400 cookies for the whole domain: the console answers ${status}`);

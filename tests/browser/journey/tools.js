@@ -66,7 +66,7 @@ async function bringsCookies(journey, page) {
 async function go(panel, path) {
   const token = new URL(panel.url()).pathname.match(/^\/cpsess\d{10}(?=\/)/)?.[0];
   assert(token, `there is a security token in ${panel.url()}`);
-  await panel.evaluate((to) => location.assign(to), token + path);
+  await panel.evaluate((to) => location.assign(to), token + path).catch(() => null);
 }
 
 /**
