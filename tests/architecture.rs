@@ -75,7 +75,7 @@ const NO_ASYNC: &[&str] = &["config", "console", "edge", "model", "policy", "rew
 /// The only files in which a secret is taken out of its wrapper, each for the reason beside it.
 const EXPOSES: &[(&str, &str)] = &[
     ("src/gateway/cookie.rs", "our own cookie, on its way to the browser that it is for"),
-    ("src/gateway/handoff.rs", "a hand-off code, on its way to the panel origin"),
+    ("src/gateway/handoff.rs", "ticket and hand-off code, on their way to the panel origin and back"),
     ("src/identity/client_auth.rs", "the client secret or assertion, on its way to the provider"),
     ("src/identity/client_key.rs", "the number of an assertion of ours"),
     ("src/identity/exchange.rs", "code, verifier and client secret, on their way to the token endpoint"),

@@ -8,7 +8,6 @@ use http::StatusCode;
 use http_body_util::BodyExt as _;
 use http_body_util::Limited;
 use hyper::body::Incoming;
-use url::form_urlencoded;
 
 use crate::audit::Event;
 use crate::audit::Kind;
@@ -202,16 +201,13 @@ impl Gateway {
         let OpenRequest { server, service, account } = wanted;
         let access = AccessRequest::direct(server, service, account);
         let asked = Asked { reference, client, session: &session, before: None, waits: &waits };
-        let (grant, _) = self.open_by_name(access, &asked).await?;
-        let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
-        let query =
-            form_urlencoded::Serializer::new(String::new()).append_pair("account", grant.account().as_str()).finish();
+        let (grant, panel) = self.open_by_name(access, &asked).await?;
         let entry = self.entry(Reach {
             server: grant.server().clone(),
             service: grant.service(),
             account: grant.account().clone(),
         });
-        let frame = format!("{origin}{}/enter?{query}", paths::RESERVED);
+        let frame = self.entrance(&session, panel.place()).await?;
         Ok(answer::json(StatusCode::OK, &Opened::new(&entry, frame)))
     }
 }

@@ -1,8 +1,10 @@
 //! From the console to a panel origin: a small authorization-code flow of our own.
 //!
-//! The panel origin sets a verifier cookie and asks the console; the console checks the session and the
-//! grant and answers with a code that works once, for 30 seconds, for this place and this browser; the
-//! panel origin redeems it and sets its own cookie. No cookie ever crosses from one origin to another.
+//! A page of the console, or of a panel that somebody goes on from, gets a ticket, which works once, for 30
+//! seconds, in one session. The panel origin's entrance takes it, sets a verifier cookie and asks the console;
+//! the console checks the session, the ticket and the grant and answers with a code that works once, for 30
+//! seconds, for this place and this browser; the panel origin redeems it and sets its own cookie. No cookie ever
+//! crosses from one origin to another, and no other page can send a browser through here: it has no ticket.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,6 +20,7 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::console::EnteringPage;
 use crate::console::paths;
+use crate::edge::Destination;
 use crate::edge::EdgeError;
 use crate::edge::EdgeRequest;
 use crate::edge::Initiator;
@@ -29,43 +32,50 @@ use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
 use crate::gateway::open::Asked;
 use crate::gateway::open::access_to;
-use crate::model::Account;
 use crate::model::Target;
 use crate::model::Token256;
-use crate::policy::AccessRequest;
 use crate::session::Entry;
 use crate::session::EntryPlace;
+use crate::session::Session;
 use crate::upstream::Body;
 
 /// How long the verifier cookie lives: longer than the code.
 const VERIFIER: Duration = Duration::from_mins(1);
 
 impl Gateway {
-    /// `/.panelgate/enter` on a panel origin: without a code the way out to the console, with one the way in.
+    /// `/.panelgate/enter` on a panel origin: with a ticket the way out to the console, with a code the way in.
     pub(super) async fn enter(
         &self,
         request: &EdgeRequest<Incoming>,
         origin: &PanelOrigin,
     ) -> Result<Response<Body>, Failure> {
-        match parameter(&request.target, "code") {
-            None => self.ask_console(request, origin),
-            Some(code) => self.redeem(request, origin, &code).await,
+        if let Some(code) = parameter(&request.target, "code") {
+            return self.redeem(request, origin, &code).await;
+        }
+        match parameter(&request.target, "ticket") {
+            Some(ticket) => self.ask_console(&Token256::parse(&ticket).ok_or(Failure::HandoffLost)?, origin),
+            // Kept as a bookmark, or found in the history: the console can open it.
+            None if request.fetch.destination == Destination::Page => Ok(self.to_console(origin)),
+            None => Err(Failure::NotEntered),
         }
     }
 
-    fn ask_console(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
-        let account: Account =
-            parameter(&request.target, "account").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?;
+    fn ask_console(&self, ticket: &Token256, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
         let verifier = Token256::random(&*self.random).map_err(|_| Failure::Random)?;
         let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("server", origin.server.as_str())
-            .append_pair("service", origin.service.as_str())
-            .append_pair("account", account.as_str())
+            .append_pair("ticket", ticket.expose().expose_secret())
             .append_pair("challenge", &URL_SAFE_NO_PAD.encode(verifier.digest()))
             .finish();
         let away = answer::see_other(&format!("{}{HANDOFF}?{query}", self.origins.console()));
         let cookie = Cookie::Verifier(origin.service).set(origin.origin.scheme, &verifier, Some(VERIFIER));
         Ok(answer::with_cookies(away, [cookie]))
+    }
+
+    /// The address of a panel's entrance, with a ticket for it.
+    pub(super) async fn entrance(&self, session: &Session, place: &EntryPlace) -> Result<String, Failure> {
+        let origin = self.origins.panel(&place.server, place.service).ok_or(Failure::NotFound)?;
+        let ticket = self.sessions.ticket(session, place).await.map_err(Failure::Session)?.expose();
+        Ok(format!("{origin}{}/enter?ticket={}", paths::RESERVED, ticket.expose_secret()))
     }
 
     /// `/handoff` on the console.
@@ -76,15 +86,20 @@ impl Gateway {
         }
         let session = self.person(request).await?;
         let text = |name| parameter(&request.target, name);
-        let access = AccessRequest::direct(
-            text("server").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
-            text("service").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
-            text("account").and_then(|name| name.parse().ok()).ok_or(Failure::NotFound)?,
-        );
         let challenge: [u8; 32] = text("challenge")
             .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or(Failure::NotFound)?;
+        let ticket = text("ticket").and_then(|text| Token256::parse(&text)).ok_or(Failure::NotFound)?;
+        let Some(place) = self.sessions.spend(&ticket, &session).await.map_err(Failure::Session)? else {
+            // A ticket that was used before, or that another session holds: worth knowing about.
+            let event = Event::new(Kind::PanelEnter, Outcome::Denied, request.reference, self.clock.now())
+                .client(request.client)
+                .session(&session)
+                .reason(Failure::HandoffLost.code());
+            self.audit.record(&event).await.map_err(Failure::Audit)?;
+            return Err(Failure::HandoffLost);
+        };
         let asked = Asked {
             reference: request.reference,
             client: request.client,
@@ -92,7 +107,7 @@ impl Gateway {
             before: None,
             waits: &request.waits,
         };
-        let (grant, panel) = self.open_by_name(access, &asked).await?;
+        let (grant, panel) = self.open(access_to(&place), &asked).await?;
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
         let entry = Entry { session, place: panel.place().clone(), security_token: panel.digits() };
         let code = self.sessions.hand_off(&entry, panel.landing(), challenge).await.map_err(Failure::Session)?;

@@ -89,20 +89,19 @@ impl Gateway {
             .grant(&grant)
             .from(from);
         let act = Act::begin(&self.audit, &self.clock, event).await.map_err(Failure::Audit)?;
-        if let Err(failure) = self.open_granted(&grant, &asked).await {
-            act.failed(failure.code()).await.map_err(Failure::Audit)?;
-            return Err(failure);
-        }
+        let panel = match self.open_granted(&grant, &asked).await {
+            Ok(panel) => panel,
+            Err(failure) => {
+                act.failed(failure.code()).await.map_err(Failure::Audit)?;
+                return Err(failure);
+            }
+        };
         act.succeeded().await.map_err(Failure::Audit)?;
         let response = if destination == Destination::Frame {
             let to = Reach { server: server.clone(), service, account: grant.account().clone() };
             answer::page(StatusCode::OK, HopPage { to: self.entry(to) }.render(&self.site))
         } else {
-            let origin = self.origins.panel(server, service).ok_or(Failure::NotFound)?;
-            let query = form_urlencoded::Serializer::new(String::new())
-                .append_pair("account", grant.account().as_str())
-                .finish();
-            answer::see_other(&format!("{origin}{}/enter?{query}", paths::RESERVED))
+            answer::see_other(&self.entrance(&entry.session, panel.place()).await?)
         };
         Ok(answer::own(response, &self.site))
     }

@@ -124,7 +124,7 @@ impl Gateway {
         }
     }
 
-    fn to_console(&self, origin: &PanelOrigin) -> Response<Body> {
+    pub(super) fn to_console(&self, origin: &PanelOrigin) -> Response<Body> {
         let address = format!("{}/s/{}/{}", self.origins.console(), origin.server, origin.service);
         answer::own(answer::see_other(&address), &self.site)
     }

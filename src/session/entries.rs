@@ -12,6 +12,8 @@ use crate::session::entry::EntryRecord;
 use crate::session::entry::PlaceRecord;
 use crate::session::handoff::Handoff;
 use crate::session::handoff::HandoffRecord;
+use crate::session::handoff::TicketRecord;
+use crate::session::person::Session;
 use crate::session::record;
 use crate::session::sessions::SessionError;
 use crate::session::sessions::Sessions;
@@ -20,7 +22,7 @@ use crate::store::Key;
 use crate::store::Purpose;
 use crate::store::Unsealed;
 
-/// How long a hand-off code lives: the time of two redirects, with a slow network in mind.
+/// How long a ticket lives, and then a hand-off code: the time of two redirects, with a slow network in mind.
 const HANDOFF: Duration = Duration::from_secs(30);
 
 /// Entries, and hand-offs under way, that one session may have. Each opening of a panel takes one; a
@@ -28,6 +30,29 @@ const HANDOFF: Duration = Duration::from_secs(30);
 const PER_SESSION: u32 = 1000;
 
 impl Sessions {
+    /// Makes a ticket for the entrance of a panel origin. Whoever asks for one has shown that one of our own
+    /// pages, and so the person, wants the panel.
+    pub async fn ticket(&self, session: &Session, place: &EntryPlace) -> Result<Token256, SessionError> {
+        let ticket = self.draw()?;
+        let record = TicketRecord { session: session.id(), place: PlaceRecord::new(place) };
+        let until = self.clock.now().plus(HANDOFF);
+        let record = self.sealed(&ticket, Purpose::Ticket, Some(session.id()), until, &record)?;
+        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
+        Ok(ticket)
+    }
+
+    /// Spends a ticket: once, in the session that it was made in. Gives what it leads to.
+    ///
+    /// Whatever is wrong with it, it is spent and the answer is the same nothing.
+    pub async fn spend(&self, ticket: &Token256, session: &Session) -> Result<Option<EntryPlace>, SessionError> {
+        let now = self.clock.now();
+        let taken = self.store.take(Purpose::Ticket, &ticket.digest(), now).await.map_err(SessionError::Store)?;
+        let Some(taken) = taken else { return Ok(None) };
+        let record: Unsealed<TicketRecord> =
+            store::open(&self.key, ticket, Purpose::Ticket, taken.sealed).map_err(SessionError::Seal)?;
+        Ok(record.look(|record| (record.session == session.id()).then(|| record.place.read()).flatten()))
+    }
+
     /// Makes a code that hands this session over to a panel origin, for the browser whose verifier has
     /// this SHA-256.
     pub async fn hand_off(&self, entry: &Entry, landing: &Target, challenge: Key) -> Result<Token256, SessionError> {

@@ -265,6 +265,28 @@ async fn a_hand_off_works_once_in_time_in_its_browser_for_its_place() {
 }
 
 #[tokio::test]
+async fn a_ticket_works_once_in_time_in_its_session() {
+    let bench = Bench::new().await;
+    let ((_, session), (_, other)) = (bench.begin().await, bench.begin().await);
+    let place = entry(&session).place;
+    let make = async || bench.sessions.ticket(&session, &place).await.unwrap();
+    let spend = async |ticket: &Token256, session: &Session| bench.sessions.spend(ticket, session).await.unwrap();
+    let ticket = make().await;
+    bench.wait(Duration::from_secs(29));
+    assert_eq!(spend(&ticket, &session).await, Some(place.clone()));
+    assert_eq!(spend(&ticket, &session).await, None, "a second time");
+    let ticket = make().await;
+    bench.wait(Duration::from_secs(30));
+    assert_eq!(spend(&ticket, &session).await, None, "too late");
+    let ticket = make().await;
+    assert_eq!(spend(&ticket, &other).await, None, "in another session");
+    assert_eq!(spend(&ticket, &session).await, None, "spent by another session");
+    let ticket = make().await;
+    bench.sessions.end(&session).await.unwrap();
+    assert_eq!(spend(&ticket, &session).await, None, "of a session that has ended");
+}
+
+#[tokio::test]
 async fn a_sign_in_is_taken_once_in_time_by_its_browser() {
     let bench = Bench::new().await;
     let store = Store::open(&bench.folder.path().join("test.db")).await.unwrap();

@@ -68,6 +68,8 @@ pub enum Purpose {
     ConsoleEntry,
     /// A browser's entry to a panel origin.
     PanelEntry,
+    /// A ticket of the console for the entrance of a panel origin.
+    Ticket,
     /// A hand-off code on its way from the console to a panel origin.
     Handoff,
     /// A logout token that was used. Its record holds nothing.
@@ -84,6 +86,7 @@ impl Purpose {
             Self::Session => "session",
             Self::ConsoleEntry => "console-entry",
             Self::PanelEntry => "panel-entry",
+            Self::Ticket => "ticket",
             Self::Handoff => "handoff",
             Self::LogoutToken => "logout-token",
             Self::Order => "order",

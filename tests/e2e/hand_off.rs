@@ -119,6 +119,73 @@ in_both_styles! {
     }
 }
 
+in_both_styles! {
+    /// The way in begins on a page of ours. Whoever else sends a browser to an entrance, in a frame, a window or
+    /// by a script, has no ticket: nothing is opened, and nothing is shown in the frame of another.
+    async fn no_other_page_leads_through_an_entrance(style: Style) {
+        let stage = Stage::new(style).await;
+        let (browser, console) = stage.signed_in("ada").await;
+        let one = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+        let evil = Page::imagined("https://evil.example/page").unwrap();
+        let challenge = "A".repeat(43);
+        let opened = stage.outcomes("panel.open");
+        let entrance = |query: &str| stage.panel("web3", "whostmgrd", &format!("/.panelgate/enter{query}"));
+        let guessed = format!("?ticket={challenge}");
+        for (by, address, errand, expected) in [
+            // From another panel's page: same-site, so only the ticket is in the way.
+            (&one, entrance("?account=root"), Errand::Frame, 401),
+            (&one, entrance(""), Errand::Frame, 401),
+            (&one, entrance(&guessed), Errand::Frame, 400),
+            (&one, entrance("?ticket=short"), Errand::Frame, 400),
+            (&one, entrance("?account=root"), Errand::Fetch, 403),
+            (&one, stage.console(&format!("/handoff?ticket={challenge}&challenge={challenge}")), Errand::Frame, 400),
+            (&one, stage.console(&format!("/handoff?challenge={challenge}")), Errand::Frame, 404),
+            (&evil, entrance(&guessed), Errand::Frame, 403),
+            (&evil, entrance("?account=root"), Errand::Frame, 403),
+            (&evil, stage.console(&format!("/handoff?ticket={challenge}&challenge={challenge}")), Errand::Page, 403),
+        ] {
+            // What a frame may not show is an error of the browser's; the status came all the same.
+            drop(browser.ask(Ask::get(errand, &address).by(by)).await);
+            let status = browser.everything().last().unwrap().status;
+            assert_eq!(status, expected, "{errand:?} {address} by {}", by.url);
+        }
+        // In a window of its own, by a link or typed: the console, which the person sees, and which opens the
+        // panel itself.
+        for by in [Some(&one), Some(&evil), None] {
+            for address in [entrance("?account=root"), entrance("")] {
+                let ask = Ask::get(Errand::Page, &address).once();
+                let answer = browser.ask(if let Some(by) = by { ask.by(by) } else { ask }).await.unwrap();
+                assert_eq!(answer.status, 303);
+                assert_eq!(answer.header("location").unwrap(), stage.console("/s/web3/whostmgrd"));
+            }
+        }
+        assert!(stage.world.server(3).requests().is_empty(), "nobody asked web3 for anything");
+        assert_eq!(stage.outcomes("panel.open"), opened);
+        assert!(stage.outcomes("panel.enter").contains(&"denied handoff_lost".to_owned()), "a guessed ticket is on record");
+    }
+
+    /// A ticket is of one session, and trying it in another spends it.
+    async fn a_ticket_works_once_in_its_session(style: Style) {
+        let stage = Stage::new(style).await;
+        let (ada, console) = stage.signed_in("ada").await;
+        let (other, other_console) = stage.signed_in("ada").await;
+        let ticket = async || {
+            let answer = ada.ask_to_open(&console, "web1", "whostmgrd", "root").await.unwrap();
+            answer.json().unwrap()["frame"].as_str().unwrap().to_owned()
+        };
+        let enter = async |browser: &Browser, page: &Page, url: &str| {
+            browser.ask(Ask::get(Errand::Frame, url).by(page)).await.unwrap().status
+        };
+        let address = ticket().await;
+        assert_eq!(enter(&ada, &console, &address).await, 200);
+        assert_eq!(enter(&ada, &console, &address).await, 400, "a second time");
+        let address = ticket().await;
+        assert_eq!(enter(&other, &other_console, &address).await, 400, "in another session");
+        assert_eq!(enter(&ada, &console, &address).await, 400, "spent by another session");
+        assert_eq!(stage.outcomes("panel.enter"), ["succeeded", "denied handoff_lost", "denied handoff_lost", "denied handoff_lost"]);
+    }
+}
+
 #[tokio::test]
 async fn a_hand_off_that_is_no_hand_off_is_refused() {
     let stage = Stage::new(Style::Ports).await;
@@ -126,11 +193,11 @@ async fn a_hand_off_that_is_no_hand_off_is_refused() {
     let challenge = "A".repeat(43);
     for query in [
         String::new(),
-        "server=web1&service=whostmgrd&account=root".into(),
-        "server=web1&service=whostmgrd&account=root&challenge=short".into(),
-        format!("server=web1&server=web2&service=whostmgrd&account=root&challenge={challenge}"),
-        format!("server=web1&service=ssh&account=root&challenge={challenge}"),
-        format!("server=..&service=whostmgrd&account=root&challenge={challenge}"),
+        format!("ticket={challenge}"),
+        format!("ticket={challenge}&challenge=short"),
+        format!("ticket=short&challenge={challenge}"),
+        format!("ticket={challenge}&ticket={challenge}&challenge={challenge}"),
+        format!("server=web1&service=whostmgrd&account=root&challenge={challenge}"),
     ] {
         let answer = browser.fetch(&console, &format!("/handoff?{query}")).await.unwrap();
         assert_eq!(answer.status, 404, "{query}");

@@ -67,11 +67,6 @@ in_both_styles! {
             let told = ["kind", "outcome", "reason", "server", "service", "account", "reference"]
                 .map(|name| event[name].as_str().unwrap_or_default());
             assert_eq!(told, ["access.denied", "denied", reason, server, service, account, &*reference]);
-            // The hand-off is another way to ask for the same.
-            let challenge = "A".repeat(43);
-            let asked = format!("/handoff?server={server}&service={service}&account={account}&challenge={challenge}");
-            let answer = browser.fetch(page, &asked).await.unwrap();
-            assert_eq!(answer.status, 403);
         }
         assert!(stage.world.servers.iter().all(|server| server.requests().is_empty()));
     }

@@ -1,7 +1,7 @@
 // What script of a compromised server tries from the panel's frame. It knows everything that is not secret to a
 // browser: the console, another server's origin, even that panel's security token.
 
-const { home, other, token } = Object.fromEntries(new URLSearchParams(location.search));
+const { home, other, third, token } = Object.fromEntries(new URLSearchParams(location.search));
 const site = new URL(home).hostname;
 /** @type {Record<string, string>} what each attempt came to */
 const results = {};
@@ -107,6 +107,8 @@ async function byItself() {
   await attempt("terminal of another server", () => socket(there("/websocket/Shell").replace("https", "wss")));
   await attempt("frame another server", () => reads(there()));
   await attempt("frame another server through its entrance", () => reads(`${other}/.panelgate/enter?account=root`));
+  await attempt("frame a third server's entrance", () => reads(`${third}/.panelgate/enter?account=root`));
+  await attempt("frame a third server's entrance with a made-up ticket", () => reads(`${third}/.panelgate/enter?ticket=${"A".repeat(43)}`));
   await attempt("form into a frame, to another server", () => postsIntoFrame(there("/scripts2/savetweaksettings")));
 
   await attempt("fetch the console", () => seen(`${home}/`));
@@ -114,7 +116,10 @@ async function byItself() {
   await attempt("open a panel", () => fetch(`${home}/api/open`, { method: "POST", mode: "no-cors", credentials: "include", body: '{"server":"web3","service":"whostmgrd","account":"root"}' }).then((answer) => answer.type));
   await attempt("frame the console", () => reads(`${home}/`));
   await attempt("hand-off with its own challenge", () => {
-    return reads(`${home}/handoff?server=web2&service=whostmgrd&account=root&challenge=${"A".repeat(43)}`);
+    return reads(`${home}/handoff?server=web3&service=whostmgrd&account=root&challenge=${"A".repeat(43)}`);
+  });
+  await attempt("hand-off with a made-up ticket", () => {
+    return reads(`${home}/handoff?ticket=${"A".repeat(43)}&challenge=${"A".repeat(43)}`);
   });
   await attempt("sign the person out", () => postsIntoFrame(`${home}/sign-out`));
   await attempt("socket to the console", () => socket(`${home.replace("https", "wss")}/api/session`));

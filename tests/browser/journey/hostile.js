@@ -27,12 +27,15 @@ const EXPECTED = {
   "terminal of another server": /^refused$/,
   "frame another server": CLOSED,
   "frame another server through its entrance": CLOSED,
+  "frame a third server's entrance": CLOSED,
+  "frame a third server's entrance with a made-up ticket": CLOSED,
   "form into a frame, to another server": CLOSED,
   "fetch the console": REFUSED,
   "fetch the session": REFUSED,
   "open a panel": /^opaque$|^TypeError$/,
   "frame the console": CLOSED,
   "hand-off with its own challenge": CLOSED,
+  "hand-off with a made-up ticket": CLOSED,
   "sign the person out": CLOSED,
   "socket to the console": /^refused$/,
   "read the top window": /^SecurityError$/,
@@ -88,7 +91,7 @@ await new Journey().run(async (journey) => {
   await journey.step("one turns hostile", async () => {
     await journey.let(1, "turn-hostile");
     const own = new URL(panel.url()).pathname.match(/^\/cpsess\d{10}/)?.[0];
-    const query = new URLSearchParams({ home, other: other.origin, token });
+    const query = new URLSearchParams({ home, other: other.origin, third: other.origin.replace("web2", "web3"), token });
     await panel.evaluate((to) => location.assign(to), `${own}/evil/attack.html?${query}`).catch(() => null);
     panel = await frameIn(page, PANEL);
     await until("the attacks by itself", async () => (await resultsOf(panel)).done);
