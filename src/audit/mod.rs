@@ -12,6 +12,7 @@ mod chain;
 mod event;
 mod file;
 mod log;
+mod people;
 mod report;
 mod syslog;
 #[cfg(test)]
@@ -31,6 +32,8 @@ pub use log::AuditError;
 pub use log::AuditLog;
 pub use log::AuditSettings;
 pub use log::Need;
+pub use people::LastRead;
+pub use people::last_read;
 pub use report::Deed;
 pub use report::Reported;
 pub use report::Search;

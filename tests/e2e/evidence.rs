@@ -22,7 +22,7 @@ use crate::stage::problem;
 use crate::stage::until;
 
 /// Runs `panelgate audit` on a world's files; gives the exit code and both outputs.
-async fn audit(world: &World, arguments: &[&str]) -> (i32, String, String) {
+pub(crate) async fn audit(world: &World, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(BINARY);
     let (verb, rest) = arguments.split_first().unwrap();
     command.arg("audit").arg(verb).arg("--config").arg(world.config()).args(rest);

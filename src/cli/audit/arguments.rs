@@ -90,7 +90,7 @@ pub enum ReportFormat {
 
 /// A moment as people write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct When(Moment);
+pub(in crate::cli) struct When(Moment);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
@@ -100,7 +100,7 @@ enum Moment {
 
 impl When {
     /// The moment, seen from now.
-    pub(super) fn seen_from(self, now: Timestamp) -> Timestamp {
+    pub(in crate::cli) fn seen_from(self, now: Timestamp) -> Timestamp {
         match self.0 {
             Moment::At(moment) => moment,
             Moment::Before(span) => {
@@ -112,7 +112,7 @@ impl When {
 
 /// A text that is no moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct InvalidWhen;
+pub(in crate::cli) struct InvalidWhen;
 
 impl fmt::Display for InvalidWhen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,6 +5,7 @@ mod report;
 mod verify;
 
 use std::io;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::cli::Streams;
@@ -18,6 +19,8 @@ pub use arguments::Audit;
 pub use arguments::Report;
 pub use arguments::ReportFormat;
 pub use arguments::Verify;
+
+pub(super) use arguments::When;
 
 /// Does what `panelgate audit` is asked for.
 pub(super) fn audit(command: &Audit, streams: &mut Streams<'_>) -> io::Result<Exit> {
@@ -33,12 +36,21 @@ struct Found {
     head: Option<PathBuf>,
 }
 
+/// The current file of the records that a configuration names. Its problems become messages.
+pub(super) fn file(config: &Path, streams: &mut Streams<'_>) -> io::Result<Option<PathBuf>> {
+    Ok(configured(config, streams)?.map(|found| found.file))
+}
+
 /// Where the records are: as the arguments say, or else the configuration. Its problems become messages.
 fn find(place: &Place, streams: &mut Streams<'_>) -> io::Result<Option<Found>> {
     if let Some(file) = &place.file {
         return Ok(Some(Found { file: file.clone(), head: None }));
     }
-    match Config::audit_only(&place.config.config) {
+    configured(&place.config.config, streams)
+}
+
+fn configured(config: &Path, streams: &mut Streams<'_>) -> io::Result<Option<Found>> {
+    match Config::audit_only(config) {
         Ok((audit, state)) => Ok(Some(Found { file: audit.file, head: Some(compose::audit_head(&state)) })),
         Err(problems) => {
             heard(streams.err.write_all(problems.render(streams.look).as_bytes()))?;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::cli::arguments::ConfigFile;
+use crate::cli::audit::When;
 use crate::model::Account;
 use crate::model::AcrValue;
 use crate::model::ProviderId;
@@ -17,7 +18,7 @@ use crate::model::ServerId;
 use crate::model::Service;
 
 pub(in crate::cli) const EXIT_OF_EXPLAIN: &str =
-    "Exit codes: 0 allowed, 1 denied, 64 wrong arguments, 78 wrong configuration";
+    "Exit codes: 0 allowed, 1 denied, 64 wrong arguments or nobody of that name, 70 unreadable, 78 wrong configuration";
 
 const EXIT_OF_MATRIX: &str = "Exit codes: 0 done, 64 wrong arguments, 78 wrong configuration";
 
@@ -29,16 +30,17 @@ const EXIT_OF_TEST: &str =
 
 /// `panelgate explain`.
 #[derive(Debug, Args)]
-#[group(id = "who", multiple = true)]
 pub struct Explain {
     #[command(flatten)]
     pub(super) config: ConfigFile,
     /// The groups of the person as the provider sends them: one, or several between commas.
-    #[arg(long, value_name = "GROUPS", value_delimiter = ',', required_unless_present = "group")]
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',', required_unless_present_any = ["group", "subject"])]
     pub(super) groups: Vec<String>,
     /// One group, letter by letter, commas included.
     #[arg(long, value_name = "GROUP")]
     pub(super) group: Vec<String>,
+    #[command(flatten)]
+    pub(super) signed_in: SignedIn,
     /// The server.
     #[arg(long)]
     pub(super) server: ServerId,
@@ -69,6 +71,23 @@ pub struct Explain {
     /// How the answer is written.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(super) format: Format,
+}
+
+/// Somebody who has signed in, instead of groups.
+#[derive(Debug, Args)]
+pub(super) struct SignedIn {
+    /// Somebody who has signed in: their `sub`. Their groups are those that the audit files have from the provider.
+    #[arg(long, value_name = "SUB", conflicts_with_all = ["groups", "group", "provider"])]
+    pub(super) subject: Option<String>,
+    /// The provider that the subject is known to, where several know one of that name.
+    #[arg(long, value_name = "URL", requires = "subject")]
+    pub(super) issuer: Option<String>,
+    /// How old the record of their groups may be: 2026-11-21T20:00:00Z, 2026-11-21, or a span such as 12h or 7d.
+    #[arg(long, value_name = "WHEN", requires = "subject", default_value = "30d")]
+    pub(super) read_since: When,
+    /// The current audit file, instead of the one that the configuration names.
+    #[arg(long, value_name = "FILE", requires = "subject")]
+    pub(super) audit_file: Option<PathBuf>,
 }
 
 /// `panelgate access`.

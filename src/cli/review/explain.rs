@@ -4,6 +4,7 @@ use std::io;
 
 use serde::Serialize;
 
+use crate::audit::LastRead;
 use crate::cli::Streams;
 use crate::cli::exit::Exit;
 use crate::cli::review::arguments::Explain;
@@ -13,6 +14,9 @@ use crate::cli::review::directory;
 use crate::cli::review::explanation::Shown;
 use crate::cli::review::lines;
 use crate::cli::review::result;
+use crate::cli::review::shown;
+use crate::cli::review::signed_in::Sought;
+use crate::cli::review::signed_in::seek;
 use crate::cli::review::terms::Terms;
 use crate::cli::review::unknown;
 use crate::cli::review::usage;
@@ -33,14 +37,10 @@ use crate::policy::Supposed;
 /// Answers with 0 for allowed and 1 for denied.
 pub(in crate::cli) fn explain(arguments: &Explain, streams: &mut Streams<'_>) -> io::Result<Exit> {
     let Some(directory) = directory(&arguments.config.config, streams)? else { return Ok(Exit::Config) };
-    let groups: Vec<IdpGroup> = arguments.groups.iter().chain(&arguments.group).cloned().map(IdpGroup).collect();
-    if let Some(provider) = &arguments.provider
-        && !directory.providers.is_empty()
-        && !directory.providers.values().any(|known| known == provider)
-    {
-        let known = directory.providers.values().map(ProviderId::as_str);
-        return usage(&unknown("provider", provider.as_str(), known), streams);
-    }
+    let Asked { groups, provider, person } = match whose(arguments, &directory, streams)? {
+        Ok(asked) => asked,
+        Err(exit) => return Ok(exit),
+    };
     let now = arguments.at.map_or_else(|| Some(SystemClock.now()), moment);
     let since = arguments.signed_in_since.map(moment);
     let (Some(now), None | Some(Some(_))) = (now, since) else {
@@ -52,7 +52,7 @@ pub(in crate::cli) fn explain(arguments: &Explain, streams: &mut Streams<'_>) ->
         account: arguments.account.clone(),
         through: arguments.through.clone(),
         supposed: Supposed {
-            provider: arguments.provider.clone(),
+            provider,
             at: Some(now),
             from: arguments.from.map(|address| address.to_canonical()),
             age: since.flatten().map(|since| now.since(since)),
@@ -66,9 +66,9 @@ pub(in crate::cli) fn explain(arguments: &Explain, streams: &mut Streams<'_>) ->
             // What the clock says is no part of the question.
             let supposed = Supposed { at: arguments.at.and(question.supposed.at), ..question.supposed.clone() };
             let asked = Question { supposed, ..question.clone() };
-            Shown::new(&asked, &explanation, review.directory()).to_string()
+            Shown::new(&asked, &explanation, review.directory(), person.as_ref()).to_string()
         }
-        Format::Json => json(&explanation, review.directory(), now)?,
+        Format::Json => json(&explanation, review.directory(), now, person.as_ref())?,
         Format::Csv => csv(&explanation),
     };
     result(&text, streams)?;
@@ -76,6 +76,41 @@ pub(in crate::cli) fn explain(arguments: &Explain, streams: &mut Streams<'_>) ->
         Decision::Allowed(_) => Ok(Exit::Done),
         Decision::Denied(_) => Ok(Exit::No),
     }
+}
+
+/// Of whom access is explained.
+struct Asked {
+    groups: Vec<IdpGroup>,
+    provider: Option<ProviderId>,
+    person: Option<LastRead>,
+}
+
+fn whose(arguments: &Explain, directory: &Directory, streams: &mut Streams<'_>) -> io::Result<Result<Asked, Exit>> {
+    let known = || directory.providers.values().map(ProviderId::as_str);
+    let problem = match seek(&arguments.signed_in, &arguments.config.config, SystemClock.now(), streams)? {
+        Sought::Failed(exit) => return Ok(Err(exit)),
+        Sought::Found(person) => match directory.providers.get(&person.subject.iss).cloned() {
+            Some(provider) => {
+                let (groups, provider) = (person.groups.clone(), Some(provider));
+                return Ok(Ok(Asked { groups, provider, person: Some(person) }));
+            }
+            None => format!(
+                "no provider of the configuration has the issuer {}: {} cannot sign in any more",
+                shown(&person.subject.iss),
+                shown(&person.name)
+            ),
+        },
+        Sought::Nobody => match &arguments.provider {
+            Some(provider) if !directory.providers.is_empty() && known().all(|known| known != provider.as_str()) => {
+                unknown("provider", provider.as_str(), known())
+            }
+            provider => {
+                let groups = arguments.groups.iter().chain(&arguments.group).cloned().map(IdpGroup).collect();
+                return Ok(Ok(Asked { groups, provider: provider.clone(), person: None }));
+            }
+        },
+    };
+    usage(&problem, streams).map(Err)
 }
 
 fn moment(moment: jiff::Timestamp) -> Option<Timestamp> {
@@ -87,6 +122,8 @@ fn moment(moment: jiff::Timestamp) -> Option<Timestamp> {
 struct Document<'d> {
     directory_version: &'d str,
     at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Person<'d>>,
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<String>,
@@ -96,6 +133,15 @@ struct Document<'d> {
     strangers: Vec<&'d str>,
     access: Vec<Row<'d>>,
     besides: Vec<Row<'d>>,
+}
+
+#[derive(Serialize)]
+struct Person<'d> {
+    iss: &'d str,
+    sub: &'d str,
+    name: &'d str,
+    groups: Vec<&'d str>,
+    read_at: String,
 }
 
 #[derive(Serialize)]
@@ -121,7 +167,12 @@ impl<'d> Row<'d> {
     }
 }
 
-fn json(explanation: &Explanation<'_>, directory: &Directory, now: Timestamp) -> io::Result<String> {
+fn json(
+    explanation: &Explanation<'_>,
+    directory: &Directory,
+    now: Timestamp,
+    person: Option<&LastRead>,
+) -> io::Result<String> {
     let (rule, reason) = match explanation.decision {
         Decision::Allowed(source) => (Some(source.to_string()), None),
         Decision::Denied(reason) => (None, Some(reason.as_str())),
@@ -129,6 +180,13 @@ fn json(explanation: &Explanation<'_>, directory: &Directory, now: Timestamp) ->
     let document = Document {
         directory_version: &directory.version.0,
         at: now.to_string(),
+        subject: person.map(|person| Person {
+            iss: &person.subject.iss,
+            sub: &person.subject.sub,
+            name: &person.name,
+            groups: person.groups.iter().map(|group| group.0.as_str()).collect(),
+            read_at: person.at.to_string(),
+        }),
         allowed: rule.is_some(),
         rule,
         reason,

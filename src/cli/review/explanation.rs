@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::audit::LastRead;
 use crate::cli::review::lines;
 use crate::cli::review::names;
 use crate::cli::review::shown;
@@ -30,11 +31,17 @@ pub(super) struct Shown<'e, 'd> {
     question: &'e Question,
     explanation: &'e Explanation<'d>,
     directory: &'d Directory,
+    person: Option<&'e LastRead>,
 }
 
 impl<'e, 'd> Shown<'e, 'd> {
-    pub(super) fn new(question: &'e Question, explanation: &'e Explanation<'d>, directory: &'d Directory) -> Self {
-        Self { question, explanation, directory }
+    pub(super) fn new(
+        question: &'e Question,
+        explanation: &'e Explanation<'d>,
+        directory: &'d Directory,
+        person: Option<&'e LastRead>,
+    ) -> Self {
+        Self { question, explanation, directory, person }
     }
 }
 
@@ -74,6 +81,11 @@ impl Shown<'_, '_> {
     }
 
     fn person(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(LastRead { subject, name, groups, at }) = self.person {
+            writeln!(f, "\n{} ({}), as the provider last said at {at}", shown(name), shown(&subject.sub))?;
+            let groups = names(groups.iter().map(|group| group.0.as_str()));
+            writeln!(f, "  groups {}", if groups.is_empty() { "none" } else { &groups })?;
+        }
         writeln!(f, "\nRole groups of the person")?;
         for mine in &self.explanation.memberships {
             let may = if mine.role_group.connect { "may connect" } else { "may not connect" };

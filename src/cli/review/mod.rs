@@ -11,6 +11,7 @@ mod explain;
 mod explanation;
 mod matrix;
 mod page;
+mod signed_in;
 pub(super) mod table;
 mod terms;
 mod test;

@@ -82,7 +82,7 @@ impl<'r> Run<'r> {
             test.source.line,
             Asked(question),
             test.expect,
-            Indented(&Shown::new(question, explanation, review.directory()).to_string()),
+            Indented(&Shown::new(question, explanation, review.directory(), None).to_string()),
         )
     }
 }
