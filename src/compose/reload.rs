@@ -197,6 +197,7 @@ impl Reloader {
             }
             return Ok(());
         }
+        gateway.notices.list_changed();
         if !config.warnings.list().is_empty() {
             tracing::warn!("the configuration has warnings:\n{}", config.warnings);
         }

@@ -72,7 +72,8 @@ pub(in crate::console) fn path_of(name: &str) -> &'static str {
     ASSETS.iter().find(|asset| asset.name == name).map_or("", |asset| asset.path.as_str())
 }
 
-fn fingerprint(bytes: &[u8]) -> String {
+/// The first 16 hexadecimal digits of the SHA-256.
+pub(in crate::console) fn fingerprint(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let digest = digest::digest(&digest::SHA256, bytes);
     digest.as_ref().iter().take(8).fold(String::new(), |mut text, byte| {
@@ -125,7 +126,10 @@ mod tests {
 
     #[test]
     fn the_console_stays_small() {
-        let total: usize = ASSETS.iter().map(|asset| asset.body.len()).sum();
+        // What panels and pages of their own load comes on top, and only there.
+        let elsewhere = ["panel.js", "framed.js", "copy.js"];
+        let on_the_page = ASSETS.iter().filter(|asset| !elsewhere.contains(&asset.name));
+        let total: usize = on_the_page.map(|asset| asset.body.len()).sum();
         assert!(total < 60_000, "styles and scripts have grown to {total} bytes");
     }
 

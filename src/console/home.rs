@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use crate::console::assets;
 use crate::console::csp::Needs;
 use crate::console::entry::Entry;
 use crate::console::page::Rendered;
@@ -24,18 +25,15 @@ pub struct ConsolePage {
 impl ConsolePage {
     /// The page and its policy.
     pub fn render(&self, site: &Site) -> Rendered {
-        let mut entries: Vec<&Entry> = self.entries.iter().collect();
-        entries.sort_by(|a, b| a.list_order(b));
-        let servers: Vec<Server<'_>> = entries
-            .chunk_by(|a, b| a.server == b.server)
-            .filter_map(|entries| entries.first().map(|first| Server { first, entries }))
-            .collect();
+        let entries = in_order(&self.entries);
+        let servers = by_server(&entries);
         let title = self.selected.as_ref().map_or_else(|| "Servers".into(), Entry::title);
         let template = Home {
             shell: Shell::console(title),
             person: &self.person,
             servers: &servers,
             entry_count: entries.len(),
+            mark: mark(&entries),
             selected: self.selected.as_ref(),
         };
         let needs = Needs {
@@ -56,7 +54,48 @@ struct Home<'a> {
     person: &'a Person,
     servers: &'a [Server<'a>],
     entry_count: usize,
+    mark: String,
     selected: Option<&'a Entry>,
+}
+
+/// The list alone, for a console that is open already.
+#[derive(Template)]
+#[template(path = "list.html")]
+struct List<'a> {
+    servers: &'a [Server<'a>],
+    entry_count: usize,
+    mark: String,
+}
+
+/// The list of what somebody may open now, for the page that has shown it before.
+pub fn server_list(entries: &[Entry]) -> Rendered {
+    let entries = in_order(entries);
+    let (servers, mark) = (by_server(&entries), mark(&entries));
+    Rendered::new(&List { servers: &servers, entry_count: entries.len(), mark }, &Needs::NOTHING)
+}
+
+/// Stands for what a list holds: two that differ have different marks.
+pub fn list_mark(entries: &[Entry]) -> String {
+    mark(&in_order(entries))
+}
+
+fn mark(entries: &[&Entry]) -> String {
+    let text = entries.iter().fold(String::new(), |text, entry| {
+        let Entry { server, server_name, service, account } = entry;
+        text + &format!("{server}\n{server_name}\n{service}\n{account}\n")
+    });
+    assets::fingerprint(text.as_bytes())
+}
+
+fn in_order(entries: &[Entry]) -> Vec<&Entry> {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by(|a, b| a.list_order(b));
+    entries
+}
+
+fn by_server<'a>(entries: &'a [&'a Entry]) -> Vec<Server<'a>> {
+    let servers = entries.chunk_by(|a, b| a.server == b.server);
+    servers.filter_map(|entries| entries.first().map(|first| Server { first, entries })).collect()
 }
 
 /// The entries of one server, which stand together.

@@ -45,6 +45,8 @@ pub use csp::FrameSource;
 pub use entering::EnteringPage;
 pub use entry::Entry;
 pub use home::ConsolePage;
+pub use home::list_mark;
+pub use home::server_list;
 pub use hop::HopPage;
 pub use leave::LeavePage;
 pub use no_access::NoAccess;

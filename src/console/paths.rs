@@ -20,8 +20,11 @@ pub const OPEN: &str = "/api/open";
 /// [`Failed`](crate::console::Failed) that carries `sign_in`. The page asks when somebody comes back to it,
 /// so the answer must not count as activity.
 pub const SESSION: &str = "/api/session";
-/// What happens behind the console's frame, as server-sent events. Listening does not count as activity.
+/// What happens behind the console's frame, as server-sent events, and that the list of servers is another: of the
+/// one that the page has, `list` is the mark. Listening does not count as activity.
 pub const NOTICES: &str = "/api/notices";
+/// What the signed-in person may open now, as the list of the console page. Asking does not count as activity.
+pub const LIST: &str = "/api/list";
 /// Where assets lie on the console origin.
 pub const ASSETS: &str = "/assets/";
 /// The prefix on panel origins below which everything is ours.

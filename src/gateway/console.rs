@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
+use crate::console;
 use crate::console::ConsolePage;
 use crate::console::Entry;
 use crate::console::NoAccess;
@@ -30,8 +31,12 @@ use crate::gateway::Gateway;
 use crate::gateway::answer;
 use crate::gateway::cookie::Cookie;
 use crate::gateway::failure::Failure;
+use crate::gateway::handoff::parameter;
+use crate::gateway::notices::Missed;
 use crate::gateway::open::Asked;
+use crate::identity::Principal;
 use crate::identity::Provider;
+use crate::model::ClientAddr;
 use crate::policy::AccessRequest;
 use crate::policy::Circumstances;
 use crate::policy::Reach;
@@ -64,6 +69,7 @@ impl Gateway {
             SIGNED_OUT => Ok(self.signed_out_page()),
             paths::NOTICES => self.notices_for(&request).await,
             FRONTCHANNEL_LOGOUT => self.frontchannel_logout(&request).await,
+            paths::LIST => self.list_for(&request).await,
             paths::SESSION => self.session_lives(&request).await,
             HANDOFF => self.hand_off(&request).await,
             paths::ACCESS => self.access(&request).await,
@@ -93,15 +99,19 @@ impl Gateway {
             other => other?,
         };
         let principal = session.principal();
-        let circumstances = Circumstances::of(&principal, request.client, self.clock.now());
-        let reach = self.policy.reach(&principal, &circumstances);
-        let entries: Vec<Entry> = reach.into_iter().map(|reach| self.entry(reach)).collect();
+        let entries = self.entries(&principal, request.client);
         if entries.is_empty() {
             return self.nothing_to_open(&session, request).await;
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
         let page = ConsolePage { person: Person::from(&*session.principal()), entries, selected };
         Ok(answer::page(StatusCode::OK, page.render(&self.site)))
+    }
+
+    /// What somebody may open, from where they are now.
+    fn entries(&self, principal: &Principal, client: ClientAddr) -> Vec<Entry> {
+        let circumstances = Circumstances::of(principal, client, self.clock.now());
+        self.policy.reach(principal, &circumstances).into_iter().map(|reach| self.entry(reach)).collect()
     }
 
     /// The entry that an address names: `/s/server/service/account`, or the first that fits a shorter one.
@@ -171,20 +181,34 @@ impl Gateway {
 
     /// A stream that ends with the session. Past the limit there is none, which tells the browser not to ask again.
     async fn notices_for(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
-        let name = Cookie::Session.name(self.origins.console().scheme);
-        let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
-        let session = self.sessions.watched(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
-        let stream = self.notices.listen(&session, &self.draining);
+        let session = self.watched(request).await?;
+        let known = parameter(&request.target, "list");
+        let missed = match known {
+            Some(mark) if mark != console::list_mark(&self.entries(&session.principal(), request.client)) => {
+                Missed::List
+            }
+            _ => Missed::Nothing,
+        };
+        let stream = self.notices.listen(&session, missed, &self.draining);
         Ok(stream.map_or_else(|| answer::status(StatusCode::NO_CONTENT), answer::events))
     }
 
-    async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    /// The list of servers as it is now, for an open console.
+    async fn list_for(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let session = self.watched(request).await?;
+        let entries = self.entries(&session.principal(), request.client);
+        Ok(answer::page(StatusCode::OK, console::server_list(&entries)))
+    }
+
+    /// The session of a console cookie, looked at without being used.
+    async fn watched(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
         let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
-        if !self.sessions.lives(token).await.map_err(Failure::Session)? {
-            return Err(Failure::SignedOut);
-        }
-        Ok(answer::status(StatusCode::NO_CONTENT))
+        self.sessions.watched(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
+    }
+
+    async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        self.watched(request).await.map(|_| answer::status(StatusCode::NO_CONTENT))
     }
 
     /// `POST /api/open`: opens the panel session and says where the frame goes.

@@ -98,7 +98,7 @@ impl Gateway {
         match heard {
             Heard::Ended(id) => self.panels.forget(id),
             // What may not stay open is found by the review of open panels, twice a second.
-            Heard::Renewed(_) => {}
+            Heard::Renewed(id) => self.notices.list_changed_of(id),
             Heard::ServerClosed(server) => self.cut_server(&server),
             Heard::Ordered(ticket) => self.carry_out(&ticket).await,
         }

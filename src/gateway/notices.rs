@@ -37,6 +37,9 @@ const BEHIND: usize = 8;
 /// A sign of life for whatever stands between, and a way to notice that nobody listens any more.
 const PULSE: Duration = Duration::from_secs(25);
 
+/// That the list of servers is another; an event without data would not arrive.
+const LIST_CHANGED: &[u8] = b"event: list\ndata: changed\n\n";
+
 /// Who listens, by session.
 pub struct Notices {
     listeners: Mutex<HashMap<SessionId, broadcast::Sender<Bytes>>>,
@@ -58,7 +61,8 @@ impl Notices {
     }
 
     /// A stream of what is told from now on, until the session or the gateway ends; nothing if too many are open.
-    pub(super) fn listen(&self, session: &Session, draining: &CancellationToken) -> Option<Body> {
+    /// It begins with what the listener has missed.
+    pub(super) fn listen(&self, session: &Session, missed: Missed, draining: &CancellationToken) -> Option<Body> {
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|_, sender| sender.receiver_count() > 0);
         let sender = listeners.entry(session.id()).or_insert_with(|| broadcast::Sender::new(BEHIND));
@@ -69,13 +73,33 @@ impl Notices {
             told: sender.subscribe(),
             ended: session.ended().clone(),
             draining: draining.clone(),
-            first: true,
+            first: Some(match missed {
+                Missed::Nothing => Bytes::from_static(b": listening\n\n"),
+                Missed::List => Bytes::from_static(LIST_CHANGED),
+            }),
         };
         let pieces = stream::unfold(listening, |mut listening| async {
             let piece = listening.next().await?;
             Some((Ok::<_, BoxError>(Frame::data(piece)), listening))
         });
         Some(StreamBody::new(pieces).boxed_unsync())
+    }
+
+    /// Tells every open console that its list of servers may be another.
+    pub fn list_changed(&self) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        for sender in listeners.values() {
+            // Whoever has gone need not know.
+            drop(sender.send(Bytes::from_static(LIST_CHANGED)));
+        }
+    }
+
+    /// Tells the open consoles of one session that its list of servers may be another.
+    pub(super) fn list_changed_of(&self, session: SessionId) {
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = listeners.get(&session) {
+            drop(sender.send(Bytes::from_static(LIST_CHANGED)));
+        }
     }
 
     /// Tells every open page of the session's console. Says whether there is one.
@@ -85,6 +109,15 @@ impl Notices {
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.get(&session).is_some_and(|sender| sender.send(format!("data: {json}\n\n").into()).is_ok())
     }
+}
+
+/// What somebody who begins to listen does not know yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missed {
+    /// Nothing that is told.
+    Nothing,
+    /// That the list of servers is another.
+    List,
 }
 
 impl fmt::Debug for Notices {
@@ -98,13 +131,13 @@ struct Listening {
     told: broadcast::Receiver<Bytes>,
     ended: CancellationToken,
     draining: CancellationToken,
-    first: bool,
+    first: Option<Bytes>,
 }
 
 impl Listening {
     async fn next(&mut self) -> Option<Bytes> {
-        if std::mem::take(&mut self.first) {
-            return Some(Bytes::from_static(b": listening\n\n"));
+        if let Some(first) = self.first.take() {
+            return Some(first);
         }
         loop {
             tokio::select! {

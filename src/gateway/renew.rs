@@ -87,6 +87,7 @@ impl Gateway {
         if before.groups() != session.principal().groups() {
             let event = self.about(session, Kind::GroupsChanged);
             self.note(&event).await;
+            self.notices.list_changed_of(session.id());
         }
         Ok(Ok(()))
     }

@@ -103,6 +103,18 @@ impl Behind {
         Response::builder().status(status).body(Full::from(text))
     }
 
+    fn add_to_directory(&self, rule: &str) -> anyhow::Result<()> {
+        let file = self.world.folder().join("directory.toml");
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(file, text + rule).map_err(Into::into)
+    }
+
+    fn take_from_directory(&self, rule: &str) -> anyhow::Result<()> {
+        let file = self.world.folder().join("directory.toml");
+        let text = std::fs::read_to_string(&file)?;
+        std::fs::write(file, text.replace(rule, "")).map_err(Into::into)
+    }
+
     /// Lets something happen to a server, or ends it.
     async fn act(&self, number: usize, act: &str) -> anyhow::Result<()> {
         let first = number.checked_sub(1).and_then(|index| self.first.get(index));
@@ -124,11 +136,20 @@ impl Behind {
             "forbid-framing" => server.switch(|switches| switches.x_frame = true),
             "close-connections" => server.switch(|switches| switches.keep_alive = false),
             "turn-hostile" => turn_hostile(server),
+            "open-to-support" => self.add_to_directory(&support_opens(number))?,
+            "close-to-support" => self.take_from_directory(&support_opens(number))?,
             "expire-sessions" => anyhow::ensure!(server.expire_sessions() > 0, "there was no session"),
             _ => anyhow::bail!("there is no act {act}"),
         }
         Ok(())
     }
+}
+
+/// A rule that gives support a server as root.
+fn support_opens(number: usize) -> String {
+    format!(
+        "\n[[rules]]\nrole_group = \"Support\"\nservers = [\"web{number}\"]\nservices = [\"whostmgrd\"]\naccount = \"root\"\n"
+    )
 }
 
 /// Plants the pages of somebody who has taken the server over.

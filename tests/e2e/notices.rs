@@ -17,7 +17,7 @@ use crate::stage::in_both_styles;
 use crate::stage::problem;
 
 /// An open console that listens.
-async fn listen(browser: &Browser, console: &Page) -> Incoming {
+pub(crate) async fn listen(browser: &Browser, console: &Page) -> Incoming {
     let url = console.resolve("/api/notices").unwrap();
     let answer = browser.stream(Ask::get(Errand::Fetch, url.as_str()).by(console)).await.unwrap();
     assert_eq!(answer.status(), 200);

@@ -20,16 +20,16 @@ use crate::stage::outcome;
 use crate::stage::problem;
 use crate::stage::until;
 
-fn file(stage: &Stage) -> PathBuf {
+pub(crate) fn file(stage: &Stage) -> PathBuf {
     stage.world.folder().join("directory.toml")
 }
 
-fn read(stage: &Stage) -> String {
+pub(crate) fn read(stage: &Stage) -> String {
     std::fs::read_to_string(file(stage)).unwrap()
 }
 
 /// Puts another file in the place of one, as editors and deployments do.
-fn put(path: &Path, text: &str) {
+pub(crate) fn put(path: &Path, text: &str) {
     let new = path.with_extension("new");
     std::fs::write(&new, text).unwrap();
     std::fs::rename(new, path).unwrap();
@@ -44,18 +44,18 @@ fn without(text: &str, mark: &str) -> String {
 }
 
 /// The reloads on record.
-fn reloads(stage: &Stage) -> Vec<Value> {
+pub(crate) fn reloads(stage: &Stage) -> Vec<Value> {
     stage.events().into_iter().filter(|event| event["kind"] == "config.reload").collect()
 }
 
 /// Waits for one more reload than there were, and gives it.
-async fn reloaded(stage: &Stage, before: usize) -> Value {
+pub(crate) async fn reloaded(stage: &Stage, before: usize) -> Value {
     until("a reload", || reloads(stage).len() > before).await;
     reloads(stage).remove(before)
 }
 
 /// Replaces the directory and waits until it is in force.
-async fn change(stage: &Stage, text: &str) -> Value {
+pub(crate) async fn change(stage: &Stage, text: &str) -> Value {
     let before = reloads(stage).len();
     put(&file(stage), text);
     let event = reloaded(stage, before).await;
@@ -64,7 +64,7 @@ async fn change(stage: &Stage, text: &str) -> Value {
 }
 
 /// An event stream of web1's WHM that never ends by itself.
-async fn listening(stage: &Stage, browser: &Browser, panel: &Page) -> Incoming {
+pub(crate) async fn listening(stage: &Stage, browser: &Browser, panel: &Page) -> Incoming {
     stage.world.server(1).switch(|switches| {
         switches.trickle_lines = 100_000;
         switches.trickle_interval = std::time::Duration::from_millis(20);
@@ -78,7 +78,7 @@ async fn listening(stage: &Stage, browser: &Browser, panel: &Page) -> Incoming {
 }
 
 /// A terminal on web1.
-async fn terminal(browser: &Browser, panel: &Page) -> TokioIo<hyper::upgrade::Upgraded> {
+pub(crate) async fn terminal(browser: &Browser, panel: &Page) -> TokioIo<hyper::upgrade::Upgraded> {
     let url = panel.resolve("websocket/Shell").unwrap();
     let ask = Ask::get(Errand::WebSocket, url.as_str())
         .by(panel)

@@ -118,3 +118,19 @@ export function readProblem(value) {
   const [code, title, what, todo, reference] = ["code", "title", "what", "todo", "reference"].map(text);
   return /** @type {Problem} */ ({ code, title, what, todo, reference });
 }
+
+/**
+ * The list of servers as it is now; nothing if it cannot be had. The browser makes elements of it, which no
+ * script of ours does with a text.
+ * @param {string} path
+ * @returns {Promise<Document | null>}
+ */
+export function freshList(path) {
+  return new Promise((resolve) => {
+    const request = new XMLHttpRequest();
+    request.addEventListener("loadend", () => resolve(request.status === 200 ? request.responseXML : null));
+    request.open("GET", path);
+    request.responseType = "document";
+    request.send();
+  });
+}

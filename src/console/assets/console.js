@@ -1,6 +1,6 @@
 // The console page: ties the server list, the stage, the history and the keyboard together.
 
-import { endedSession } from "./api.js";
+import { endedSession, freshList } from "./api.js";
 import { byId, isApple, within } from "./dom.js";
 import { keyOf, pathOf, readEntry, serviceTitle, titleOf } from "./entry.js";
 import { Menu } from "./menu.js";
@@ -133,6 +133,18 @@ function showNotice(server, service, { title, what, todo, reference }) {
   byId("notice", HTMLElement).hidden = false;
 }
 
+/** Others may open other things from now on: the list follows, whatever is open. */
+async function renewList() {
+  const fresh = await freshList(page.list ?? "");
+  const list = fresh?.getElementById("entries");
+  if (!fresh || !list) return;
+  menu.renew(list);
+  byId("summary", HTMLElement).textContent = fresh.getElementById("summary")?.textContent ?? "";
+  byId("live", HTMLElement).textContent = "The list of servers has changed.";
+  // The page without servers says why there are none.
+  if (menu.isEmpty && stage.isAtStart) location.reload();
+}
+
 /** @param {KeyboardEvent} event */
 function onKey(event) {
   const isEditing = event.target instanceof Element && event.target.matches("input, textarea, [contenteditable]");
@@ -181,7 +193,7 @@ window.addEventListener("message", onMessage);
 window.addEventListener("popstate", (event) => show(readEntry(event.state)));
 document.addEventListener("visibilitychange", () => void checkSession());
 setInterval(() => void checkSession(), SESSION_CHECK_MS);
-listen(page.notices ?? "", showNotice);
+listen(page.notices ?? "", showNotice, () => menu.mark, () => void renewList());
 
 const selected = readEntry(page);
 history.replaceState(selected, "");

@@ -42,15 +42,36 @@ export class Menu {
   /** @param {(entry: Entry, inNewTab: boolean) => void} choose what happens when a line is chosen */
   constructor(choose) {
     this.#choose = choose;
-    for (const element of this.#list.querySelectorAll(".server")) {
-      if (element instanceof HTMLElement) this.#servers.push({ element, lines: this.#readLines(element) });
-    }
+    this.#read();
     this.#input.addEventListener("input", () => this.#filter());
     this.#input.addEventListener("keydown", (event) => this.#onKey(event));
     this.#list.addEventListener("pointermove", (event) => this.#activate(optionAt(event)));
     // Pressing on a line must not take the focus out of the field.
     this.#list.addEventListener("mousedown", (event) => event.preventDefault());
     this.#list.addEventListener("click", (event) => this.#take(optionAt(event), event.ctrlKey || event.metaKey));
+    this.#filter();
+  }
+
+  /** What the list holds, as the gateway marks it. */
+  get mark() {
+    return this.#list.dataset.mark ?? "";
+  }
+
+  get isEmpty() {
+    return this.#lines.length === 0;
+  }
+
+  /**
+   * Takes another list; what is typed stays.
+   * @param {HTMLElement} list
+   */
+  renew(list) {
+    for (const { element } of this.#servers) element.remove();
+    this.#list.append(...list.querySelectorAll(".server"));
+    this.#list.dataset.mark = list.dataset.mark ?? "";
+    this.#read();
+    this.#showRecent();
+    this.setCurrent(this.#current);
     this.#filter();
   }
 
@@ -93,6 +114,15 @@ export class Menu {
   nameOf(entry) {
     const line = this.#byKey.get(keyOf(entry)) ?? this.#lines.find((other) => other.entry.server === entry.server);
     return (line && within(line.element, ".name").textContent) || entry.server;
+  }
+
+  #read() {
+    this.#servers = [];
+    this.#lines = [];
+    this.#byKey.clear();
+    for (const element of this.#list.querySelectorAll(".server")) {
+      if (element instanceof HTMLElement) this.#servers.push({ element, lines: this.#readLines(element) });
+    }
   }
 
   /**

@@ -35,6 +35,7 @@ await new Journey().run(async (journey) => {
   });
   await journey.step("nia sees why there is nothing", () => others.niaSeesWhy(journey, page));
   await journey.step("sam sees only his own", () => others.samSeesOnlyHisOwn(journey, page));
+  await journey.step("sam gains a server", () => others.samGainsAServer(journey, page));
   await journey.step("sam uses tools that resist", () => tools.areUsedInTheirPlace(journey, page));
   await journey.step("nothing private is left", () => others.nothingPrivateIsLeft(journey, page));
   await journey.step("nobody else was asked", () => others.nobodyElseWasAsked(journey));

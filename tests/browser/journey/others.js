@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { expectPathRules, mainOf, opened, signIn, signOut } from "./console.js";
+import { active, expectPathRules, mainOf, opened, signIn, signOut } from "./console.js";
 import { click, says, until, visible, visit, words } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
@@ -52,6 +52,31 @@ export async function samSeesOnlyHisOwn(journey, page) {
     await click(panel, "#link-path");
     await expectPathRules(panel, panel, { app, theme: "jupiter" });
   }
+}
+
+/**
+ * A server that is opened to Sam while he works is in his list by itself, and what he is in the middle of stays.
+ * @param {Journey} journey
+ * @param {Page} page
+ */
+export async function samGainsAServer(journey, page) {
+  const isListed = () => page.evaluate(() => document.querySelector("#entries [data-server=web3]") !== null);
+  await visit(page, `${journey.told.console}/s/web1/whostmgrd`);
+  const whm = await opened(page, "web1/whostmgrd/support", "web1/whostmgrd");
+  await whm.evaluate(() => { document.body.dataset.kept = "yes"; });
+  assert.equal(await isListed(), false);
+  await journey.let(3, "open-to-support");
+  await until("web3 in the list", isListed);
+  assert.equal(await whm.evaluate(() => document.body.dataset.kept), "yes", "the panel stays as it is");
+  await click(page, "#menu-button");
+  await visible(page, "#entries [data-server=web3]");
+  assert.equal(await page.$eval("#summary", (summary) => summary.textContent), "3 servers open to you, in 4 ways");
+  await page.keyboard.type("web3");
+  await until("web3 to be found", async () => (await active(page)) === "web3/whostmgrd/root");
+  await page.keyboard.press("Enter");
+  await mainOf(await opened(page, "web3/whostmgrd/root"));
+  await journey.let(3, "close-to-support");
+  await until("web3 gone from the list", async () => !(await isListed()));
 }
 
 /**
