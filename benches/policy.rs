@@ -1,4 +1,4 @@
-//! How long decisions and reviews take in a large company: `cargo bench --bench policy`.
+//! How long decisions and reviews take in a large company, and what they allocate: `cargo bench --bench policy`.
 //!
 //! Prints numbers and judges none: machines differ, and a limit here would fail on the slowest of them.
 
@@ -69,10 +69,20 @@ fn main() -> anyhow::Result<()> {
             }
         }
     });
+    let counted = allocation_counter::measure(|| {
+        for person in &people {
+            for request in &requests {
+                black_box(policy.decide(&claimant(black_box(person)), black_box(request), &somewhen()));
+            }
+        }
+    });
     let role_groups = people.first().map_or(0, |person| policy.standing_of(&claimant(person)).role_groups.len());
     let decisions = rounds * people.len() * requests.len();
     let each = time.as_nanos() / u128::try_from(decisions)?;
     writeln!(out, "decision     {each:>9} ns, a person of {role_groups} role groups, over {decisions} decisions")?;
+
+    let asked = people.len() * requests.len();
+    writeln!(out, "allocations  {:>9}    in {asked} decisions", counted.count_total)?;
 
     let (reach, _) = timed(|| policy.reach_of(&claimant(people.first().map_or(&[], Vec::as_slice)), &somewhen()));
     writeln!(out, "reach        {reach:>12.2?} of one person")?;

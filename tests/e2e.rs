@@ -12,6 +12,8 @@ mod bytes;
 mod bytes_h2;
 #[path = "e2e/bytes_upstream.rs"]
 mod bytes_upstream;
+#[path = "e2e/directory.rs"]
+mod directory;
 #[path = "e2e/edge.rs"]
 mod edge;
 #[path = "e2e/ending.rs"]
@@ -60,6 +62,10 @@ mod replicas;
 mod sign_in;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/subjects.rs"]
+mod subjects;
+#[path = "e2e/syslog.rs"]
+mod syslog;
 #[path = "e2e/traffic.rs"]
 mod traffic;
 #[path = "e2e/websocket.rs"]
