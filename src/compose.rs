@@ -1,22 +1,27 @@
 //! From a checked configuration to a running gateway: the one place that knows both.
 
 mod audit;
+mod front;
 mod keep;
 mod pulse;
 mod reload;
 mod relying_party;
 mod servers;
+mod sockets;
 mod start_error;
 
 use std::fs;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
 use aws_lc_rs::rand::SystemRandom;
+use futures_util::FutureExt as _;
+use futures_util::future;
+use futures_util::future::BoxFuture;
 use futures_util::future::join_all;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -30,6 +35,7 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::compose::reload::Current;
 use crate::compose::reload::Reloader;
+use crate::compose::sockets::Sockets;
 use crate::config::Config;
 use crate::config::Limits;
 use crate::config::PanelStyle as ConfiguredStyle;
@@ -42,14 +48,12 @@ use crate::edge::Origins;
 use crate::edge::PanelStyle;
 use crate::gateway::Gateway;
 use crate::gateway::Notices;
-use crate::listener;
 use crate::listener::Certificates;
 use crate::listener::Listener;
 use crate::listener::ListenerLimits;
 use crate::model::Clock;
 use crate::model::Origin;
 use crate::model::ReferenceId;
-use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::SystemClock;
 use crate::operations::Operations;
@@ -85,8 +89,8 @@ pub struct Ready {
     current: Current,
     config: Config,
     listener: Listener,
-    sockets: Vec<TcpListener>,
-    operations: Option<TcpListener>,
+    certificates: Option<Arc<Certificates>>,
+    sockets: Sockets,
     limits: ListenerLimits,
     drain: Duration,
 }
@@ -99,7 +103,7 @@ impl Ready {
         let limits = &config.limits;
         let (metrics, health) = (Arc::new(Metrics::new(clock.now().0 / 1000)), Arc::new(Health::default()));
         health.unwell(Check::Lifecycle, "the gateway is starting");
-        let tls = tls(config, &metrics)?;
+        let certificates = front::certificates(config, &metrics)?;
         let providers = relying_party::providers(config, &clock, &random)?;
         let panels = panels(config, &random)?;
         let (store, key) = state(config, &*random).await?;
@@ -133,6 +137,7 @@ impl Ready {
             tunnels: TaskTracker::new(),
             draining: CancellationToken::new(),
             origins: Arc::new(origins),
+            forwarding: front::forwarding(config),
             providers: Arc::new(providers),
             panels,
             held: HeldBodies::new(size(limits.replay_body_kib * 1024), size(limits.replay_bodies_kib * 1024)),
@@ -145,17 +150,17 @@ impl Ready {
             clock,
             random,
         };
-        let sockets = addresses(config).into_iter().map(listener::bind).collect::<Result<_, _>>();
-        let operations = config.operations.map(listener::bind).transpose().map_err(StartError::Bind)?;
+        let front = front::front(config);
+        let tls = certificates.clone().map(|certificates| front::tls(&front, certificates)).transpose()?;
         let drain = Duration::from_secs(limits.drain_seconds);
         let limits = listener_limits(limits);
         Ok(Self {
             current: Current::new(gateway),
             config: config.clone(),
-            listener: Listener::new(tls, limits),
-            operations,
+            listener: Listener::new(tls, front, limits),
+            certificates,
+            sockets: Sockets::open(config)?,
             limits,
-            sockets: sockets.map_err(StartError::Bind)?,
             drain,
         })
     }
@@ -168,7 +173,9 @@ impl Ready {
     /// Serves until `stop` is cancelled, then lets open requests end. Meanwhile the configuration is read
     /// again with `load` when its files change, and when `again` is told to.
     pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { current, config, listener, sockets, operations, limits, drain } = self;
+        let Self { current, config, listener, certificates, sockets, limits, drain } = self;
+        let front = front::front(&config);
+        let Sockets { people, redirect, operations } = sockets;
         let gateway = current.gateway();
         let operations = operations.map(|socket| tokio::spawn(operate(&gateway, &listener, socket, limits)));
         record(&gateway, Kind::GatewayStarted).await?;
@@ -180,16 +187,26 @@ impl Ready {
         keepers.spawn(keep::listen(current.clone()));
         keepers.spawn(pulse::run(current.clone()));
         keepers.spawn(reload::review(current.clone()));
-        keepers.spawn(Reloader::new(current.clone(), config, load).run(again));
+        keepers.spawn(Reloader::new(current.clone(), config, certificates, load).run(again));
         gateway.health.well(Check::Lifecycle);
-        let accepting = sockets.into_iter().map(|socket| {
+        let accepting = people.into_iter().map(|socket| {
             let current = current.clone();
-            listener.accept(socket, move |request, accepted| current.gateway().serve(request, accepted))
+            listener.accept(socket, move |request, accepted| current.gateway().serve(request, accepted)).boxed()
         });
+        // With limits of its own: whoever is sent on needs no more than a moment, and nobody waits for it.
+        let plain = Listener::new(None, front, limits);
+        let sending_on = redirect.into_iter().map(|socket| {
+            let current = current.clone();
+            let send_on = move |request, _| future::ready(current.gateway().send_on(&request));
+            plain.accept(socket, send_on).boxed()
+        });
+        let accepting: Vec<BoxFuture<'_, ()>> = accepting.chain(sending_on).collect();
+        tell(&[NotifyState::Ready]);
         tokio::select! {
             () = stop.cancelled() => {}
             _ = join_all(accepting) => {}
         }
+        tell(&[NotifyState::Stopping]);
         tracing::info!("stopping");
         gateway.health.unwell(Check::Lifecycle, "the gateway is stopping");
         gateway.draining.cancel();
@@ -233,6 +250,13 @@ async fn record(gateway: &Gateway, kind: Kind) -> Result<(), StartError> {
     gateway.audit.record(&event).await.map_err(StartError::Audit)
 }
 
+/// Tells the service manager, where one waits to hear it (`sd_notify(3)`).
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager could not be told");
+    }
+}
+
 /// Answers on the operations address.
 fn operate(
     gateway: &Arc<Gateway>,
@@ -248,16 +272,6 @@ fn operate(
     };
     let limits = ListenerLimits { connections: OPERATIONS_CONNECTIONS, ..limits };
     Operations::new(metrics, health, Arc::new(open)).serve(socket, limits)
-}
-
-fn tls(config: &Config, metrics: &Metrics) -> Result<Option<rustls::ServerConfig>, StartError> {
-    if config.console.scheme == Scheme::Http {
-        return Ok(None);
-    }
-    let files = config.certificates.iter().map(|files| (files.chain.as_path(), files.key.as_path()));
-    let certificates = Certificates::read(files).map_err(StartError::Tls)?;
-    metrics.certificates(certificates.ends());
-    listener::server_config(Arc::new(certificates)).map(Some).map_err(StartError::Tls)
 }
 
 fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Result<PanelSessions, StartError> {
@@ -326,16 +340,6 @@ fn site(config: &Config, origins: &Origins) -> Site {
         provider_origins: config.providers.iter().filter_map(origin).collect(),
         panels,
     }
-}
-
-/// The console's port, and in the `ports` style those of the services, on every address.
-fn addresses(config: &Config) -> Vec<SocketAddr> {
-    let mut ports = vec![config.listen.console_port];
-    if config.panels == ConfiguredStyle::Ports {
-        ports.extend(Service::ALL.map(Service::port));
-    }
-    let on = |ip| ports.iter().map(move |port| SocketAddr::new(ip, *port));
-    config.listen.addresses.iter().copied().flat_map(on).collect()
 }
 
 fn listener_limits(limits: &Limits) -> ListenerLimits {

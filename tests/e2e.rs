@@ -4,6 +4,8 @@
 
 #[path = "e2e/access.rs"]
 mod access;
+#[path = "e2e/balancers.rs"]
+mod balancers;
 #[path = "e2e/bounds.rs"]
 mod bounds;
 #[path = "e2e/bytes.rs"]
@@ -12,6 +14,8 @@ mod bytes;
 mod bytes_h2;
 #[path = "e2e/bytes_upstream.rs"]
 mod bytes_upstream;
+#[path = "e2e/certificates.rs"]
+mod certificates;
 #[path = "e2e/directory.rs"]
 mod directory;
 #[path = "e2e/edge.rs"]

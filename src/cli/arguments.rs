@@ -25,6 +25,9 @@ pub enum Command {
     #[command(after_help = "Exit codes: 0 no problem, 64 wrong arguments, 78 wrong configuration")]
     Check(Check),
     /// Run the gateway.
+    #[command(after_help = "Exit codes: 0 stopped by SIGTERM or SIGINT once open requests had ended or their time \
+was over, 3 stopped by a second one and what was open dropped, 64 wrong arguments, 70 it cannot start or go on, \
+78 wrong configuration")]
     Serve(ConfigFile),
     /// Explain what somebody may open, and what would have to change for the other answer.
     #[command(after_help = review::EXIT_OF_EXPLAIN)]

@@ -11,6 +11,8 @@ pub enum Exit {
     No,
     /// 2: access widened.
     Widened,
+    /// 3: told to stop a second time, so that what was open was dropped.
+    Dropped,
     /// 64 (`EX_USAGE`): the arguments are wrong.
     Usage,
     /// 70 (`EX_SOFTWARE`): it failed for a reason of its own.
@@ -26,6 +28,7 @@ impl Exit {
             Self::Done => 0,
             Self::No => 1,
             Self::Widened => 2,
+            Self::Dropped => 3,
             Self::Usage => 64,
             Self::Software => 70,
             Self::Config => 78,

@@ -20,7 +20,19 @@ use crate::vault;
 /// # Errors
 /// Everything that is wrong with it, at once; a test that fails is a problem like any other.
 pub fn load(path: &Path) -> Result<Config, Problems> {
-    let config = Config::load(path, &look)?;
+    tested(Config::load(path, &look)?)
+}
+
+/// The same for a gateway that runs, which goes on with the certificates that it has if those of the
+/// configuration cannot be used.
+///
+/// # Errors
+/// As [`load`], but for certificates.
+pub(super) fn load_again(path: &Path) -> Result<Config, Problems> {
+    tested(Config::load_again(path, &look)?)
+}
+
+fn tested(config: Config) -> Result<Config, Problems> {
     let mut failed = Vec::new();
     let review = (!config.access_tests.is_empty()).then(|| Review::new(Arc::clone(&config.directory)));
     for (file, review) in config.access_tests.iter().zip(review.iter().cycle()) {

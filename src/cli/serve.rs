@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Exit;
 use crate::cli::Streams;
-use crate::cli::load::load;
+use crate::cli::load::load_again;
 use crate::compose::Load;
 use crate::compose::Ready;
 use crate::compose::StartError;
@@ -34,9 +34,12 @@ enum ServeError {
 }
 
 /// Serves with a checked configuration until SIGTERM or SIGINT. What it was read from is read again when it
-/// changes and on SIGHUP.
+/// changes and on SIGHUP. A second SIGTERM or SIGINT ends it at once.
 pub fn serve(config: &Config, path: &Path, streams: &mut Streams<'_>) -> Exit {
-    let Err(error) = run(config, path) else { return Exit::Done };
+    let error = match run(config, path) {
+        Ok(exit) => return exit,
+        Err(error) => error,
+    };
     if writeln!(streams.err, "error: {}", Chain(&error)).is_err() {
         // Nothing is left to do about a message that cannot be written: the exit code says it too.
         return Exit::Software;
@@ -47,39 +50,52 @@ pub fn serve(config: &Config, path: &Path, streams: &mut Streams<'_>) -> Exit {
     }
 }
 
-fn run(config: &Config, path: &Path) -> Result<(), ServeError> {
+fn run(config: &Config, path: &Path) -> Result<Exit, ServeError> {
     telemetry::start(&config.log.filter, config.log.format == LogFormat::Json).map_err(ServeError::Log)?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
-    runtime.block_on(async {
-        let ready = Ready::build(config).await.map_err(ServeError::Start)?;
-        let stop = CancellationToken::new();
-        let (mut interrupt, mut terminate, mut hangup) = (
-            signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?,
-            signal(SignalKind::terminate()).map_err(ServeError::Runtime)?,
-            signal(SignalKind::hangup()).map_err(ServeError::Runtime)?,
-        );
-        let again = Arc::new(Notify::new());
-        let path = path.to_owned();
-        let load: Load = Arc::new(move || load(&path));
-        let told_again = async {
-            while hangup.recv().await.is_some() {
-                again.notify_one();
-            }
-            std::future::pending::<()>().await;
-        };
-        let told = async {
+    let ended = runtime.block_on(until_told(config, path));
+    // What is still open after its time, or after a second signal, is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn until_told(config: &Config, path: &Path) -> Result<Exit, ServeError> {
+    let (mut interrupt, mut terminate, mut hangup) = (
+        signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?,
+        signal(SignalKind::terminate()).map_err(ServeError::Runtime)?,
+        signal(SignalKind::hangup()).map_err(ServeError::Runtime)?,
+    );
+    let ready = Ready::build(config).await.map_err(ServeError::Start)?;
+    let stop = CancellationToken::new();
+    let again = Arc::new(Notify::new());
+    let path = path.to_owned();
+    let load: Load = Arc::new(move || load_again(&path));
+    let told_again = async {
+        while hangup.recv().await.is_some() {
+            again.notify_one();
+        }
+        std::future::pending::<()>().await;
+    };
+    let told_twice = async {
+        let mut told = async || {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            stop.cancel();
-            // Goes on until serving has ended: draining takes its time.
-            std::future::pending::<()>().await;
         };
-        tokio::select! {
-            served = ready.serve(load, Arc::clone(&again), stop.clone()) => served.map_err(ServeError::Start),
-            () = told => Ok(()),
-            () = told_again => Ok(()),
+        told().await;
+        stop.cancel();
+        // Draining takes its time, unless somebody has none.
+        told().await;
+    };
+    tokio::select! {
+        served = ready.serve(load, Arc::clone(&again), stop.clone()) => {
+            served.map(|()| Exit::Done).map_err(ServeError::Start)
         }
-    })
+        () = told_twice => {
+            tracing::warn!("told to stop a second time: what is open is dropped");
+            Ok(Exit::Dropped)
+        }
+        () = told_again => Ok(Exit::Done),
+    }
 }

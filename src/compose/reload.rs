@@ -23,10 +23,12 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::compose;
 use crate::compose::StartError;
+use crate::compose::front;
 use crate::compose::servers;
 use crate::config::Config;
 use crate::config::Problems;
 use crate::gateway::Gateway;
+use crate::listener::Certificates;
 use crate::model::ReferenceId;
 use crate::policy::Policy;
 use crate::telemetry::Chain;
@@ -49,7 +51,11 @@ const REVIEW: Duration = Duration::from_millis(500);
 const REFUSED: &str =
     "the configuration was refused, the one before it is in force: see the log or run panelgate check";
 
-/// Reads and checks the whole configuration.
+/// What readiness says while the files of our certificates cannot be used.
+const CERTIFICATES_REFUSED: &str =
+    "the certificates were refused, those before are in force: see the log or run panelgate check";
+
+/// Reads and checks the whole configuration, but for our own certificates.
 pub type Load = Arc<dyn Fn() -> Result<Config, Problems> + Send + Sync>;
 
 /// The gateway that new requests meet.
@@ -98,6 +104,7 @@ enum Refused {
 pub(super) struct Reloader {
     current: Current,
     running: Config,
+    certificates: Option<Arc<Certificates>>,
     load: Load,
     sources: BTreeSet<PathBuf>,
     seen: Stamp,
@@ -105,10 +112,10 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// For a gateway that runs with this configuration.
-    pub(super) fn new(current: Current, running: Config, load: Load) -> Self {
+    pub(super) fn new(current: Current, running: Config, certificates: Option<Arc<Certificates>>, load: Load) -> Self {
         let sources = running.sources.clone();
         // Nothing has been seen: what changed since the start is found at the first look.
-        Self { current, running, load, sources, seen: Stamp::default() }
+        Self { current, running, certificates, load, sources, seen: Stamp::default() }
     }
 
     /// Looks at the files and reads them when they have changed or `again` says so, for good.
@@ -155,6 +162,8 @@ impl Reloader {
             Err(error) => Err(Refused::BrokeOff(error)),
         };
         if let Err(refused) = result {
+            // A mistake elsewhere must not let our certificates run out.
+            self.renew_certificates(&self.running);
             self.refuse(refused).await;
         }
     }
@@ -167,9 +176,11 @@ impl Reloader {
             let sections = restart.join("], [");
             tracing::warn!("changes in [{sections}] take effect with the next start of the gateway");
         }
+        self.renew_certificates(&config);
         // Limits and addresses stay those of the start.
         let effective = Config {
             directory: config.directory,
+            certificates: config.certificates,
             access_tests: config.access_tests,
             sources: config.sources,
             ..self.running.clone()
@@ -206,6 +217,28 @@ impl Reloader {
         let event = self.event(Outcome::Succeeded).directory(&version);
         record(&gateway, &event.detail(&format!("before: {}", old.policy.version()))).await;
         Ok(())
+    }
+
+    /// Puts our certificates in force as their files are now. If one of them cannot be used, all of those
+    /// before stay: new connections get them, whatever else was read takes effect, and it is said loudly.
+    fn renew_certificates(&self, config: &Config) {
+        let Some(certificates) = &self.certificates else { return };
+        let gateway = self.current.gateway();
+        match front::read(config) {
+            Ok(read) if certificates.are(&read) => gateway.health.well(Check::Certificates),
+            Ok(read) => {
+                gateway.metrics.certificates(read.ends());
+                gateway.metrics.renewed_certificates("succeeded");
+                certificates.replace(read);
+                gateway.health.well(Check::Certificates);
+                tracing::info!("the certificates were read again");
+            }
+            Err(error) => {
+                tracing::error!(cause = %Chain(&error), "the certificates were refused; the old ones stay in force");
+                gateway.metrics.renewed_certificates("failed");
+                gateway.health.unwell(Check::Certificates, CERTIFICATES_REFUSED);
+            }
+        }
     }
 
     /// Leaves everything as it is, and says so.

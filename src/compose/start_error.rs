@@ -1,6 +1,7 @@
 //! Why a gateway does not start.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
@@ -84,6 +85,12 @@ pub enum StartError {
     /// Our own certificates cannot be used.
     #[error("our own certificates cannot be used")]
     Tls(#[source] TlsError),
+    /// A socket that was handed over cannot be used.
+    #[error("a socket that was handed over cannot be used")]
+    HandedOver(#[source] io::Error),
+    /// A socket was handed over that the configuration does not ask for.
+    #[error("a socket for {0} was handed over, and the configuration has nothing that listens there")]
+    Unasked(SocketAddr),
     /// An address cannot be listened on.
     #[error("an address cannot be used")]
     Bind(#[source] BindError),

@@ -8,6 +8,7 @@ use crate::config::directory;
 use crate::config::document;
 use crate::config::findings::Findings;
 use crate::config::main_file;
+use crate::config::outside::OwnCertificates;
 use crate::config::outside::SecretCheck;
 use crate::config::problem::Problems;
 use crate::config::settings::Audit;
@@ -29,10 +30,27 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with the files, at once.
     pub fn load(path: &Path, check_secret: &dyn Fn(&SecretRef) -> SecretCheck) -> Result<Self, Problems> {
+        Self::load_with(path, check_secret, OwnCertificates::Usable)
+    }
+
+    /// The same for a gateway that runs: our own certificates may be unusable for the moment. Whoever puts the
+    /// configuration in force reads them, and goes on with those before if that fails.
+    ///
+    /// # Errors
+    /// Everything else that is wrong with the files, at once.
+    pub fn load_again(path: &Path, check_secret: &dyn Fn(&SecretRef) -> SecretCheck) -> Result<Self, Problems> {
+        Self::load_with(path, check_secret, OwnCertificates::Named)
+    }
+
+    fn load_with(
+        path: &Path,
+        check_secret: &dyn Fn(&SecretRef) -> SecretCheck,
+        own: OwnCertificates,
+    ) -> Result<Self, Problems> {
         let findings = Findings::default();
         let config = document::read(path, None, &findings).and_then(|file| {
             let table = document::parse(&file, &findings)?;
-            main_file::read(&file, table.get_ref(), &findings, check_secret)
+            main_file::read(&file, table.get_ref(), &findings, check_secret, own)
         });
         findings.conclude(config, path).map(|(config, warnings)| Self { warnings, ..config })
     }

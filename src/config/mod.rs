@@ -37,6 +37,7 @@ pub use problem::Problem;
 pub use problem::Problems;
 pub use problem::Warnings;
 pub use settings::Audit;
+pub use settings::Balancer;
 pub use settings::CertificateFiles;
 pub use settings::ClientCredential;
 pub use settings::Config;

@@ -49,6 +49,15 @@ pub(super) enum Outside<'c> {
     Ignored,
 }
 
+/// Whether our own certificates have to be usable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OwnCertificates {
+    /// They have: the gateway is to start with them.
+    Usable,
+    /// Only their places matter: a gateway that runs goes on with those that it has, and says so.
+    Named,
+}
+
 impl Outside<'_> {
     /// The reference that a key holds.
     pub(super) fn secret(self, field: &Field<'_>) -> Option<SecretRef> {
@@ -164,9 +173,14 @@ pub(super) fn service_account(field: &Field<'_>) -> Option<PathBuf> {
 }
 
 /// The path of a certificate chain and of the key that belongs to it.
-pub(super) fn certificate(chain: &Field<'_>, key: &Field<'_>) -> Option<CertificateFiles> {
+pub(super) fn certificate(chain: &Field<'_>, key: &Field<'_>, own: OwnCertificates) -> Option<CertificateFiles> {
     let files = path(chain).zip(path(key));
     let (chain_path, key_path) = files?;
+    chain.found().source(&chain_path);
+    key.found().source(&key_path);
+    if own == OwnCertificates::Named {
+        return Some(CertificateFiles { chain: chain_path, key: key_path });
+    }
     let both = certificates(chain, &chain_path).zip(private_key(key, &key_path));
     let (certificates, private_key) = both?;
     if let Err(error) = CertifiedKey::from_der(certificates, private_key, &default_provider()) {

@@ -62,6 +62,9 @@ impl Posture<'_> {
         if config.console.scheme == Scheme::Http {
             writeln!(f, "  TLS          none: clear text on localhost")?;
         }
+        if let Some(port) = config.listen.redirect_port {
+            writeln!(f, "  sends on     plain HTTP on port {port} to HTTPS")?;
+        }
         for files in &config.certificates {
             writeln!(f, "  TLS          {} with key {}", shown(&files.chain), shown(&files.key))?;
         }
@@ -70,6 +73,12 @@ impl Posture<'_> {
 
     fn trust(self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nTrusted")?;
+        if let Some(balancer) = &self.0.balancer {
+            let networks: Vec<String> = balancer.addresses.networks().iter().map(ToString::to_string).collect();
+            let tls = if balancer.ends_tls { ", where TLS ends" } else { "" };
+            let (networks, how) = (networks.join(", "), balancer.client.as_str());
+            writeln!(f, "  balancers    {networks}{tls}, about people's addresses by {how}; nobody else may connect")?;
+        }
         for provider in &self.0.providers {
             self.provider(provider, f)?;
         }

@@ -13,6 +13,8 @@ use url::Url;
 use crate::config::limits::Limits;
 use crate::config::problem::Warnings;
 use crate::model::AssertionAudience;
+use crate::model::Balancers;
+use crate::model::ClientFrom;
 use crate::model::Directory;
 use crate::model::GroupValues;
 use crate::model::GroupsFrom;
@@ -33,7 +35,9 @@ pub struct Config {
     pub panels: PanelStyle,
     /// Where to listen.
     pub listen: Listen,
-    /// The certificates to answer with: at least one for an `https` console, else none.
+    /// The load balancers in front, if there are any.
+    pub balancer: Option<Balancer>,
+    /// The certificates to answer with: at least one for an `https` console whose TLS ends here, else none.
     pub certificates: Vec<CertificateFiles>,
     /// Who says who people are: at least one, each with an id and an issuer of its own.
     pub providers: Vec<Provider>,
@@ -68,7 +72,7 @@ impl Config {
             ("console", self.console != other.console),
             ("panels", self.panels != other.panels),
             ("listen", self.listen != other.listen),
-            ("tls", self.certificates != other.certificates),
+            ("balancer", self.balancer != other.balancer),
             ("providers", self.providers != other.providers),
             ("session", self.session != other.session),
             ("state", self.state_directory != other.state_directory),
@@ -98,6 +102,19 @@ pub struct Listen {
     pub addresses: Vec<IpAddr>,
     /// The console's port; in the style [`PanelStyle::Hosts`] that of the panels too.
     pub console_port: u16,
+    /// The port on which plain HTTP is sent on to HTTPS, if there is one.
+    pub redirect_port: Option<u16>,
+}
+
+/// The load balancers in front.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balancer {
+    /// Where they connect from; nobody else may connect.
+    pub addresses: Balancers,
+    /// How they say whose connection or request they bring.
+    pub client: ClientFrom,
+    /// Whether TLS ends there, and plain HTTP comes from there. Never with the PROXY protocol.
+    pub ends_tls: bool,
 }
 
 /// A certificate with its chain, and its key, as PEM files. They were read once and belong together.

@@ -31,6 +31,15 @@ pub enum EdgeError {
     /// without CR, a fragment in the target, a value with a space around it.
     #[error("the request's head can be read in more than one way")]
     Ambiguous,
+    /// The balancer does not say whose request it is.
+    #[error("the balancer does not say whose request it is")]
+    Forwarding,
+    /// The balancer does not say that the request came over TLS.
+    #[error("the balancer does not say that the request came over TLS")]
+    NotSecure,
+    /// Too many requests of one address are under way.
+    #[error("the address has too many requests under way")]
+    Crowded,
     /// No host, two hosts, or a host that differs from the request target's.
     #[error("the request does not name one host")]
     Host,

@@ -6,6 +6,7 @@
 
 mod cookies;
 mod fetch;
+mod forwarded;
 mod gate;
 mod headers;
 mod place;
@@ -16,6 +17,8 @@ pub use cookies::Cookies;
 pub use fetch::Destination;
 pub use fetch::FetchContext;
 pub use fetch::Initiator;
+pub use forwarded::Forwarding;
+pub use forwarded::ForwardingHeader;
 pub use gate::Arrival;
 pub use gate::BACKCHANNEL_LOGOUT;
 pub use gate::EdgeError;

@@ -84,6 +84,18 @@ impl Origins {
         self.places.get(authority).or_else(|| self.places.get(&authority.to_ascii_lowercase()))
     }
 
+    /// The origin that a name alone leads to: the console's, that of the one panel of this name, or where
+    /// panels share it and differ by port, the console's, from which each is opened.
+    pub fn named(&self, host: &str) -> Option<&Origin> {
+        let is = |origin: &Origin| origin.host.to_string().eq_ignore_ascii_case(host);
+        let panel = self.panels().find(|panel| is(&panel.origin));
+        match (is(&self.console), panel, self.style) {
+            (true, _, _) | (false, Some(_), PanelStyle::Ports) => Some(&self.console),
+            (false, Some(panel), PanelStyle::Hosts) => Some(&panel.origin),
+            (false, None, _) => None,
+        }
+    }
+
     /// All panel origins.
     pub fn panels(&self) -> impl Iterator<Item = &PanelOrigin> {
         self.places.values().filter_map(|place| match place {

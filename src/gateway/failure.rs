@@ -136,6 +136,9 @@ impl Failure {
         match self {
             Self::Edge(error) => match error {
                 EdgeError::Ambiguous => "ambiguous",
+                EdgeError::Forwarding => "client_unknown",
+                EdgeError::NotSecure => "not_over_tls",
+                EdgeError::Crowded => "address_crowded",
                 EdgeError::Host => "bad_host",
                 EdgeError::UnknownHost => "unknown_host",
                 EdgeError::Misdirected => "misdirected",
@@ -240,9 +243,14 @@ impl Failure {
 
 fn edge_status(error: &EdgeError) -> StatusCode {
     match error {
-        EdgeError::Ambiguous | EdgeError::Host | EdgeError::Target(_) | EdgeError::Framing | EdgeError::Upgrade => {
-            StatusCode::BAD_REQUEST
-        }
+        EdgeError::Ambiguous
+        | EdgeError::Forwarding
+        | EdgeError::NotSecure
+        | EdgeError::Host
+        | EdgeError::Target(_)
+        | EdgeError::Framing
+        | EdgeError::Upgrade => StatusCode::BAD_REQUEST,
+        EdgeError::Crowded => StatusCode::TOO_MANY_REQUESTS,
         EdgeError::UnknownHost | EdgeError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
         EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
         EdgeError::Expectation => StatusCode::EXPECTATION_FAILED,

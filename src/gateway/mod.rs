@@ -21,6 +21,7 @@ mod notices;
 mod open;
 mod page;
 mod panel;
+mod redirect;
 mod renew;
 mod serve;
 mod sign_in;
@@ -42,6 +43,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::audit::AuditLog;
 use crate::console::Site;
+use crate::edge::Forwarding;
 use crate::edge::Origins;
 use crate::identity::Providers;
 use crate::model::Clock;
@@ -66,6 +68,8 @@ pub const STORE_AWAY: &str = "the store does not answer: nobody can sign in or o
 pub struct Gateway {
     /// The origins that exist.
     pub origins: Arc<Origins>,
+    /// What balancers in front are believed about each request, if they say it in requests.
+    pub forwarding: Option<Arc<Forwarding>>,
     /// The relying party, once for each provider.
     pub providers: Arc<Providers>,
     /// Sign-ins under way.

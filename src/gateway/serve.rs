@@ -14,11 +14,14 @@ use hyper::body::Incoming;
 use crate::console::paths;
 use crate::edge;
 use crate::edge::Destination;
+use crate::edge::EdgeError;
 use crate::edge::Place;
 use crate::gateway::Gateway;
 use crate::gateway::answer;
 use crate::gateway::failure::Failure;
+use crate::gateway::redirect;
 use crate::listener::Accepted;
+use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::model::Target;
 use crate::telemetry;
@@ -36,9 +39,14 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, request: Request<Incoming>, accepted: Accepted) -> Response<Body> {
         let began = Instant::now();
         let reference = self.reference();
-        let line = Line::of(&request, reference, &accepted);
+        let far = accepted.client;
+        let accepted = match &self.forwarding {
+            Some(forwarding) => forwarding.resolve(accepted, request.headers()),
+            None => Ok(accepted),
+        };
+        let line = Line::of(&request, reference, accepted.as_ref().map_or(far, |accepted| accepted.client));
         let waits = Waits::default();
-        let answer = AssertUnwindSafe(self.answer(request, &accepted, reference, &waits)).catch_unwind().await;
+        let answer = AssertUnwindSafe(self.answer(request, accepted, reference, &waits)).catch_unwind().await;
         let (place, response) = answer
             .unwrap_or_else(|_| (RequestPlace::Nowhere, self.failed(&Failure::Panicked, reference, Destination::Part)));
         let (took, waited) = (began.elapsed(), waits.total());
@@ -51,14 +59,19 @@ impl Gateway {
     async fn answer(
         &self,
         request: Request<Incoming>,
-        accepted: &Accepted,
+        accepted: Result<Accepted, EdgeError>,
         reference: ReferenceId,
         waits: &Waits,
     ) -> (RequestPlace, Response<Body>) {
         // Scripts are told in JSON even when the edge refuses them.
         let destination = Destination::read(request.headers());
-        let request = match edge::check(request, accepted, reference, &self.origins, waits) {
-            Ok(request) => request,
+        let checked = accepted.and_then(|accepted| {
+            // The place of its address is kept until the request is answered.
+            let request = edge::check(request, &accepted, reference, &self.origins, waits)?;
+            Ok((request, accepted.place))
+        });
+        let (request, _place) = match checked {
+            Ok(checked) => checked,
             Err(error) => {
                 return (RequestPlace::Nowhere, self.failed(&Failure::Edge(error), reference, destination));
             }
@@ -71,6 +84,11 @@ impl Gateway {
         };
         let answer = answering.await.unwrap_or_else(|failure| self.failed(&failure, reference, destination));
         (counted, answer)
+    }
+
+    /// Answers a request that came without TLS, on the port that is there for it.
+    pub fn send_on(&self, request: &Request<Incoming>) -> Response<Body> {
+        redirect::to_https(&self.origins, request)
     }
 
     /// The answer to a failure, which is logged under the same reference.
@@ -114,12 +132,12 @@ struct Line {
 }
 
 impl Line {
-    fn of(request: &Request<Incoming>, reference: ReferenceId, accepted: &Accepted) -> Self {
+    fn of(request: &Request<Incoming>, reference: ReferenceId, client: ClientAddr) -> Self {
         let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
         let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
         Self {
             reference,
-            client: accepted.client.to_string(),
+            client: client.to_string(),
             method: request.method().clone(),
             host: host.unwrap_or("-").to_owned(),
             path: telemetry::redacted_path(request.uri().path()),

@@ -214,6 +214,21 @@ fn request(code: &str) -> Words {
             "This address belongs to no server of this Panelgate.",
             "Check the address, or start from the console.",
         ),
+        "client_unknown" => (
+            "Nobody says whose request this is",
+            "The load balancer in front of Panelgate does not tell the address that the request came from.",
+            ADMIN,
+        ),
+        "not_over_tls" => (
+            "Not over a secure connection",
+            "The load balancer in front of Panelgate does not say that the request came over HTTPS.",
+            "Write https:// in the address. If you did, tell your Panelgate administrator.",
+        ),
+        "address_crowded" => (
+            "Too much at once",
+            "From your network, more requests are under way than may be.",
+            "Wait a moment, then try again.",
+        ),
         "misdirected" => ("Wrong connection", "The browser reused a connection for another address.", "Reload."),
         "foreign_origin" => (
             "Another site may not do this",

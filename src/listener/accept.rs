@@ -8,6 +8,8 @@ use std::time::Duration;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -15,7 +17,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::listener::crowd::Counted;
 use crate::listener::crowd::Crowd;
+use crate::listener::front;
+use crate::listener::front::Front;
+use crate::listener::front::Strangers;
 use crate::listener::limits::ListenerLimits;
 use crate::listener::serve;
 use crate::listener::serve::Accepted;
@@ -26,6 +32,8 @@ use crate::upstream::Body;
 #[derive(Clone)]
 pub struct Listener {
     tls: Option<TlsAcceptor>,
+    front: Front,
+    strangers: Strangers,
     limits: ListenerLimits,
     places: Arc<Semaphore>,
     crowd: Crowd,
@@ -34,10 +42,12 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// With TLS, or (on localhost) without.
-    pub fn new(tls: Option<rustls::ServerConfig>, limits: ListenerLimits) -> Self {
+    /// With TLS, or (on localhost, and from a balancer that ends it) without.
+    pub fn new(tls: Option<rustls::ServerConfig>, front: Front, limits: ListenerLimits) -> Self {
         Self {
             tls: tls.map(|config| TlsAcceptor::from(Arc::new(config))),
+            front,
+            strangers: Strangers::default(),
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
             crowd: Crowd::new(limits.connections_per_address),
@@ -63,17 +73,14 @@ impl Listener {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, address)) => {
-                    let Some(counted) = self.crowd.enter(ClientAddr(address)) else {
-                        tracing::debug!(client = %address, "the address has too many connections");
-                        continue;
-                    };
+                Ok((stream, address)) if self.front.admits(address) => {
                     let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
                     self.connections.spawn(async move {
                         connection.await;
-                        drop((place, counted));
+                        drop(place);
                     });
                 }
+                Ok((_, address)) => self.strangers.refused(address),
                 Err(error) => {
                     // Out of file descriptors, most likely: give others time to close theirs.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -97,7 +104,7 @@ impl Listener {
         }
     }
 
-    async fn connection<S, F>(self, stream: TcpStream, client: ClientAddr, service: S)
+    async fn connection<S, F>(self, stream: TcpStream, far: ClientAddr, service: S)
     where
         S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
@@ -105,18 +112,59 @@ impl Listener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
+        match &self.front {
+            Front::Nobody => {
+                let Some(counted) = self.place(far) else { return };
+                self.secured(stream, Accepted::new(far), service).await;
+                drop(counted);
+            }
+            // The balancer's connections are of many people: each of their requests takes a place.
+            Front::Forwarding(_) => {
+                let accepted = Accepted { crowd: Some(self.crowd.clone()), ..Accepted::new(far) };
+                self.secured(stream, accepted, service).await;
+            }
+            Front::Proxying(_) => {
+                let (stream, client) =
+                    match tokio::time::timeout(self.limits.tls_handshake, front::proxied(stream)).await {
+                        Ok(Ok(proxied)) => proxied,
+                        Ok(Err(error)) => return tracing::debug!(%error, balancer = %far, "no usable PROXY header"),
+                        Err(_) => return tracing::debug!(balancer = %far, "the PROXY header took too long"),
+                    };
+                let Some(counted) = self.place(client) else { return };
+                self.secured(stream, Accepted::new(client), service).await;
+                drop(counted);
+            }
+        }
+    }
+
+    fn place(&self, client: ClientAddr) -> Option<Counted> {
+        let counted = self.crowd.enter(client);
+        if counted.is_none() {
+            tracing::debug!(%client, "the address has too many connections");
+        }
+        counted
+    }
+
+    async fn secured<I, S, F>(self, stream: I, accepted: Accepted, service: S)
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
         let Some(acceptor) = &self.tls else {
-            return serve::http1(stream, Accepted::new(client, None), service, self.limits, self.draining).await;
+            return serve::http1(stream, accepted, service, self.limits, self.draining).await;
         };
+        let client = accepted.client;
         let tls = match tokio::time::timeout(self.limits.tls_handshake, acceptor.accept(stream)).await {
             Ok(Ok(tls)) => tls,
             Ok(Err(error)) => return tracing::debug!(%error, %client, "TLS handshake failed"),
             Err(_) => return tracing::debug!(%client, "TLS handshake took too long"),
         };
         let (_, session) = tls.get_ref();
-        let server_name = session.server_name().map(Into::into);
         let http2 = session.alpn_protocol() == Some(b"h2");
-        let accepted = Accepted::new(client, server_name);
+        // What a balancer brings over one connection may be for many of our names.
+        let server_name = session.server_name().filter(|_| accepted.crowd.is_none()).map(Into::into);
+        let accepted = Accepted { server_name, ..accepted };
         if http2 {
             serve::http2(tls, accepted, service, self.limits, self.draining).await;
         } else {

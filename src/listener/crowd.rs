@@ -1,4 +1,5 @@
-//! How many connections one address may have, so that one far end cannot take the places of all.
+//! How many connections one address may have, so that one far end cannot take the places of all. Where a
+//! balancer's connections are shared by many, it is requests under way that take the places.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,14 +12,14 @@ use crate::model::ClientAddr;
 
 /// The connections of each address that has any.
 #[derive(Clone, Debug)]
-pub(super) struct Crowd {
+pub struct Crowd {
     counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
     most: usize,
 }
 
 /// A connection's place. Given back when dropped.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub struct Counted {
     crowd: Crowd,
     of: IpAddr,
 }
@@ -29,7 +30,7 @@ impl Crowd {
     }
 
     /// A place for one more connection, if the address has not got too many.
-    pub(super) fn enter(&self, client: ClientAddr) -> Option<Counted> {
+    pub fn enter(&self, client: ClientAddr) -> Option<Counted> {
         let of = client.holder();
         let mut counts = self.lock();
         let count = counts.entry(of).or_default();

@@ -23,6 +23,8 @@ use tokio::io::AsyncWrite;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::listener::crowd::Counted;
+use crate::listener::crowd::Crowd;
 use crate::listener::heads::Head;
 use crate::listener::heads::Heads;
 use crate::listener::heads::Watched;
@@ -34,7 +36,7 @@ use crate::upstream::Body;
 /// An accepted connection, with what is known of its far end.
 #[derive(Clone, Debug)]
 pub struct Accepted {
-    /// The person's address.
+    /// The person's address; behind a balancer that says so in requests, the balancer's until it was read.
     pub client: ClientAddr,
     /// The name that the TLS handshake was for.
     pub server_name: Option<Arc<str>>,
@@ -42,12 +44,17 @@ pub struct Accepted {
     pub doubtful: bool,
     /// Ends the connection, whatever is still to be sent on it.
     pub cut: CancellationToken,
+    /// The places of addresses, where one connection brings requests of many.
+    pub crowd: Option<Crowd>,
+    /// The place that this request takes among those of its address.
+    pub place: Option<Arc<Counted>>,
 }
 
 impl Accepted {
     /// A new connection.
-    pub(super) fn new(client: ClientAddr, server_name: Option<Arc<str>>) -> Self {
-        Self { client, server_name, doubtful: false, cut: CancellationToken::new() }
+    pub(super) fn new(client: ClientAddr) -> Self {
+        let cut = CancellationToken::new();
+        Self { client, server_name: None, doubtful: false, cut, crowd: None, place: None }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
@@ -51,7 +52,7 @@ pub enum TlsError {
 
 /// Our certificates, read from pairs of files: chain and key.
 pub struct Certificates {
-    in_force: Vec<Certificate>,
+    in_force: ArcSwap<Vec<Certificate>>,
 }
 
 impl Certificates {
@@ -59,24 +60,48 @@ impl Certificates {
     pub fn read<'p>(files: impl Iterator<Item = (&'p Path, &'p Path)>) -> Result<Self, TlsError> {
         let provider = default_provider();
         let in_force = files.map(|(chain, key)| Certificate::read(chain, key, &provider)).collect::<Result<_, _>>()?;
-        Ok(Self { in_force })
+        Ok(Self { in_force: ArcSwap::from_pointee(in_force) })
+    }
+
+    /// Puts others in force, all at once. Connections that are open keep theirs.
+    pub fn replace(&self, others: Self) {
+        self.in_force.store(others.in_force.into_inner());
     }
 
     /// When each ends, in seconds since 1970, by its first name.
-    pub fn ends(&self) -> impl Iterator<Item = (&str, i64)> {
-        self.in_force.iter().filter_map(|certificate| Some((certificate.names.first()?.as_str(), certificate.ends)))
+    pub fn ends(&self) -> Vec<(String, i64)> {
+        let end = |certificate: &Certificate| Some((certificate.names.first()?.clone(), certificate.ends));
+        self.in_force.load().iter().filter_map(end).collect()
+    }
+
+    /// Whether others are the same certificates, in the same order.
+    pub fn are(&self, others: &Self) -> bool {
+        let (ours, theirs) = (self.in_force.load(), others.in_force.load());
+        ours.iter().map(|one| &one.key.cert).eq(theirs.iter().map(|one| &one.key.cert))
     }
 }
 
-/// TLS 1.2 and 1.3 with these certificates, HTTP/2 preferred.
-pub fn server_config(certificates: Arc<Certificates>) -> Result<ServerConfig, TlsError> {
+/// Which versions of HTTP are offered in the handshake (ALPN, RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// HTTP/2, and HTTP/1.1 for who cannot.
+    Both,
+    /// HTTP/1.1: one request at a time on a connection that many people share.
+    Http1,
+}
+
+/// TLS 1.2 and 1.3 with these certificates.
+pub fn server_config(certificates: Arc<Certificates>, offer: Offer) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(default_provider());
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(TlsError::Settings)?
         .with_no_client_auth()
         .with_cert_resolver(certificates);
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = match offer {
+        Offer::Both => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Offer::Http1 => vec![b"http/1.1".to_vec()],
+    };
     // No early data: it can be replayed.
     config.max_early_data_size = 0;
     Ok(config)
@@ -127,13 +152,14 @@ impl ResolvesServerCert for Certificates {
     /// The certificate for the name asked for; without a name, or for one that none covers, no handshake.
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         let name = hello.server_name()?;
-        let certificate = self.in_force.iter().find(|certificate| certificate.covers(name))?;
+        let in_force = self.in_force.load();
+        let certificate = in_force.iter().find(|certificate| certificate.covers(name))?;
         Some(Arc::clone(&certificate.key))
     }
 }
 
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.in_force.iter().map(|certificate| &certificate.names)).finish()
+        f.debug_list().entries(self.in_force.load().iter().map(|certificate| &certificate.names)).finish()
     }
 }

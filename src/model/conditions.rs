@@ -177,6 +177,12 @@ impl Network {
         self.0.contains(&other.0)
     }
 
+    /// Whether it holds more addresses than a handful of machines of one purpose have: more than 256 of IPv4,
+    /// or more than one network of IPv6.
+    pub fn is_wide(&self) -> bool {
+        self.0.prefix_len() < if self.0.addr().is_ipv4() { 24 } else { 64 }
+    }
+
     /// Whether it is a whole family of addresses.
     pub fn is_everywhere(&self) -> bool {
         self.0.prefix_len() == 0

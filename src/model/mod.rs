@@ -5,6 +5,7 @@
 
 mod account;
 mod action;
+mod balancers;
 mod client_addr;
 mod clock;
 mod conditions;
@@ -23,6 +24,8 @@ mod target;
 pub use account::Account;
 pub use account::InvalidAccount;
 pub use action::Action;
+pub use balancers::Balancers;
+pub use balancers::ClientFrom;
 pub use client_addr::ClientAddr;
 pub use clock::Clock;
 pub use clock::InvalidTimestamp;

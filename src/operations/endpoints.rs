@@ -11,6 +11,7 @@ use http::StatusCode;
 use http::header;
 use tokio::net::TcpListener;
 
+use crate::listener::Front;
 use crate::listener::Listener;
 use crate::listener::ListenerLimits;
 use crate::operations::ready::Readiness;
@@ -40,7 +41,7 @@ impl Operations {
 
     /// Answers on this socket for as long as the process lives: while it drains, probes still want to know.
     pub async fn serve(self, socket: TcpListener, limits: ListenerLimits) {
-        let listener = Listener::new(None, limits);
+        let listener = Listener::new(None, Front::Nobody, limits);
         let answer = move |request, _| {
             let answer = self.answer(&request);
             async move { answer }

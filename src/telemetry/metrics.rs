@@ -128,6 +128,7 @@ pub struct Metrics {
     denials: Family<ByReason, Counter>,
     panel_sessions: Family<ByServer, Counter>,
     reloads: Family<ByOutcome, Counter>,
+    certificate_reloads: Family<ByOutcome, Counter>,
     shed: Counter,
     open_sessions: Gauge,
     open_panel_sessions: Gauge,
@@ -152,6 +153,7 @@ impl Metrics {
             denials: Family::default(),
             panel_sessions: Family::default(),
             reloads: Family::default(),
+            certificate_reloads: Family::default(),
             shed: Counter::default(),
             open_sessions: Gauge::default(),
             open_panel_sessions: Gauge::default(),
@@ -197,6 +199,11 @@ impl Metrics {
             self.panel_sessions.clone(),
         );
         registry.register("reloads", "Configurations that were read again, by outcome", self.reloads.clone());
+        registry.register(
+            "certificate_reloads",
+            "Changes of our certificates, by outcome",
+            self.certificate_reloads.clone(),
+        );
         registry.register("audit_shed", "Records of requests that found no room in the audit log", self.shed.clone());
         registry.register("sessions_open", "People's sessions", self.open_sessions.clone());
         registry.register(
@@ -264,6 +271,11 @@ impl Metrics {
         self.reloads.get_or_create(&ByOutcome { outcome }).inc();
     }
 
+    /// Our certificates were changed: `succeeded` or `failed`.
+    pub fn renewed_certificates(&self, outcome: &'static str) {
+        self.certificate_reloads.get_or_create(&ByOutcome { outcome }).inc();
+    }
+
     /// How many records of requests found no room since the start.
     pub fn shed(&self, total: u64) {
         self.shed.inc_by(total.saturating_sub(self.shed.get()));
@@ -284,10 +296,10 @@ impl Metrics {
     }
 
     /// Our certificates: first name and end, in seconds since 1970. Replaces what was said before.
-    pub fn certificates<'c>(&self, ends: impl Iterator<Item = (&'c str, i64)>) {
+    pub fn certificates(&self, ends: impl IntoIterator<Item = (String, i64)>) {
         self.certificates.clear();
         for (name, end) in ends {
-            self.certificates.get_or_create(&ByName { name: name.to_owned() }).set(end);
+            self.certificates.get_or_create(&ByName { name }).set(end);
         }
     }
 
@@ -364,8 +376,8 @@ mod tests {
     #[test]
     fn a_certificate_that_was_replaced_is_gone() {
         let metrics = Metrics::new(0);
-        metrics.certificates([("old.example", 1)].into_iter());
-        metrics.certificates([("new.example", 2)].into_iter());
+        metrics.certificates([("old.example".to_owned(), 1)]);
+        metrics.certificates([("new.example".to_owned(), 2)]);
         let text = metrics.render(&Health::default()).unwrap();
         assert!(text.contains("certificate_expiry_seconds{name=\"new.example\"} 2"), "{text}");
         assert!(!text.contains("old.example"));

@@ -41,7 +41,7 @@ access = "restricted"
 [[role_groups]]
 name = "Support""#;
     site.replace("directory.toml", "[[role_groups]]\nname = \"Support\"", spare);
-    site.replace("panelgate.toml", "[log]", "[store]\npostgres = \"file:secret\"\nserver_key = \"file:secret\"\n[operations]\naddress = \"127.0.0.1:9090\"\n[log]");
+    site.replace("panelgate.toml", "[log]", "[store]\npostgres = \"file:secret\"\nserver_key = \"file:secret\"\n[operations]\naddress = \"127.0.0.1:9090\"\n[balancer]\naddresses = [\"192.0.2.10\", \"2001:db8::/64\"]\nclient = \"x_forwarded_for\"\n[log]");
     let output = check(&site);
     assert_eq!(output.status.code(), Some(0));
     let posture = site.without_folder(&text(&output.stdout));

@@ -44,7 +44,7 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 35, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 39, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -55,6 +55,9 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.audit, written.audit);
     defaults.certificates.clear();
     written.certificates.clear();
+    assert_eq!(written.listen.redirect_port.take(), Some(80), "shown, and not a default");
+    assert!(written.balancer.is_some_and(|balancer| !balancer.ends_tls));
+    assert_eq!(defaults.balancer, None);
     assert_eq!(defaults.limits, written.limits);
     assert_eq!(defaults.listen, written.listen);
     assert_eq!(defaults.panels, written.panels);

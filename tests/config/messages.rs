@@ -96,9 +96,32 @@ fn about_the_network() {
             Case("key that others can read", "\"key.pem\"", "\"open-key.pem\""),
             Case("certificate of the other style", "\"ports\"", "\"hosts\""),
             Case("empty path", "\"key.pem\"", "\"\""),
+            Case("plain HTTP on a panel port", "console_port = 443", "redirect_port = 2083"),
+            Case("plain HTTP on the console's port", "console_port = 443", "redirect_port = 443"),
         ],
     );
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn about_balancers() {
+    let tls = "[tls]\ncertificates = [{ chain = \"chain.pem\", key = \"key.pem\" }]\n";
+    let one = |lines: &str| format!("{tls}[balancer]\n{lines}");
+    let good = "addresses = [\"192.0.2.10\"]\n";
+    let with = |lines: &str| one(&format!("{good}{lines}"));
+    let cases = [
+        ("no addresses", one("client = \"forwarded\"\n")),
+        ("no way", one(good)),
+        ("another way", with("client = \"x-real-ip\"\n")),
+        ("everybody", one("addresses = [\"0.0.0.0/0\"]\nclient = \"forwarded\"\n")),
+        ("a wide network", one("addresses = [\"10.0.0.0/16\"]\nclient = \"forwarded\"\n")),
+        ("a name", one("addresses = [\"lb.example.com\"]\nclient = \"forwarded\"\n")),
+        ("TLS nowhere", with("client = \"forwarded\"\ntls = \"none\"\n")),
+        ("certificates that nobody is shown", with("client = \"forwarded\"\ntls = \"balancer\"\n")),
+        ("the PROXY protocol without TLS", with("client = \"proxy_protocol\"\ntls = \"balancer\"\n")),
+    ];
+    let cases: Vec<Case<'_>> = cases.iter().map(|(name, new)| Case(name, tls, new)).collect();
+    insta::assert_snapshot!(said("panelgate.toml", &cases));
 }
 
 #[test]

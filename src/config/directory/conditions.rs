@@ -77,7 +77,8 @@ fn networks(field: &Field<'_>) -> Option<Vec<Network>> {
     Some(networks)
 }
 
-fn network(field: &Field<'_>) -> Option<Network> {
+/// A network or one address.
+pub(in crate::config) fn network(field: &Field<'_>) -> Option<Network> {
     let text = field.text()?;
     let error = match Network::from_str(text) {
         Ok(network) => return Some(network),

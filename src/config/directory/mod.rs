@@ -34,6 +34,7 @@ use crate::model::Source;
 
 pub(super) use conditions::given;
 pub(super) use conditions::moment;
+pub(super) use conditions::network;
 pub(super) use role_groups::idp_group;
 pub(super) use servers::account;
 

@@ -1,5 +1,6 @@
 //! The main file, section by section.
 
+mod balancer;
 mod coverage;
 mod credential;
 mod groups;
@@ -18,6 +19,7 @@ use crate::config::findings::Findings;
 use crate::config::limits::Limits;
 use crate::config::outside::CheckSecret;
 use crate::config::outside::Outside;
+use crate::config::outside::OwnCertificates;
 use crate::config::problem::Warnings;
 use crate::config::section::Section;
 use crate::config::settings::Audit;
@@ -31,11 +33,12 @@ pub(super) fn read(
     table: &DeTable<'_>,
     findings: &Findings,
     check_secret: CheckSecret<'_>,
+    certificates: OwnCertificates,
 ) -> Option<Config> {
     let top = Section::top(Rc::clone(file), findings, table);
 
     // Each line reads its sections and notes their problems, before the first `?` gives up.
-    let network = network::read(&top);
+    let network = network::read(&top, certificates);
     let providers = provider::read(&top, check_secret);
     let session = operation::session(&top);
     let state_directory = operation::state(&top);
@@ -60,6 +63,7 @@ pub(super) fn read(
         console: network.console,
         panels: network.panels,
         listen: network.listen,
+        balancer: network.balancer,
         certificates: network.certificates,
         providers: providers?,
         session: session?,

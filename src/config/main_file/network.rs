@@ -1,12 +1,15 @@
-//! `[console]`, `[panels]`, `[listen]` and `[tls]`: the origins and the sockets behind them.
+//! `[console]`, `[panels]`, `[listen]`, `[balancer]` and `[tls]`: the origins and the sockets behind them.
 
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::Ipv6Addr;
 
 use crate::config::field::Field;
+use crate::config::main_file::balancer;
 use crate::config::outside;
+use crate::config::outside::OwnCertificates;
 use crate::config::section::Section;
+use crate::config::settings::Balancer;
 use crate::config::settings::CertificateFiles;
 use crate::config::settings::Listen;
 use crate::config::settings::PanelStyle;
@@ -15,15 +18,16 @@ use crate::model::Origin;
 use crate::model::Scheme;
 use crate::model::Service;
 
-/// What the four sections say together.
+/// What the sections say together.
 pub(super) struct Network {
     pub(super) console: Origin,
     pub(super) panels: PanelStyle,
     pub(super) listen: Listen,
+    pub(super) balancer: Option<Balancer>,
     pub(super) certificates: Vec<CertificateFiles>,
 }
 
-pub(super) fn read(top: &Section<'_>) -> Option<Network> {
+pub(super) fn read(top: &Section<'_>, own: OwnCertificates) -> Option<Network> {
     let panels = panels(top);
     let console = top.required_section("console", &["origin"]).and_then(|section| {
         let origin = section
@@ -33,8 +37,16 @@ pub(super) fn read(top: &Section<'_>) -> Option<Network> {
         origin
     });
     let listen = listen(top, console.as_ref(), panels.unwrap_or(PanelStyle::Ports));
-    let certificates = tls(top, console.as_ref());
-    Some(Network { console: console?, panels: panels?, listen: listen?, certificates: certificates? })
+    let balancer = balancer::read(top, console.as_ref());
+    let ends_tls = balancer.as_ref().is_some_and(|found| found.as_ref().is_some_and(|balancer| balancer.ends_tls));
+    let certificates = tls(top, console.as_ref(), ends_tls, own);
+    Some(Network {
+        console: console?,
+        panels: panels?,
+        listen: listen?,
+        balancer: balancer?,
+        certificates: certificates?,
+    })
 }
 
 fn panels(top: &Section<'_>) -> Option<PanelStyle> {
@@ -84,6 +96,7 @@ fn listen(top: &Section<'_>, console: Option<&Origin>, panels: PanelStyle) -> Op
     let mut listen = Listen {
         addresses: vec![Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()],
         console_port: console.map_or(443, |origin| origin.port),
+        redirect_port: None,
     };
     let Some(section) = top.optional("listen") else { return Some(listen) };
     let section = section.section()?;
@@ -101,9 +114,13 @@ fn listen(top: &Section<'_>, console: Option<&Origin>, panels: PanelStyle) -> Op
         }
         Some(port)
     });
+    let redirect = section.optional("redirect_port").map(|field| redirect_port(&field, console, panels));
     section.finish();
     if let Some(addresses) = addresses {
         listen.addresses = addresses?;
+    }
+    if let Some(port) = redirect {
+        listen.redirect_port = Some(port?);
     }
     if let Some(port) = port {
         listen.console_port = port?;
@@ -111,14 +128,39 @@ fn listen(top: &Section<'_>, console: Option<&Origin>, panels: PanelStyle) -> Op
     Some(listen)
 }
 
+/// The port on which plain HTTP is sent on to HTTPS.
+fn redirect_port(field: &Field<'_>, console: Option<&Origin>, panels: PanelStyle) -> Option<u16> {
+    let port = field.integer(1..=65_535).and_then(|port| u16::try_from(port).ok())?;
+    if console.is_some_and(|origin| origin.scheme == Scheme::Http) {
+        field.unwanted(
+            "there is no HTTPS to send people on to",
+            "remove redirect_port, or write https in console.origin",
+        );
+        return None;
+    }
+    if is_panel_port(panels, port) || console.is_some_and(|origin| origin.port == port) {
+        field.problem(format!("port {port} speaks HTTPS already"), "write 80, or remove redirect_port");
+        return None;
+    }
+    Some(port)
+}
+
 /// Whether panels listen on this port, each service on its own.
 fn is_panel_port(panels: PanelStyle, port: u16) -> bool {
     panels == PanelStyle::Ports && Service::ALL.iter().any(|service| service.port() == port)
 }
 
-fn tls(top: &Section<'_>, console: Option<&Origin>) -> Option<Vec<CertificateFiles>> {
+fn tls(
+    top: &Section<'_>,
+    console: Option<&Origin>,
+    ends_tls: bool,
+    own: OwnCertificates,
+) -> Option<Vec<CertificateFiles>> {
     let scheme = console.map(|origin| origin.scheme);
     let Some(field) = top.optional("tls") else {
+        if ends_tls {
+            return Some(Vec::new());
+        }
         if scheme == Some(Scheme::Https) {
             // Asking for it as required says that it is missing.
             top.required_section("tls", &["certificates"]);
@@ -130,20 +172,27 @@ fn tls(top: &Section<'_>, console: Option<&Origin>) -> Option<Vec<CertificateFil
         field.unwanted("certificates without https", "remove [tls], or write https in console.origin");
         return None;
     }
+    if ends_tls {
+        field.unwanted(
+            "certificates that nobody is shown: TLS ends at the balancer",
+            "remove [tls], or write balancer.tls = \"here\"",
+        );
+        return None;
+    }
     let section = field.section()?;
     let example = "[{ chain = \"fullchain.pem\", key = \"privkey.pem\" }]";
     let certificates = section.required("certificates", example).and_then(|field| field.items()).and_then(|items| {
-        let read: Vec<Option<CertificateFiles>> = items.iter().map(certificate).collect();
+        let read: Vec<Option<CertificateFiles>> = items.iter().map(|item| certificate(item, own)).collect();
         read.into_iter().collect()
     });
     section.finish();
     certificates
 }
 
-fn certificate(item: &Field<'_>) -> Option<CertificateFiles> {
+fn certificate(item: &Field<'_>, own: OwnCertificates) -> Option<CertificateFiles> {
     let section = item.section()?;
     let chain = section.required("chain", "\"fullchain.pem\"");
     let key = section.required("key", "\"privkey.pem\"");
     section.finish();
-    outside::certificate(&chain?, &key?)
+    outside::certificate(&chain?, &key?, own)
 }

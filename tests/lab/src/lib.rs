@@ -2,6 +2,7 @@
 //!
 //! - [`cpsrvd`]: a double of cPanel & WHM's server, its security checks included.
 //! - [`provider`]: a small OpenID Provider that can be told to misbehave.
+//! - [`balancer`]: a real load balancer on one of our example files.
 //! - [`gateway`]: the gateway's own program, as a process.
 //! - [`browser`]: a client that behaves as Chromium does on the wire.
 //! - [`pki`]: a certificate authority that lives for one run.
@@ -11,6 +12,7 @@
 //!
 //! Nothing here is part of the product.
 
+pub mod balancer;
 pub mod browser;
 pub mod cpsrvd;
 pub mod gateway;

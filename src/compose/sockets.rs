@@ -1,0 +1,77 @@
+//! The sockets: those that were handed over at the start, and for the rest, bound ones.
+//!
+//! Who hands sockets over (systemd's socket activation, `sd_listen_fds(3)`) keeps them open while one process
+//! ends and the next begins, so that nobody is refused in between. Each handed-over socket has to be one of
+//! those that the configuration asks for: one that nobody serves would take connections and never answer.
+
+use std::net::SocketAddr;
+
+use listenfd::ListenFd;
+use tokio::net::TcpListener;
+
+use crate::compose::StartError;
+use crate::config::Config;
+use crate::config::PanelStyle as ConfiguredStyle;
+use crate::listener;
+use crate::model::Service;
+
+/// The sockets of a gateway.
+#[derive(Debug)]
+pub(super) struct Sockets {
+    /// For the console and the panels.
+    pub(super) people: Vec<TcpListener>,
+    /// For plain HTTP that is sent on to HTTPS.
+    pub(super) redirect: Vec<TcpListener>,
+    /// For probes and collectors.
+    pub(super) operations: Option<TcpListener>,
+}
+
+impl Sockets {
+    /// Takes what was handed over and binds the rest.
+    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
+        let mut given = handed_over()?;
+        let mut open = |address: SocketAddr| match given.iter().position(|(at, _)| *at == address) {
+            Some(place) => Ok(given.swap_remove(place).1),
+            None => listener::bind(address).map_err(StartError::Bind),
+        };
+        let sockets = Self {
+            people: people(config).into_iter().map(&mut open).collect::<Result<_, _>>()?,
+            redirect: redirect(config).into_iter().map(&mut open).collect::<Result<_, _>>()?,
+            operations: config.operations.map(open).transpose()?,
+        };
+        match given.first() {
+            Some((address, _)) => Err(StartError::Unasked(*address)),
+            None => Ok(sockets),
+        }
+    }
+}
+
+/// The sockets that were handed over, with their addresses.
+fn handed_over() -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
+    let mut found = ListenFd::from_env();
+    let mut given = Vec::new();
+    for place in 0..found.len() {
+        let socket = found.take_tcp_listener(place).map_err(StartError::HandedOver)?;
+        let Some(socket) = socket else { continue };
+        socket.set_nonblocking(true).map_err(StartError::HandedOver)?;
+        let socket = TcpListener::from_std(socket).map_err(StartError::HandedOver)?;
+        given.push((socket.local_addr().map_err(StartError::HandedOver)?, socket));
+    }
+    Ok(given)
+}
+
+/// The console's port, and in the `ports` style those of the services, on every address.
+fn people(config: &Config) -> Vec<SocketAddr> {
+    let mut ports = vec![config.listen.console_port];
+    if config.panels == ConfiguredStyle::Ports {
+        ports.extend(Service::ALL.map(Service::port));
+    }
+    let on = |ip| ports.iter().map(move |port| SocketAddr::new(ip, *port));
+    config.listen.addresses.iter().copied().flat_map(on).collect()
+}
+
+fn redirect(config: &Config) -> Vec<SocketAddr> {
+    let ports = config.listen.redirect_port.into_iter();
+    let addresses = &config.listen.addresses;
+    ports.flat_map(|port| addresses.iter().map(move |ip| SocketAddr::new(*ip, port))).collect()
+}

@@ -1,0 +1,102 @@
+//! A real load balancer in front of the gateways, on one of the files in `deploy/`.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use anyhow::bail;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::loopback::Loopback;
+use crate::world::World;
+
+/// How long the program may take to accept connections or to end.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Where all of them connect from: the kernel gives this address to whoever asks for none on loopback.
+pub const CONNECTS_FROM: &str = "127.0.0.1";
+
+/// A running balancer. Killed when dropped.
+#[derive(Debug)]
+pub struct Balancer {
+    child: Child,
+    place: Loopback,
+    log: std::path::PathBuf,
+}
+
+impl Balancer {
+    /// Starts the program that a file of `deploy/` is for, with nothing in it changed but addresses and the paths
+    /// of certificates, and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// When the program is not installed, refuses the file or does not start.
+    pub async fn start(file: &Path, world: &World, gateways: [IpAddr; 2]) -> anyhow::Result<Self> {
+        let place = Loopback::claim()?;
+        let folder = world.folder().join(format!("balancer-{}", place.ip()));
+        fs::create_dir(&folder)?;
+        let (chain, key) = (world.folder().join("gateway.pem"), world.folder().join("gateway.key"));
+        let both = folder.join("both.pem");
+        fs::write(&both, [fs::read(&chain)?, fs::read(&key)?].concat())?;
+        let text = fs::read_to_string(file).with_context(|| format!("no {}", file.display()))?;
+        let [one, two] = gateways;
+        let text = text
+            .replace("203.0.113.10", &place.ip().to_string())
+            .replace("10.0.0.11", &one.to_string())
+            .replace("10.0.0.12", &two.to_string())
+            .replace("/etc/haproxy/panelgate.pem", &both.display().to_string())
+            .replace("/etc/nginx/panelgate/fullchain.pem", &chain.display().to_string())
+            .replace("/etc/nginx/panelgate/privkey.pem", &key.display().to_string());
+        let (written, log) = (folder.join("balancer.conf"), folder.join("log"));
+        fs::write(&written, text)?;
+        let is_haproxy = file.extension().is_some_and(|extension| extension == "cfg");
+        let mut command = if is_haproxy { haproxy(&written) } else { nginx(&written, &folder) };
+        let output = fs::File::create(&log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()
+            .context("the balancer does not start")?;
+        let mut balancer = Self { child, place, log };
+        balancer.accepts().await?;
+        Ok(balancer)
+    }
+
+    /// Where people reach it.
+    pub fn ip(&self) -> IpAddr {
+        self.place.ip()
+    }
+
+    async fn accepts(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while TcpStream::connect(self.place.at(443)).await.is_err() {
+            let ended = self.child.try_wait()?;
+            if ended.is_some() || Instant::now() > deadline {
+                bail!("the balancer does not accept connections: {ended:?}\n{}", fs::read_to_string(&self.log)?);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+}
+
+fn haproxy(file: &Path) -> Command {
+    let mut command = Command::new("/usr/sbin/haproxy");
+    command.arg("-db").arg("-f").arg(file);
+    command
+}
+
+/// In one process, so that ending it ends all of it.
+fn nginx(file: &Path, folder: &Path) -> Command {
+    let mut command = Command::new("/usr/sbin/nginx");
+    let paths = format!("daemon off; master_process off; pid {}; error_log stderr;", folder.join("pid").display());
+    command.arg("-p").arg(folder).args(["-e", "stderr", "-g", &paths]).arg("-c").arg(file);
+    command
+}
