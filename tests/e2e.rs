@@ -72,5 +72,7 @@ mod subjects;
 mod syslog;
 #[path = "e2e/traffic.rs"]
 mod traffic;
+#[path = "e2e/uploads.rs"]
+mod uploads;
 #[path = "e2e/websocket.rs"]
 mod websocket;

@@ -21,6 +21,7 @@ pub(super) fn servers(config: &Config) -> Result<HashMap<ServerId, Hosted>, Star
     let times = UpstreamLimits {
         connect: Duration::from_secs(config.limits.upstream_connect_seconds),
         response: Duration::from_secs(config.limits.upstream_response_seconds),
+        stall: Duration::from_secs(config.limits.body_idle_seconds),
         interim: u32::try_from(config.limits.interim_answers).unwrap_or(u32::MAX),
     };
     let mut servers = HashMap::new();

@@ -82,7 +82,7 @@ limits! {
     request_wait_seconds = 30, 1..=3600 "seconds": "Time for a request to wait for its place at the server";
     interim_answers = 8, 0..=100 "answers": "Interim answers (1xx) of a server before its answer";
     upstream_connect_seconds = 5, 1..=60 "seconds": "Time to connect to a server, TLS handshake included";
-    upstream_response_seconds = 300, 1..=3600 "seconds": "Time for a server to begin its answer";
+    upstream_response_seconds = 300, 1..=3600 "seconds": "Time for a server to begin its answer; it does not run while a request's body is on the way";
     body_idle_seconds = 300, 1..=3600 "seconds": "Time without a byte within a body, in either direction";
     websocket_idle_minutes = 15, 1..=1440 "minutes": "Time without a byte on a WebSocket, in both directions";
     open_seconds = 30, 1..=300 "seconds": "Time to open a panel session on a server";

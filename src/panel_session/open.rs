@@ -80,7 +80,10 @@ pub enum Claim {
 /// A signed-in cpsrvd session.
 pub struct PanelSession {
     place: EntryPlace,
+    /// For what is done while it lasts.
     client: Client,
+    /// For coming and going.
+    door: Client,
     jar: Mutex<CookieJar>,
     security_token: SecurityToken,
     formerly: Vec<SecurityToken>,
@@ -113,15 +116,16 @@ impl PanelSession {
         let proven_at = Mutex::new(Instant::now());
         let login = panel::create_user_session(api, &place.account, place.service, chosen).await;
         let login = login.map_err(OpenError::Api)?;
-        let client = upstream.client(place.service);
-        let signed_in = panel::sign_in(&client, login).await.map_err(OpenError::Login)?;
+        let door = upstream.client(place.service);
+        let signed_in = panel::sign_in(&door, login).await.map_err(OpenError::Login)?;
         let security_token = signed_in.security_token;
         let mut formerly: Vec<_> = before.iter().filter_map(|digits| SecurityToken::parse(&digits.0)).collect();
         formerly.retain(|token| *token != security_token);
         formerly.drain(..formerly.len().saturating_sub(FORMER_TOKENS));
         Ok(Self {
             place: place.clone(),
-            client,
+            client: upstream.client_until(place.service, owner.ended.clone()),
+            door,
             jar: Mutex::new(signed_in.jar),
             security_token,
             formerly,
@@ -185,7 +189,7 @@ impl PanelSession {
         format!("{}/", self.security_token.expose_prefix())
     }
 
-    /// Its own connections.
+    /// Its own connections, which are closed when it ends.
     pub fn client(&self) -> &Client {
         &self.client
     }
@@ -217,7 +221,7 @@ impl PanelSession {
     /// Logs out at the server.
     pub(super) async fn log_out(&self) -> Result<(), SendError> {
         match self.cookies(&[]) {
-            Some(cookies) => panel::log_out(&self.client, &self.security_token, cookies).await,
+            Some(cookies) => panel::log_out(&self.door, &self.security_token, cookies).await,
             None => Ok(()),
         }
     }

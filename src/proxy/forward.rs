@@ -80,6 +80,8 @@ pub(super) async fn send(signed: SignedRequest, pace: Pace) -> Result<Sent, Prox
     let needed = needs_session(request.uri().path());
     let request = request.map(|body| Guarded::paced(body, pace, ended.clone()).boxed_unsync());
     let response = tokio::select! {
+        // With the panel session its connections end: what breaks off then is no failure of the server.
+        biased;
         () = ended.cancelled() => return Err(ProxyError::Ended),
         response = panel.client().send(request) => response.map_err(ProxyError::Send)?,
     };

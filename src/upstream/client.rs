@@ -34,6 +34,7 @@ use crate::model::ServerId;
 use crate::model::Service;
 use crate::upstream::connect::ConnectError;
 use crate::upstream::connect::Connector;
+use crate::upstream::moved::Moved;
 use crate::upstream::trust;
 use crate::upstream::trust::TrustError;
 
@@ -68,8 +69,10 @@ const BUFFER: usize = 128 * 1024;
 pub struct UpstreamLimits {
     /// From the first packet to the end of the TLS handshake.
     pub connect: Duration,
-    /// From the end of the request's head to the head of the answer.
+    /// From the last that the server took of the request to the head of the answer.
     pub response: Duration,
+    /// While the server takes nothing of what it is sent.
+    pub stall: Duration,
     /// Interim answers (1xx) before the answer.
     pub interim: u32,
 }
@@ -135,12 +138,19 @@ impl Upstream {
 
     /// A new client with a pool of its own.
     pub fn client(&self, service: Service) -> Client {
+        self.client_until(service, CancellationToken::new())
+    }
+
+    /// The same, whose connections are all closed at `ended`, whatever is under way on them.
+    pub fn client_until(&self, service: Service, ended: CancellationToken) -> Client {
         let connector = Connector {
             host: self.host.clone(),
             address: self.address,
             port: service.port(),
             tls: Arc::clone(&self.tls),
             timeout: self.limits.connect,
+            stall: self.limits.stall,
+            ended,
         };
         let inner = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -179,8 +189,10 @@ impl Client {
     /// Sends one request and waits for the head of the answer.
     ///
     /// The request's URI must be absolute, with [`Client::authority`] as its authority.
-    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, SendError> {
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
         let UpstreamLimits { response, interim, .. } = self.limits;
+        let moved = Moved::now();
+        let mut request = request.map(|body| moved.watch(body));
         let (too_many, flooded) = (CancellationToken::new(), AtomicU32::new(0));
         let connection = capture_connection(&mut request);
         let (flood, used) = (too_many.clone(), connection.clone());
@@ -197,7 +209,10 @@ impl Client {
                 answer = self.inner.request(request) => answer.map_err(send_error),
             }
         };
-        let answer = tokio::time::timeout(response, answer).await.unwrap_or(Err(SendError::TimedOut(response)))?;
+        let answer = tokio::select! {
+            answer = answer => answer?,
+            () = moved.still_for(response) => return Err(SendError::TimedOut(response)),
+        };
         if is_odd(&answer) {
             poison(&connection);
         }

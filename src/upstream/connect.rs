@@ -12,18 +12,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::Uri;
-use hyper::rt::ReadBufCursor;
-use hyper_util::client::legacy::connect::Connected;
-use hyper_util::client::legacy::connect::Connection;
-use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::model::Host;
+use crate::upstream::line::Line;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -74,10 +71,14 @@ pub(super) struct Connector {
     pub(super) port: u16,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) timeout: Duration,
+    /// How long the server may take nothing of what it is sent.
+    pub(super) stall: Duration,
+    /// Ends the connections, whatever is under way on them.
+    pub(super) ended: CancellationToken,
 }
 
 impl Connector {
-    async fn connect(self) -> Result<Stream, ConnectError> {
+    async fn connect(self) -> Result<Line, ConnectError> {
         let timeout = self.timeout;
         let connecting = async {
             let tcp = TcpStream::connect(&*self.addresses().await?).await.map_err(ConnectError::Refused)?;
@@ -88,7 +89,7 @@ impl Connector {
                 Host::Ip(ip) => ServerName::from(*ip),
             };
             let tls = TlsConnector::from(self.tls).connect(name, tcp).await.map_err(tls_error)?;
-            Ok(Stream(TokioIo::new(tls)))
+            Ok(Line::new(tls, self.stall, self.ended))
         };
         tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::TimedOut(timeout)))
     }
@@ -122,51 +123,10 @@ fn tls_error(error: io::Error) -> ConnectError {
     ConnectError::Certificate(rustls::Error::InvalidCertificate(reason.clone()))
 }
 
-/// A TLS stream as the HTTP client wants it.
-pub(super) struct Stream(TokioIo<TlsStream<TcpStream>>);
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl hyper::rt::Read for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl hyper::rt::Write for Stream {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
-    }
-}
-
 impl tower_service::Service<Uri> for Connector {
-    type Response = Stream;
+    type Response = Line;
     type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Line, ConnectError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
         Poll::Ready(Ok(()))

@@ -6,6 +6,8 @@
 
 mod client;
 mod connect;
+mod line;
+mod moved;
 mod trust;
 
 pub use client::Body;

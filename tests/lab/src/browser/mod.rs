@@ -18,6 +18,7 @@ mod framing;
 mod metadata;
 mod page;
 mod socket;
+mod upload;
 mod wire;
 
 pub use ask::Ask;
@@ -29,6 +30,10 @@ pub use socket::CloseFrame;
 pub use socket::Message;
 pub use socket::Shake;
 pub use socket::Socket;
+pub use upload::MULTIPART;
+pub use upload::Piecewise;
+pub use upload::Sending;
+pub use upload::Upload;
 pub use wire::Http;
 pub use wire::Names;
 pub use wire::trusting;
@@ -251,6 +256,19 @@ impl Browser {
         // Chromium opens WebSockets over HTTP/1.1 unless a connection has promised more (RFC 8441).
         let wire = if ask.errand == Errand::WebSocket { self.wire.http_1() } else { self.wire.clone() };
         let response = wire.send(request).await?;
+        self.take_cookies(&url, response.headers(), relation);
+        Ok(response)
+    }
+
+    /// Posts something that is sent as it comes, and gives the head of the answer, which may come before the
+    /// end of it. Follows nothing.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn send(&self, ask: Ask<'_>, content_type: &str, what: Sending) -> anyhow::Result<Response<Incoming>> {
+        let url: Url = ask.url.parse()?;
+        let (request, relation) = self.request(&ask.post(content_type, ""), std::slice::from_ref(&url))?;
+        let response = self.wire.upload(request.map(|_| what.into_body())).await?;
         self.take_cookies(&url, response.headers(), relation);
         Ok(response)
     }

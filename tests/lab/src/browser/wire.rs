@@ -17,6 +17,7 @@ use http::Request;
 use http::Response;
 use http::Uri;
 use http_body_util::Full;
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::rt::ReadBufCursor;
 use hyper_util::client::legacy;
@@ -102,11 +103,14 @@ fn trusting_only(certificate: &str, http: Http) -> anyhow::Result<ClientConfig> 
     Ok(config)
 }
 
+/// A request's body on its way out.
+pub(super) type Outgoing = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
 /// A pool of connections.
 #[derive(Clone)]
 pub(super) struct Wire {
     connector: Connector,
-    client: legacy::Client<Connector, Full<Bytes>>,
+    client: legacy::Client<Connector, Outgoing>,
 }
 
 impl Wire {
@@ -133,6 +137,10 @@ impl Wire {
     }
 
     pub(super) async fn send(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        self.upload(request.map(http_body_util::BodyExt::boxed_unsync)).await
+    }
+
+    pub(super) async fn upload(&self, request: Request<Outgoing>) -> anyhow::Result<Response<Incoming>> {
         Ok(self.client.request(request).await?)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::cue::Cue;
 use super::dates::Date;
 use super::streams::Takeover;
 use super::switches::Framing;
@@ -33,11 +34,12 @@ pub(super) struct Answer {
 #[derive(Debug)]
 pub(super) enum Body {
     Full(Vec<u8>),
-    /// `count` lines, one every `every`, the last one with `end` after it.
+    /// `count` lines, one every `every` or at each `cue`, the last one with `end` after it.
     Lines {
         line: fn(u32) -> String,
         count: u32,
         every: Duration,
+        cue: Option<Cue>,
         end: &'static str,
     },
     /// This many bytes of a repeating pattern.

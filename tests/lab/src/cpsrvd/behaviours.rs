@@ -103,7 +103,7 @@ pub const ALL: &[Behaviour] = &[
     row(54, "Database dump WebSocket", D, "dump_end"),
     row(55, "Uploads are counted, answered at the end, or cut", SI, "upload_limit"),
     row(56, "Downloads with a length or until close", S, "download_bytes, download_length"),
-    row(57, "Streaming pages and events", I, "trickle_interval, trickle_lines"),
+    row(57, "Streaming pages and events", I, "trickle_interval, trickle_cue, trickle_lines"),
     row(58, "Account transfer takes over the socket", S, "account_transfer"),
     row(59, "Access log and session log", D, "write_logs"),
     row(60, "Requests recorded as received", Ours, "record_requests"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::answer::Answer;
 use super::answer::Delivery;
 use super::api;
+use super::cue::Cue;
 use super::exchange::split_token;
 use super::pages;
 use super::random;
@@ -22,6 +23,8 @@ pub enum Fault {
     ServerError,
     /// Nothing happens for a while, then the request is carried out.
     Stall(Duration),
+    /// Nothing happens, and nothing of the body is read, until the cue. Then the request is carried out.
+    Hold(Cue),
     /// The request is carried out, but the answer comes late.
     LateAnswer(Duration),
     /// The answer's body comes byte by byte, with this pause after each.
@@ -32,6 +35,8 @@ pub enum Fault {
     Wire(Vec<u8>),
     /// These bytes for an answer, then the end of the connection.
     WireThenEnd(Vec<u8>),
+    /// These bytes for an answer, and nothing of the body is read; the connection stays.
+    WireUnread(Vec<u8>),
     /// 200 with an HTML page, whatever was asked for.
     Html,
     /// 200 with `result: 0` and this reason.
@@ -70,6 +75,10 @@ pub(super) enum Injected {
     Bytes(Vec<u8>),
     /// These bytes, and then the end of the connection or not.
     Wire(Vec<u8>, bool),
+    /// These bytes, and no more reading.
+    Unread(Vec<u8>),
+    /// A cue that is waited for before the request is carried out.
+    Hold(Cue),
     /// This answer instead of the server's own.
     Answer(Box<Answer>),
     /// A wait before the request is carried out.
@@ -125,6 +134,8 @@ impl From<Fault> for Injected {
             Fault::Garbage => Self::Bytes(random::hex(512).into_bytes()),
             Fault::Wire(bytes) => Self::Wire(bytes, false),
             Fault::WireThenEnd(bytes) => Self::Wire(bytes, true),
+            Fault::WireUnread(bytes) => Self::Unread(bytes),
+            Fault::Hold(cue) => Self::Hold(cue),
             Fault::Stall(delay) => Self::Before(delay),
             Fault::LateAnswer(delay) => Self::Delivered(Delivery::Late(delay)),
             Fault::Trickle(pace) => Self::Delivered(Delivery::Slow(pace)),

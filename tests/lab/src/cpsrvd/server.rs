@@ -67,6 +67,7 @@ impl Cpsrvd {
             log: Observations::new(),
             handlers: Arc::new(AtomicUsize::new(0)),
             connections: AtomicU64::new(1),
+            moved: Arc::default(),
             stop: CancellationToken::new(),
             switches: Mutex::new(Arc::new(settings.switches)),
         });
@@ -234,6 +235,16 @@ impl Cpsrvd {
     /// Connections that are being served, each WebSocket included.
     pub fn open_connections(&self) -> usize {
         self.shared.handlers.load(Ordering::Acquire)
+    }
+
+    /// Bytes of bodies that it has read out of its sockets so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.shared.moved.read.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that it has written into its sockets so far.
+    pub fn bytes_written(&self) -> u64 {
+        self.shared.moved.written.load(Ordering::Relaxed)
     }
 
     /// Waits until a request was recorded that matches, and gives it. Past ones count.

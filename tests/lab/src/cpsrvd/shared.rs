@@ -17,6 +17,7 @@ use super::session::SessionStore;
 use super::switches::Switches;
 use super::sync::lock;
 use super::tokens::TokenBook;
+use super::transport::Moved;
 use super::transport::tls::Tls;
 
 /// The state of a running double.
@@ -38,6 +39,7 @@ pub(super) struct Shared {
     pub(super) handlers: Arc<AtomicUsize>,
     /// Connections that were ever served.
     pub(super) connections: AtomicU64,
+    pub(super) moved: Arc<Moved>,
     /// Ends everything.
     pub(super) stop: CancellationToken,
     pub(super) switches: Mutex<Arc<Switches>>,

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::cue::Cue;
+
 /// Everything about the double that can be changed while it runs.
 #[derive(Clone, Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "the server's own settings are on/off switches")]
@@ -135,6 +137,8 @@ pub struct Switches {
     pub download_length: bool,
     /// Time between two lines of a streaming page.
     pub trickle_interval: Duration,
+    /// Waited for between two lines instead, where there is one.
+    pub trickle_cue: Option<Cue>,
     /// Lines of a streaming page.
     pub trickle_lines: u32,
     /// Whether `/acctxferrsync` takes over the socket.
@@ -209,6 +213,7 @@ impl Default for Switches {
             download_bytes: 1 << 30,
             download_length: true,
             trickle_interval: Duration::from_millis(200),
+            trickle_cue: None,
             trickle_lines: 10,
             account_transfer: true,
             record_requests: true,

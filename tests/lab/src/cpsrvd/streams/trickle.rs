@@ -42,6 +42,12 @@ pub(crate) fn download(switches: &Switches, name: &str) -> Answer {
 }
 
 fn streaming(answer: Answer, switches: &Switches, line: fn(u32) -> String, end: &'static str) -> Answer {
-    let body = Body::Lines { line, count: switches.trickle_lines, every: switches.trickle_interval, end };
+    let body = Body::Lines {
+        line,
+        count: switches.trickle_lines,
+        every: switches.trickle_interval,
+        cue: switches.trickle_cue.clone(),
+        end,
+    };
     Answer { body, ..answer.framed(Framing::Chunked) }
 }

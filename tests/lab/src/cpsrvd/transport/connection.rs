@@ -2,6 +2,9 @@
 
 use std::io::Error;
 use std::io::ErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +21,15 @@ const MAX_HEAD: usize = 64 * 1024;
 /// How long a client may be silent within a body: what proxies on the same machine are told to wait.
 const MAX_SILENCE: Duration = Duration::from_mins(5);
 
+/// Bytes that have gone over all connections of a double.
+#[derive(Debug, Default)]
+pub(crate) struct Moved {
+    /// Of bodies, out of the sockets.
+    pub(crate) read: AtomicU64,
+    /// Into the sockets.
+    pub(crate) written: AtomicU64,
+}
+
 /// What came instead of, or as, the next head.
 pub(super) enum Next {
     /// The bytes of a head, its empty line included.
@@ -33,11 +45,12 @@ pub(super) enum Next {
 pub(crate) struct Connection {
     pub(crate) io: Io,
     pub(super) ahead: BytesMut,
+    moved: Arc<Moved>,
 }
 
 impl Connection {
-    pub(super) fn new(io: Io) -> Self {
-        Self { io, ahead: BytesMut::new() }
+    pub(super) fn new(io: Io, moved: Arc<Moved>) -> Self {
+        Self { io, ahead: BytesMut::new(), moved }
     }
 
     /// Reads up to the end of the next head.
@@ -61,12 +74,16 @@ impl Connection {
     pub(super) async fn more(&mut self) -> Result<(), Error> {
         match tokio::time::timeout(MAX_SILENCE, self.io.read_buf(&mut self.ahead)).await?? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
-            _ => Ok(()),
+            read => {
+                self.moved.read.fetch_add(read as u64, Ordering::Relaxed);
+                Ok(())
+            }
         }
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.io.write_all(bytes).await?;
+        self.moved.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.io.flush().await
     }
 

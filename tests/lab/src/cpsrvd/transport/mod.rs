@@ -14,6 +14,7 @@ mod write;
 
 pub(super) use body::Incoming;
 pub(super) use connection::Connection;
+pub(super) use connection::Moved;
 pub(super) use head::Request;
 pub(super) use io::Io;
 pub(super) use listener::Listeners;

@@ -35,7 +35,7 @@ pub(crate) struct Peer {
 }
 
 pub(super) async fn serve(shared: Arc<Shared>, io: Io, peer: Peer) -> Result<(), Error> {
-    let mut connection = Connection::new(io);
+    let mut connection = Connection::new(io, Arc::clone(&shared.moved));
     loop {
         let switches = shared.switches();
         let head = match connection.next_head(switches.keep_alive_idle).await? {
@@ -63,8 +63,14 @@ pub(super) async fn serve(shared: Arc<Shared>, io: Io, peer: Peer) -> Result<(),
             }
             continue;
         }
-        if let Some(Injected::Before(delay)) = fault {
-            tokio::time::sleep(delay).await;
+        match &fault {
+            Some(Injected::Unread(bytes)) => {
+                connection.write(bytes).await?;
+                return std::future::pending().await;
+            }
+            Some(Injected::Before(delay)) => tokio::time::sleep(*delay).await,
+            Some(Injected::Hold(cue)) => cue.taken().await,
+            Some(Injected::Answer(_) | Injected::Delivered(_) | Injected::Bytes(_) | Injected::Wire(..)) | None => {}
         }
         let mut exchange = Exchange::new(&shared, &switches, &request, &peer, Incoming::new(&mut connection, &request));
         let answer = match fault {
@@ -72,9 +78,10 @@ pub(super) async fn serve(shared: Arc<Shared>, io: Io, peer: Peer) -> Result<(),
             Some(Injected::Delivered(delivery)) => {
                 Answer { delivery, framing: Some(Framing::ContentLength), ..route::answer(&mut exchange).await }
             }
-            Some(Injected::Before(_) | Injected::Bytes(_) | Injected::Wire(..)) | None => {
-                route::answer(&mut exchange).await
-            }
+            Some(
+                Injected::Before(_) | Injected::Hold(_) | Injected::Unread(_) | Injected::Bytes(_) | Injected::Wire(..),
+            )
+            | None => route::answer(&mut exchange).await,
         };
         let unread = !exchange.incoming.is_finished();
         shared.log.body(entry, exchange.incoming.read(), &exchange.body);

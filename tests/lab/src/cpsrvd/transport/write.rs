@@ -61,10 +61,13 @@ pub(super) async fn send(
         }
         (Body::Full(bytes), Delivery::Slow(pace)) => out.trickle(bytes, pace).await?,
         (Body::Full(bytes), Delivery::Whole | Delivery::Late(_)) => out.write(bytes).await?,
-        (Body::Lines { line, count, every, end }, _) => {
+        (Body::Lines { line, count, every, cue, end }, _) => {
             for n in 1..*count {
                 out.write(line(n - 1).as_bytes()).await?;
-                tokio::time::sleep(*every).await;
+                match cue {
+                    Some(cue) => cue.taken().await,
+                    None => tokio::time::sleep(*every).await,
+                }
             }
             out.write((line(count.saturating_sub(1)) + end).as_bytes()).await?;
         }
