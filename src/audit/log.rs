@@ -1,17 +1,19 @@
 //! The audit log as the gateway knows it: acts wait until they are recorded, requests never do.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::sync::oneshot;
 
 use crate::audit::event::Event;
 use crate::audit::event::Kind;
 use crate::audit::file::FileSettings;
+use crate::audit::queue;
+use crate::audit::queue::Sender;
 use crate::audit::writer;
 use crate::model::Clock;
 use crate::model::SyslogTarget;
@@ -74,9 +76,9 @@ pub(super) struct Job {
 }
 
 /// The audit log. Clones write to the same file, in the order in which they record.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AuditLog {
-    queue: mpsc::Sender<Job>,
+    queue: Arc<Sender>,
     shed: Arc<AtomicU64>,
     shed_total: Arc<AtomicU64>,
     patience: Duration,
@@ -86,10 +88,10 @@ impl AuditLog {
     /// Opens the files and starts their writer.
     pub fn open(settings: AuditSettings, clock: &Arc<dyn Clock>) -> Result<Self, AuditError> {
         let patience = settings.patience;
-        let (queue, jobs) = mpsc::channel(settings.queue.max(2));
+        let (queue, jobs) = queue::bounded(settings.queue.max(2));
         let shed = Arc::default();
         writer::start(settings, jobs, Arc::clone(&shed), Arc::clone(clock)).map_err(AuditError::Open)?;
-        Ok(Self { queue, shed, shed_total: Arc::default(), patience })
+        Ok(Self { queue: Arc::new(queue), shed, shed_total: Arc::default(), patience })
     }
 
     /// Writes an event and waits until it is on disk, and wherever else it is required.
@@ -97,17 +99,16 @@ impl AuditLog {
         let (done, written) = oneshot::channel();
         let job = job(event, Some(done)).map_err(AuditError::Encode)?;
         let recorded = async {
-            self.queue.send(job).await.map_err(|_| AuditError::Gone)?;
+            self.queue.send(job).await?;
             written.await.map_err(|_| AuditError::Gone)?
         };
         tokio::time::timeout(self.patience, recorded).await.unwrap_or(Err(AuditError::TimedOut(self.patience)))
     }
 
-    /// Writes the event of a request without waiting. While half of the places are taken it is left out and
+    /// Writes the event of a request soon, without waiting. While half of the places are taken it is left out and
     /// counted, so that acts find room.
     pub fn note(&self, event: &Event) {
-        let has_room = self.queue.capacity() > self.queue.max_capacity() / 2;
-        let sent = has_room && job(event, None).is_ok_and(|job| self.queue.try_send(job).is_ok());
+        let sent = job(event, None).is_ok_and(|job| self.queue.try_send_later(job));
         if !sent {
             self.shed.fetch_add(1, Ordering::Relaxed);
             self.shed_total.fetch_add(1, Ordering::Relaxed);
@@ -122,12 +123,18 @@ impl AuditLog {
     /// Writes the event of an act without waiting, where nobody can: a request that was dropped.
     pub(super) fn record_later(&self, event: &Event) {
         let sent = match job(event, None) {
-            Ok(job) => self.queue.try_send(job).map_err(|_| AuditError::Gone),
+            Ok(job) => self.queue.try_send(job),
             Err(error) => Err(AuditError::Encode(error)),
         };
         if let Err(error) = sent {
             tracing::error!(%error, "an audit event was lost");
         }
+    }
+}
+
+impl fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditLog").field("shed", &self.shed()).finish_non_exhaustive()
     }
 }
 

@@ -13,6 +13,7 @@ mod event;
 mod file;
 mod log;
 mod people;
+mod queue;
 mod report;
 mod syslog;
 #[cfg(test)]

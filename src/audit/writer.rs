@@ -7,8 +7,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use tokio::sync::mpsc;
-
 use crate::audit::event::Kind;
 use crate::audit::file;
 use crate::audit::file::ChainFile;
@@ -16,6 +14,7 @@ use crate::audit::log::AuditError;
 use crate::audit::log::AuditSettings;
 use crate::audit::log::Job;
 use crate::audit::log::Need;
+use crate::audit::queue::Receiver;
 use crate::audit::syslog::Syslog;
 use crate::model::Clock;
 
@@ -33,7 +32,7 @@ struct Writer {
 /// Opens the file and starts the thread, which ends with the last sender of jobs.
 pub(super) fn start(
     settings: AuditSettings,
-    mut jobs: mpsc::Receiver<Job>,
+    jobs: Receiver,
     shed: Arc<AtomicU64>,
     clock: Arc<dyn Clock>,
 ) -> io::Result<()> {
@@ -42,8 +41,7 @@ pub(super) fn start(
     let mut writer = Writer { file, stdout: settings.stdout, syslog, shed, clock };
     thread::Builder::new().name("audit".into()).spawn(move || {
         let mut batch = Vec::new();
-        // One trip to the disk for all that wait: a burst costs one fsync, not one each.
-        while jobs.blocking_recv_many(&mut batch, BATCH) > 0 {
+        while jobs.receive(&mut batch, BATCH) {
             writer.write(&mut batch);
         }
     })?;
