@@ -27,11 +27,11 @@ pub async fn logout_ends_one_session(api: &WhmApi<'_>) -> Result<bool, ApiError>
 /// it is the sign-in page, or leads anywhere (`logout_redirect_url`).
 pub async fn log_out(client: &Client, token: &SecurityToken, cookies: HeaderValue) -> Result<(), SendError> {
     let authority = client.authority();
-    let home = format!("https://{authority}{}/", token.expose_prefix());
+    let home = format!("{}/", token.expose_prefix());
     let request = Request::builder()
         .uri(format!("{home}logout/"))
         .header(HOST, authority)
-        .header(REFERER, home)
+        .header(REFERER, format!("https://{authority}{home}"))
         .header(COOKIE, cookies)
         .body(empty());
     match request {

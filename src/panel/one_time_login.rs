@@ -11,7 +11,6 @@ use http::header::HOST;
 use http::header::LOCATION;
 use http_body_util::BodyExt as _;
 use http_body_util::Limited;
-use hyper::body::Incoming;
 use secrecy::ExposeSecret as _;
 
 use crate::model::Target;
@@ -19,6 +18,7 @@ use crate::panel::create_user_session::OneTimeLogin;
 use crate::panel::jar::CookieJar;
 use crate::panel::lost::is_sign_in_page;
 use crate::panel::security_token::SecurityToken;
+use crate::upstream::AnswerBody;
 use crate::upstream::Client;
 use crate::upstream::SendError;
 use crate::upstream::empty;
@@ -67,7 +67,7 @@ pub async fn sign_in(client: &Client, login: OneTimeLogin) -> Result<SignedIn, L
     let home = format!("{}/", login.security_token.expose_prefix());
     for _ in 0..STEPS {
         let mut request = Request::builder()
-            .uri(format!("https://{}{path}", client.authority()))
+            .uri(&*path)
             .header(HOST, client.authority())
             .body(empty())
             .map_err(|_| LoginError::Astray)?;
@@ -115,7 +115,7 @@ fn own_path(address: &str, authority: &str) -> Result<String, LoginError> {
 }
 
 /// The address in `<META HTTP-EQUIV="refresh" CONTENT="2;URL=/…">`, as cpsrvd writes it.
-async fn meta_refresh(body: Incoming) -> Option<String> {
+async fn meta_refresh(body: AnswerBody) -> Option<String> {
     let page = Limited::new(body, PAGE).collect().await.ok()?.to_bytes();
     let text = String::from_utf8_lossy(&page);
     let lower = text.to_ascii_lowercase();

@@ -20,6 +20,7 @@ use url::form_urlencoded;
 use crate::model::Account;
 use crate::panel::api_answer;
 use crate::panel::api_answer::ApiError;
+use crate::upstream::AnswerBody;
 use crate::upstream::Client;
 use crate::upstream::full;
 
@@ -58,7 +59,7 @@ impl WhmApi<'_> {
         let authority = self.client.authority();
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("https://{authority}/json-api/{function}"))
+            .uri(format!("/json-api/{function}"))
             .header(HOST, authority)
             .header(AUTHORIZATION, authorization(self.credential)?)
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -79,7 +80,7 @@ fn authorization(credential: &ApiCredential) -> Result<HeaderValue, ApiError> {
     Ok(header)
 }
 
-async fn collect(body: hyper::body::Incoming, limit: usize) -> Result<Bytes, ApiError> {
+async fn collect(body: AnswerBody, limit: usize) -> Result<Bytes, ApiError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(ApiError::TooLarge(limit)),

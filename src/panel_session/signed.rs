@@ -74,7 +74,7 @@ impl SignedRequest {
         let headers = rewrite::request_headers(incoming.headers, addresses, &panel.home(), cookies);
         let mut request = Request::builder()
             .method(incoming.method)
-            .uri(format!("https://{}{}", panel.client().authority(), incoming.target))
+            .uri(incoming.target.as_str())
             .body(incoming.body)
             .map_err(|_| Mismatch)?;
         *request.headers_mut() = headers;

@@ -6,7 +6,6 @@ use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use tokio_util::sync::CancellationToken;
 
@@ -19,8 +18,11 @@ use crate::panel_session::SignedRequest;
 use crate::proxy::body::Guarded;
 use crate::proxy::body::Pace;
 use crate::proxy::peek;
+use crate::proxy::peek::Arrived;
+use crate::upstream::AnswerBody;
 use crate::upstream::Body;
 use crate::upstream::SendError;
+use crate::upstream::full;
 
 /// Why there is no answer to pass on.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,8 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The body.
     pub body: Body,
+    /// Whether all of the body is here, and nothing at the server waits for its reader.
+    pub is_whole: bool,
     /// Set if the answer says that the panel session is gone.
     pub lost: Option<Lost>,
     /// Whether the path needs a session that is alive: what stands under a security token, APIs, and the
@@ -57,7 +61,7 @@ pub struct Answer {
 
 /// A request that was sent, with the head of its answer and what is held while it lasts.
 pub(super) struct Sent {
-    pub(super) response: Response<Incoming>,
+    pub(super) response: Response<AnswerBody>,
     pub(super) ended: CancellationToken,
     pub(super) placed: Placed,
     needed: bool,
@@ -95,14 +99,17 @@ impl Sent {
         let (parts, body) = response.into_parts();
         let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
         let sign = panel::head_sign(parts.status, reason, &parts.headers);
-        let body = Guarded::new(body.map_err(Into::into).boxed_unsync(), idle, ended, placed).boxed_unsync();
+        let (body, is_whole) = match peek::arrived(body.boxed_unsync()) {
+            Arrived::Whole(bytes) => (full(bytes), true),
+            Arrived::Part(body) => (Guarded::new(body, idle, ended, placed).boxed_unsync(), false),
+        };
         let (body, lost) = match sign {
             HeadSign::Lives => (body, None),
             HeadSign::Gone(lost) => (body, Some(lost)),
             HeadSign::InBody(_) if !needed => (body, None),
             HeadSign::InBody(sign) => peek::look_into(body, sign).await,
         };
-        Answer { status: parts.status, headers: parts.headers, body, lost, needed }
+        Answer { status: parts.status, headers: parts.headers, body, is_whole, lost, needed }
     }
 }
 

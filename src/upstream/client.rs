@@ -19,13 +19,11 @@ use http_body_util::Empty;
 use http_body_util::Full;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::client::conn::http1::SendRequest;
 use hyper::ext::on_informational;
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::CaptureConnection;
-use hyper_util::client::legacy::connect::capture_connection;
-use hyper_util::rt::TokioExecutor;
-use hyper_util::rt::TokioTimer;
 use rustls::ClientConfig;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Host;
@@ -35,6 +33,9 @@ use crate::model::Service;
 use crate::upstream::connect::ConnectError;
 use crate::upstream::connect::Connector;
 use crate::upstream::moved::Moved;
+use crate::upstream::pool::AnswerBody;
+use crate::upstream::pool::Pool;
+use crate::upstream::pool::Return;
 use crate::upstream::trust;
 use crate::upstream::trust::TrustError;
 
@@ -53,10 +54,6 @@ pub fn empty() -> Body {
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
-
-/// An idle connection is kept this long: below the keep-alive of any server we know of, so that a
-/// request seldom meets a connection that is being closed.
-const POOL_IDLE: Duration = Duration::from_secs(5);
 
 /// Header lines that an answer may have. Panels send up to a few dozen.
 const ANSWER_HEADERS: usize = 256;
@@ -98,7 +95,7 @@ pub enum SendError {
     TimedOut(Duration),
     /// The connection broke, or what came over it is not HTTP.
     #[error("the exchange with the server failed")]
-    Exchange(#[source] legacy::Error),
+    Exchange(#[source] hyper::Error),
     /// It sent interim answers without end.
     #[error("more than {0} interim answers came before the answer")]
     Interim(u32),
@@ -152,17 +149,7 @@ impl Upstream {
             stall: self.limits.stall,
             ended,
         };
-        let inner = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .pool_idle_timeout(POOL_IDLE)
-            .http1_max_headers(ANSWER_HEADERS)
-            .http1_max_buf_size(BUFFER)
-            // A request that might have been executed is never sent twice behind our back.
-            .retry_canceled_requests(false)
-            .set_host(false)
-            .build(connector);
-        Client { inner, authority: self.authority(service), limits: self.limits }
+        Client { pool: Arc::default(), connector, authority: self.authority(service).into(), limits: self.limits }
     }
 }
 
@@ -175,8 +162,9 @@ impl fmt::Debug for Upstream {
 /// A pool of connections to one service of one server.
 #[derive(Clone)]
 pub struct Client {
-    inner: legacy::Client<Connector, Body>,
-    authority: String,
+    pool: Arc<Pool>,
+    connector: Connector,
+    authority: Arc<str>,
     limits: UpstreamLimits,
 }
 
@@ -188,35 +176,62 @@ impl Client {
 
     /// Sends one request and waits for the head of the answer.
     ///
-    /// The request's URI must be absolute, with [`Client::authority`] as its authority.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, SendError> {
+    /// The request's URI is path and query alone; who makes it says `Host`.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, SendError> {
         let UpstreamLimits { response, interim, .. } = self.limits;
         let moved = Moved::now();
         let mut request = request.map(|body| moved.watch(body));
-        let (too_many, flooded) = (CancellationToken::new(), AtomicU32::new(0));
-        let connection = capture_connection(&mut request);
-        let (flood, used) = (too_many.clone(), connection.clone());
-        on_informational(&mut request, move |_| {
-            if flooded.fetch_add(1, Ordering::Relaxed) >= interim {
-                poison(&used);
-                flood.cancel();
-            }
-        });
+        let interims = Arc::new(Interims::default());
+        let seen = Arc::clone(&interims);
+        on_informational(&mut request, move |_| seen.one_more(interim));
         let answer = async {
             tokio::select! {
                 biased;
-                () = too_many.cancelled() => Err(SendError::Interim(interim)),
-                answer = self.inner.request(request) => answer.map_err(send_error),
+                () = interims.too_many.notified() => Err(SendError::Interim(interim)),
+                answer = self.carry(request) => answer,
             }
         };
-        let answer = tokio::select! {
+        let (answer, sender) = tokio::select! {
             answer = answer => answer?,
             () = moved.still_for(response) => return Err(SendError::TimedOut(response)),
         };
-        if is_odd(&answer) {
-            poison(&connection);
+        // After what is odd, or a flood, the next thing on the connection might belong to this answer.
+        let is_clean = !is_odd(&answer) && interims.seen.load(Ordering::Relaxed) <= interim;
+        let back = is_clean.then(|| Return::new(sender, &self.pool));
+        Ok(answer.map(|body| AnswerBody::new(body, back)))
+    }
+
+    /// Over a connection that waits, or a new one. A request that might have been executed is never sent again;
+    /// one that never left, because its connection was just being closed, goes over a new one.
+    async fn carry(&self, mut request: Request<Body>) -> Result<(Response<Incoming>, SendRequest<Body>), SendError> {
+        if let Some(mut sender) = self.pool.take() {
+            match sender.try_send_request(request).await {
+                Ok(answer) => return Ok((answer, sender)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(SendError::Exchange(error.into_error())),
+                },
+            }
         }
-        Ok(answer)
+        let mut sender = self.connect().await?;
+        let answer = sender.send_request(request).await.map_err(SendError::Exchange)?;
+        Ok((answer, sender))
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Body>, SendError> {
+        let stream = self.connector.connect().await.map_err(SendError::Connect)?;
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(ANSWER_HEADERS)
+            .max_buf_size(BUFFER)
+            .handshake(stream)
+            .await
+            .map_err(SendError::Exchange)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.with_upgrades().await {
+                tracing::debug!(%error, "a connection to a server ended badly");
+            }
+        });
+        Ok(sender)
     }
 }
 
@@ -226,10 +241,18 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Keeps a connection from being used again: what comes next on it might belong to this answer.
-fn poison(used: &CaptureConnection) {
-    if let Some(connection) = used.connection_metadata().as_ref() {
-        connection.poison();
+/// The interim answers to one request.
+#[derive(Default)]
+struct Interims {
+    seen: AtomicU32,
+    too_many: Notify,
+}
+
+impl Interims {
+    fn one_more(&self, most: u32) {
+        if self.seen.fetch_add(1, Ordering::Relaxed) >= most {
+            self.too_many.notify_one();
+        }
     }
 }
 
@@ -239,18 +262,4 @@ fn is_odd(answer: &Response<Incoming>) -> bool {
     let (length, coding) = (headers.get(CONTENT_LENGTH), headers.contains_key(TRANSFER_ENCODING));
     let bodiless = status == StatusCode::NO_CONTENT && (coding || length.is_some_and(|length| length != "0"));
     bodiless || (coding && length.is_some()) || !(200..=599).contains(&status.as_u16())
-}
-
-fn send_error(error: legacy::Error) -> SendError {
-    if !error.is_connect() {
-        return SendError::Exchange(error);
-    }
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(found) = inner.downcast_ref::<ConnectError>() {
-            return SendError::Connect(found.copy());
-        }
-        cause = inner.source();
-    }
-    SendError::Exchange(error)
 }

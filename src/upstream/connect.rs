@@ -1,17 +1,12 @@
 //! One TCP and TLS connection to one place.
 
-use std::future::Future;
 use std::io;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Context;
-use std::task::Poll;
 use std::time::Duration;
 
-use http::Uri;
 use rustls::CertificateError;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -45,24 +40,6 @@ pub enum ConnectError {
     Handshake(#[source] io::Error),
 }
 
-impl ConnectError {
-    /// The same error again: the HTTP client keeps the original inside its own.
-    pub(super) fn copy(&self) -> Self {
-        let io = |error: &io::Error| match error.raw_os_error() {
-            Some(code) => io::Error::from_raw_os_error(code),
-            None => io::Error::new(error.kind(), error.to_string()),
-        };
-        match self {
-            Self::Resolve(error) => Self::Resolve(io(error)),
-            Self::Refused(error) => Self::Refused(io(error)),
-            Self::TimedOut(after) => Self::TimedOut(*after),
-            Self::PinMismatch => Self::PinMismatch,
-            Self::Certificate(error) => Self::Certificate(error.clone()),
-            Self::Handshake(error) => Self::Handshake(io(error)),
-        }
-    }
-}
-
 /// Connects to one server's service, always the same one.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -78,7 +55,7 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    async fn connect(self) -> Result<Line, ConnectError> {
+    pub(super) async fn connect(&self) -> Result<Line, ConnectError> {
         let timeout = self.timeout;
         let connecting = async {
             let tcp = TcpStream::connect(&*self.addresses().await?).await.map_err(ConnectError::Refused)?;
@@ -88,8 +65,8 @@ impl Connector {
                 Host::Name(name) => ServerName::try_from(name.to_string()).map_err(|_| ConnectError::PinMismatch)?,
                 Host::Ip(ip) => ServerName::from(*ip),
             };
-            let tls = TlsConnector::from(self.tls).connect(name, tcp).await.map_err(tls_error)?;
-            Ok(Line::new(tls, self.stall, self.ended))
+            let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(tls_error)?;
+            Ok(Line::new(tls, self.stall, self.ended.clone()))
         };
         tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::TimedOut(timeout)))
     }
@@ -121,19 +98,4 @@ fn tls_error(error: io::Error) -> ConnectError {
         return ConnectError::PinMismatch;
     }
     ConnectError::Certificate(rustls::Error::InvalidCertificate(reason.clone()))
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = Line;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Line, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// The URI is not asked: a connector leads to one place.
-    fn call(&mut self, _: Uri) -> Self::Future {
-        Box::pin(self.clone().connect())
-    }
 }

@@ -10,8 +10,6 @@ use std::task::ready;
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
-use hyper_util::client::legacy::connect::Connected;
-use hyper_util::client::legacy::connect::Connection;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
@@ -69,12 +67,6 @@ impl Line {
         let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(self.cut(io::ErrorKind::TimedOut, "the server takes nothing of what it is sent")))
-    }
-}
-
-impl Connection for Line {
-    fn connected(&self) -> Connected {
-        Connected::new()
     }
 }
 

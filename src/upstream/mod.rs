@@ -8,6 +8,7 @@ mod client;
 mod connect;
 mod line;
 mod moved;
+mod pool;
 mod trust;
 
 pub use client::Body;
@@ -19,5 +20,6 @@ pub use client::UpstreamLimits;
 pub use client::empty;
 pub use client::full;
 pub use connect::ConnectError;
+pub use pool::AnswerBody;
 pub use trust::TrustError;
 pub use trust::client_config;
