@@ -202,6 +202,7 @@ impl Gateway {
                 Ok(answer::own(answer::page(StatusCode::OK, page), &self.site))
             }
             Came::Answer(answer) => {
+                let is_whole = answer.is_whole;
                 let mut response = respond(answer, &target, &addresses)?;
                 if fetch.destination == Destination::Frame {
                     let (notices, problem) = (Arc::clone(&self.notices), words::broken_off(reference));
@@ -213,6 +214,9 @@ impl Gateway {
                 } else {
                     response
                 };
+                if is_whole {
+                    return Ok(response);
+                }
                 Ok(response.map(|body| proxy::deliver(body, self.pace.idle, ended, connection)))
             }
             Came::Moved(address) => Ok(answer::own(answer::moved(&address), &self.site)),

@@ -54,9 +54,18 @@ pub struct Guarded<G> {
     inner: Body,
     idle: Duration,
     pace: Option<Paced>,
+    ended: CancellationToken,
+    /// Since when it is waited for. What comes as fast as it is asked for needs no clock.
+    since: Option<Instant>,
+    /// Set by the first wait.
+    alarms: Option<Alarms>,
+    _guard: G,
+}
+
+/// What ends a wait.
+struct Alarms {
     timer: Pin<Box<Sleep>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
-    _guard: G,
 }
 
 /// Only the time counts during which the body is waited for: who sends fast to a slow server is not slow.
@@ -64,28 +73,27 @@ struct Paced {
     limits: Pace,
     bytes: u64,
     waited: Duration,
-    since: Option<Instant>,
 }
 
 impl Paced {
-    fn came(&mut self, bytes: usize) {
+    fn came(&mut self, bytes: usize, since: Option<Instant>) {
         self.bytes += u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.waited += self.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+        self.waited += since.map_or(Duration::ZERO, |since| since.elapsed());
     }
 
     /// When it will have been waited for too long, if nothing comes.
-    fn limit(&mut self) -> Option<Instant> {
+    fn limit(&self, since: Instant) -> Option<Instant> {
         let Pace { grace, rate, .. } = self.limits;
         let earned = self.bytes.checked_div(u64::from(rate))?;
         let allowed = grace + Duration::from_secs(earned);
-        Some(*self.since.get_or_insert_with(Instant::now) + allowed.saturating_sub(self.waited))
+        Some(since + allowed.saturating_sub(self.waited))
     }
 }
 
 impl Guarded<()> {
     /// Watches a request's body, which has to keep up a pace.
     pub fn paced(inner: Body, pace: Pace, ended: CancellationToken) -> Self {
-        let paced = Paced { limits: pace, bytes: 0, waited: Duration::ZERO, since: None };
+        let paced = Paced { limits: pace, bytes: 0, waited: Duration::ZERO };
         Self { pace: Some(paced), ..Self::new(inner, pace.idle, ended, ()) }
     }
 }
@@ -93,8 +101,35 @@ impl Guarded<()> {
 impl<G> Guarded<G> {
     /// Watches `inner`.
     pub fn new(inner: Body, idle: Duration, ended: CancellationToken, guard: G) -> Self {
-        let timer = Box::pin(tokio::time::sleep(idle));
-        Self { inner, idle, pace: None, timer, ended: Box::pin(ended.cancelled_owned()), _guard: guard }
+        Self { inner, idle, pace: None, ended, since: None, alarms: None, _guard: guard }
+    }
+
+    /// Waits for the session's end and for the limits.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Cut> {
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let idle = since + self.idle;
+        let slow = self.pace.as_ref().and_then(|pace| Some((pace.limit(since)?, pace.limits.rate)));
+        let limit = slow.map_or(idle, |(slow, _)| slow.min(idle));
+        let alarms = self.alarms.get_or_insert_with(|| Alarms {
+            timer: Box::pin(tokio::time::sleep_until(limit)),
+            ended: Box::pin(self.ended.clone().cancelled_owned()),
+        });
+        if alarms.ended.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Cut::Ended);
+        }
+        // A timer that is set too early is set again when it rings, and not at each piece.
+        if alarms.timer.deadline() > limit {
+            alarms.timer.as_mut().reset(limit);
+        }
+        loop {
+            ready!(alarms.timer.as_mut().poll(cx));
+            if limit <= Instant::now() {
+                break;
+            }
+            alarms.timer.as_mut().reset(limit);
+        }
+        let slow = slow.filter(|(slow, _)| *slow <= Instant::now());
+        Poll::Ready(slow.map_or(Cut::Idle(self.idle), |(_, rate)| Cut::Slow(rate)))
     }
 }
 
@@ -104,29 +139,20 @@ impl<G: Unpin> http_body::Body for Guarded<G> {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = self.get_mut();
-        if this.ended.as_mut().poll(cx).is_ready() {
+        if this.ended.is_cancelled() {
             return Poll::Ready(Some(Err(Cut::Ended.into())));
         }
         match Pin::new(&mut this.inner).poll_frame(cx) {
             Poll::Ready(Some(Ok(frame))) if frame.is_data() => {
-                this.timer.as_mut().reset(Instant::now() + this.idle);
+                let since = this.since.take();
                 if let (Some(pace), Some(bytes)) = (&mut this.pace, frame.data_ref()) {
-                    pace.came(bytes.len());
+                    pace.came(bytes.len(), since);
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
             Poll::Ready(Some(Ok(_))) => Poll::Ready(None),
             Poll::Ready(other) => Poll::Ready(other),
-            Poll::Pending => {
-                let limit = this.pace.as_mut().and_then(Paced::limit);
-                if let Some(limit) = limit.filter(|limit| *limit < this.timer.deadline()) {
-                    this.timer.as_mut().reset(limit);
-                }
-                ready!(this.timer.as_mut().poll(cx));
-                let rate = this.pace.as_ref().map_or(0, |pace| pace.limits.rate);
-                let slow = limit.is_some_and(|limit| limit <= Instant::now());
-                Poll::Ready(Some(Err(if slow { Cut::Slow(rate) } else { Cut::Idle(this.idle) }.into())))
-            }
+            Poll::Pending => this.poll_cut(cx).map(|cut| Some(Err(cut.into()))),
         }
     }
 

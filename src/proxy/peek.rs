@@ -6,6 +6,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http_body::Body as _;
 use http_body::Frame;
 use http_body::SizeHint;
 use http_body_util::BodyExt as _;
@@ -52,6 +54,33 @@ pub(super) async fn look_into(mut body: Body, sign: BodySign) -> (Body, Option<L
     (Peeked { first, broken, rest }.boxed_unsync(), lost)
 }
 
+/// Answers of up to so many bytes are taken whole when they came together with their heads: then the connection
+/// is free for the next request, and nothing has to be watched on its way to the browser. In bytes.
+const SMALL: u64 = 16 * 1024;
+
+/// A body as far as it has come.
+pub(super) enum Arrived {
+    /// It is small, and all there.
+    Whole(Bytes),
+    /// The rest is still to come, or it did not end well.
+    Part(Body),
+}
+
+/// Takes what has come of a small body, without waiting.
+pub(super) fn arrived(mut body: Body) -> Arrived {
+    if body.size_hint().exact().is_none_or(|size| size > SMALL) {
+        return Arrived::Part(body);
+    }
+    let Some(frame) = body.frame().now_or_never() else { return Arrived::Part(body) };
+    let (first, broken) = match frame.map(|frame| frame.map(Frame::into_data)) {
+        Some(Ok(Ok(piece))) if body.is_end_stream() => return Arrived::Whole(piece),
+        Some(Ok(Ok(piece))) => (Some(piece), None),
+        None | Some(Ok(Err(_))) => return Arrived::Whole(Bytes::new()),
+        Some(Err(error)) => (None, Some(error)),
+    };
+    Arrived::Part(Peeked { first, broken, rest: Some(body) }.boxed_unsync())
+}
+
 /// What was read, then how that ended, or what is still to come.
 struct Peeked {
     first: Option<Bytes>,
@@ -96,8 +125,6 @@ impl http_body::Body for Peeked {
 
 #[cfg(test)]
 mod tests {
-    use http_body::Body as _;
-
     use super::*;
     use crate::upstream::full;
 
