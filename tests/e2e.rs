@@ -16,6 +16,8 @@ mod bytes_h2;
 mod bytes_upstream;
 #[path = "e2e/certificates.rs"]
 mod certificates;
+#[path = "e2e/crowds.rs"]
+mod crowds;
 #[path = "e2e/directory.rs"]
 mod directory;
 #[path = "e2e/edge.rs"]
@@ -50,6 +52,8 @@ mod open;
 mod operations;
 #[path = "e2e/panel.rs"]
 mod panel;
+#[path = "e2e/paths.rs"]
+mod paths;
 #[path = "e2e/providers.rs"]
 mod providers;
 #[path = "e2e/raw.rs"]

@@ -63,17 +63,18 @@ impl Listener {
         F: Future<Output = Response<Body>> + Send + 'static,
     {
         loop {
-            let place = tokio::select! {
-                () = self.draining.cancelled() => return,
-                place = Arc::clone(&self.places).acquire_owned() => place,
-            };
-            let Ok(place) = place else { return };
             let accepted = tokio::select! {
                 () = self.draining.cancelled() => return,
                 accepted = socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, address)) if self.front.admits(address) => {
+                    // Taken afterwards: a socket to which nobody comes must not keep a place from the others.
+                    let place = tokio::select! {
+                        () = self.draining.cancelled() => return,
+                        place = Arc::clone(&self.places).acquire_owned() => place,
+                    };
+                    let Ok(place) = place else { return };
                     let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
                     self.connections.spawn(async move {
                         connection.await;

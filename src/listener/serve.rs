@@ -32,6 +32,7 @@ use crate::listener::limits::ListenerLimits;
 use crate::listener::linger::Lingering;
 use crate::model::ClientAddr;
 use crate::upstream::Body;
+use crate::upstream::empty;
 
 /// An accepted connection, with what is known of its far end.
 #[derive(Clone, Debug)]
@@ -129,9 +130,14 @@ pub(super) async fn http2<I, S, F>(
     let (counter, cut) = (Arc::clone(&open), accepted.cut.clone());
     let answer = service_fn(move |request| {
         counter.fetch_add(1, Ordering::Relaxed);
-        let (counter, answer) = (Arc::clone(&counter), service(request, accepted.clone()));
+        // HTTP/1.1 counts while it reads; over HTTP/2 only the size is bounded by the engine.
+        let fits = request.headers().len() <= limits.request_headers;
+        let (counter, answer) = (Arc::clone(&counter), fits.then(|| service(request, accepted.clone())));
         async move {
-            let response = answer.await;
+            let response = match answer {
+                Some(answer) => answer.await,
+                None => too_many_fields(),
+            };
             counter.fetch_sub(1, Ordering::Relaxed);
             Ok::<_, Infallible>(response)
         }
@@ -163,6 +169,13 @@ pub(super) async fn http2<I, S, F>(
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// The answer that HTTP/1.1 gives by itself.
+fn too_many_fields() -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    response
 }
 
 /// Waits for draining, or until two looks in a row, `idle` apart, found no request.

@@ -94,26 +94,58 @@ fn is_query_byte(byte: u8) -> bool {
 }
 
 fn check_path(path: &str) -> Result<(), MalformedTarget> {
-    let mut rest = path.as_bytes();
+    if let Some((before, folder, file)) = viewed(path) {
+        check_names(before)?;
+        return folder.split("%2f").chain([file]).try_for_each(|name| check_name(name, Percent::Plain));
+    }
+    check_names(path.strip_suffix('/').unwrap_or(path))
+}
+
+/// The one kind of path with encoded slashes: cPanel's File Manager shows a file under
+/// `/cpsess##########/viewer/FOLDER/FILE`, where FOLDER is the folder's whole path in one segment, written
+/// `home%2fbob%2fpublic_html` (so in many public links). Gives what stands before, the folder and the file.
+fn viewed(path: &str) -> Option<(&str, &str, &str)> {
+    let digits = path.strip_prefix("/cpsess")?;
+    let rest = digits.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let (folder, file) = rest.strip_prefix("/viewer/")?.split_once('/')?;
+    let before = path.get(..path.len() - rest.len() + "/viewer".len())?;
+    (digits.len() > rest.len() && !file.contains('/')).then_some((before, folder, file))
+}
+
+/// What an encoded percent sign is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Percent {
+    /// Refused.
+    Refused,
+    /// Part of a file's name, unless whoever decodes twice would take it for the beginning of an escape.
+    Plain,
+}
+
+/// Checks names with slashes between them, and one before the first.
+fn check_names(path: &str) -> Result<(), MalformedTarget> {
+    path.split('/').skip(1).try_for_each(|name| check_name(name, Percent::Refused))
+}
+
+fn check_name(name: &str, percent: Percent) -> Result<(), MalformedTarget> {
+    if matches!(name, "" | "." | "..") {
+        return Err(MalformedTarget::AmbiguousSegment);
+    }
+    let mut rest = name.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = tail;
         if *first == b'%' {
             let (value, tail) = escape(tail)?;
             rest = tail;
+            let plain = value == b'%' && percent == Percent::Plain && escape(tail).is_err();
             // An encoded slash or backslash is a separator to some servers; an encoded dot can make
             // a dot segment; an encoded letter is a second spelling of a plain one.
             let ambiguous = value < 0x20 || value == 0x7f || matches!(value, b'/' | b'\\' | b'.' | b'%');
-            if ambiguous || value.is_ascii_alphanumeric() || matches!(value, b'-' | b'_' | b'~') {
+            let ambiguous = ambiguous || value.is_ascii_alphanumeric() || matches!(value, b'-' | b'_' | b'~');
+            if ambiguous && !plain {
                 return Err(MalformedTarget::AmbiguousEscape);
             }
         } else if !is_path_byte(*first) {
             return Err(MalformedTarget::Character);
-        }
-    }
-    let last = path.split('/').count() - 1;
-    for (place, segment) in path.split('/').enumerate().skip(1) {
-        if matches!(segment, "." | "..") || (segment.is_empty() && place != last) {
-            return Err(MalformedTarget::AmbiguousSegment);
         }
     }
     Ok(())
@@ -174,6 +206,20 @@ mod tests {
             ("/%25", Some(M::AmbiguousEscape)),
             ("/a%zz", Some(M::BrokenEscape)),
             ("/a%2", Some(M::BrokenEscape)),
+            ("/cpsess1234567890/viewer/home%2fbob%2fpublic_html/logo%20large.png", None),
+            ("/cpsess1234567890/viewer/home%2fbob/100%25.png", None),
+            ("/cpsess1234567890/viewer/home%2fbob/%252f.png", Some(M::AmbiguousEscape)),
+            ("/cpsess1234567890/viewer/home%2f..%2froot/x", Some(M::AmbiguousSegment)),
+            ("/cpsess1234567890/viewer/home%2f%2fbob/x", Some(M::AmbiguousSegment)),
+            ("/cpsess1234567890/viewer/home%2F..%2Froot/x", Some(M::AmbiguousEscape)),
+            ("/cpsess1234567890/viewer/home%2f%2e%2e/x", Some(M::AmbiguousEscape)),
+            ("/cpsess1234567890/viewer/home%5cbob/x", Some(M::AmbiguousEscape)),
+            ("/cpsess1234567890/viewer/home/bob%2fx", Some(M::AmbiguousEscape)),
+            ("/cpsess1234567890/viewer/home%2fbob/", Some(M::AmbiguousSegment)),
+            ("/cpsess1234567890/viewer/home%2fbob/a/b", Some(M::AmbiguousEscape)),
+            ("/cpsess1234567890/scripts/home%2fbob/x", Some(M::AmbiguousEscape)),
+            ("/cpsess/viewer/home%2fbob/x", Some(M::AmbiguousEscape)),
+            ("/viewer/home%2fbob/x", Some(M::AmbiguousEscape)),
             ("/a\\b", Some(M::Character)),
             ("/a#b", Some(M::Character)),
             ("/a b", Some(M::Character)),

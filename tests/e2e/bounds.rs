@@ -29,7 +29,7 @@ use crate::stage::until;
 const CONSOLE: &str = "connect.example.com";
 const FOR_EVER: Duration = Duration::from_mins(10);
 
-async fn whm(stage: &Stage) -> (Browser, Page, Page) {
+pub(crate) async fn whm(stage: &Stage) -> (Browser, Page, Page) {
     let (browser, console) = stage.signed_in("ada").await;
     let home = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
     (browser, console, home)
