@@ -86,6 +86,18 @@ impl ProblemPage {
         Self::in_place(problem, vec![ask(CHOOSE, Ask::Choose), ask("Try again", Ask::Reopen)])
     }
 
+    /// The same, where another try asks for this address once more, in the very frame that the page is in, and
+    /// does not begin anew with the panel's first page.
+    #[must_use]
+    pub fn again_at(mut self, address: &str) -> Self {
+        for action in &mut self.actions {
+            if action.step == Step::Ask(Ask::Reopen) {
+                action.step = Step::Link(address.to_owned());
+            }
+        }
+        self
+    }
+
     fn in_place(problem: Problem, actions: Vec<Action>) -> Self {
         Self { problem, actions, in_frame: true, announce: None }
     }

@@ -21,6 +21,7 @@ use crate::edge::Destination;
 use crate::gateway::failure::Failure;
 use crate::gateway::words;
 use crate::model::ReferenceId;
+use crate::model::Target;
 use crate::rewrite;
 use crate::upstream::Body;
 use crate::upstream::empty;
@@ -97,11 +98,13 @@ pub(super) fn asset(asset: &'static Asset) -> Response<Body> {
     response
 }
 
-/// A failure, in the form that whoever asked can use: a page, a page in a frame, or JSON.
+/// A failure, in the form that whoever asked can use: a page, a page in a frame, or JSON. What may be well another
+/// time can be asked for `again`.
 pub(super) fn failure(
     failure: &Failure,
     reference: ReferenceId,
     destination: Destination,
+    again: Option<&Target>,
     site: &Site,
 ) -> Response<Body> {
     let problem = words::problem(failure, reference);
@@ -110,15 +113,18 @@ pub(super) fn failure(
         Destination::Page => page(status, ProblemPage::whole(problem, way_on(failure, site)).render(site)),
         Destination::Frame => {
             // Where nothing failed there is nothing to try again.
-            let again =
+            let left =
                 matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost | Failure::Replaced);
-            let mut framed = if again {
+            let mut framed = if left {
                 ProblemPage::left(problem)
             } else if matches!(failure, Failure::Denied(_)) {
                 ProblemPage::denied(problem)
             } else {
                 ProblemPage::framed(problem)
             };
+            if let (Some(again), true) = (again, failure.may_pass()) {
+                framed = framed.again_at(again.as_str());
+            }
             if matches!(failure, Failure::SignedOut) {
                 framed.announce = Some(Ask::SignIn);
             } else if matches!(failure, Failure::PanelLeft) {

@@ -214,6 +214,30 @@ impl Failure {
         }
     }
 
+    /// Whether the same request may be answered another time: whose fault it is may be over by then.
+    pub(super) fn may_pass(&self) -> bool {
+        match self {
+            Self::Audit(_) | Self::Session(_) | Self::Open(_) | Self::Resting(_) | Self::Renewed | Self::Random => true,
+            Self::Proxy(error) => !matches!(error, ProxyError::Ended),
+            Self::Edge(_)
+            | Self::NotFound
+            | Self::BadBody
+            | Self::BadLogout
+            | Self::SignedOut
+            | Self::NotEntered
+            | Self::HandoffLost
+            | Self::Login(_)
+            | Self::Denied(_)
+            | Self::Replaced
+            | Self::Cut
+            | Self::Sign(_)
+            | Self::Rewrite(_)
+            | Self::Withheld
+            | Self::PanelLeft
+            | Self::Panicked => false,
+        }
+    }
+
     /// How loudly it is logged: by whose fault it is.
     pub(super) fn level(&self) -> tracing::Level {
         match self {

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::Method;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
@@ -16,6 +17,7 @@ use crate::edge;
 use crate::edge::Destination;
 use crate::edge::EdgeError;
 use crate::edge::Place;
+use crate::edge::RESERVED;
 use crate::gateway::Gateway;
 use crate::gateway::answer;
 use crate::gateway::failure::Failure;
@@ -47,8 +49,9 @@ impl Gateway {
         let line = Line::of(&request, reference, accepted.as_ref().map_or(far, |accepted| accepted.client));
         let waits = Waits::default();
         let answer = AssertUnwindSafe(self.answer(request, accepted, reference, &waits)).catch_unwind().await;
-        let (place, response) = answer
-            .unwrap_or_else(|_| (RequestPlace::Nowhere, self.failed(&Failure::Panicked, reference, Destination::Part)));
+        let (place, response) = answer.unwrap_or_else(|_| {
+            (RequestPlace::Nowhere, self.failed(&Failure::Panicked, reference, Destination::Part, None))
+        });
         let (took, waited) = (began.elapsed(), waits.total());
         line.write(&response, took, waited);
         self.metrics.answered(place, response.status().as_u16(), took, waited);
@@ -73,16 +76,21 @@ impl Gateway {
         let (request, _place) = match checked {
             Ok(checked) => checked,
             Err(error) => {
-                return (RequestPlace::Nowhere, self.failed(&Failure::Edge(error), reference, destination));
+                return (RequestPlace::Nowhere, self.failed(&Failure::Edge(error), reference, destination, None));
             }
         };
         let place = request.place.clone();
+        // A page that failed can be asked for again at its address, where no form was sent to it.
+        let is_page = request.method == Method::GET && destination == Destination::Frame;
+        let is_panels = matches!(place, Place::Panel(_)) && !request.target.path().starts_with(RESERVED);
+        let again = (is_page && is_panels).then(|| request.target.clone());
         // Boxed once: the two futures are large, and seldom the same size.
         let (counted, answering): (_, BoxFuture<'_, _>) = match &place {
             Place::Console => (RequestPlace::Console, Box::pin(self.console(request))),
             Place::Panel(origin) => (RequestPlace::Panel, Box::pin(self.panel(request, origin))),
         };
-        let answer = answering.await.unwrap_or_else(|failure| self.failed(&failure, reference, destination));
+        let answer = answering.await;
+        let answer = answer.unwrap_or_else(|failure| self.failed(&failure, reference, destination, again.as_ref()));
         (counted, answer)
     }
 
@@ -92,13 +100,19 @@ impl Gateway {
     }
 
     /// The answer to a failure, which is logged under the same reference.
-    fn failed(&self, failure: &Failure, reference: ReferenceId, destination: Destination) -> Response<Body> {
+    fn failed(
+        &self,
+        failure: &Failure,
+        reference: ReferenceId,
+        destination: Destination,
+        again: Option<&Target>,
+    ) -> Response<Body> {
         report(failure, reference);
         self.metrics.failed(failure.code());
         if matches!(failure, Failure::Audit(_)) {
             self.health.unwell(Check::Audit, AUDIT_AWAY);
         }
-        answer::own(answer::failure(failure, reference, destination, &self.site), &self.site)
+        answer::own(answer::failure(failure, reference, destination, again, &self.site), &self.site)
     }
 
     /// A new reference. Without random numbers it is zeros: an answer must be possible all the same.
@@ -126,7 +140,7 @@ fn report(failure: &Failure, reference: ReferenceId) {
 struct Line {
     reference: ReferenceId,
     client: String,
-    method: http::Method,
+    method: Method,
     host: String,
     path: String,
 }

@@ -36,6 +36,9 @@ const FOREVER: Duration = Duration::from_mins(30);
 /// Where the gateway asks a server for a session.
 const SESSION_CALL: &str = "/json-api/create_user_session";
 
+/// A page of WHM with much in it.
+const ACCOUNTS: &str = "/scripts4/listaccts";
+
 /// The running endpoint.
 pub(crate) struct Control {
     port: u16,
@@ -128,6 +131,9 @@ impl Behind {
             "go-down" => server.refuse_connections().await,
             "come-up" => server.accept_connections().await?,
             "be-silent" => server.faults().inject(SESSION_CALL, 1, Fault::Stall(FOREVER)),
+            "hang-at-accounts" => server.faults().inject(ACCOUNTS, 1, Fault::Stall(FOREVER)),
+            "break-off-at-accounts" => server.faults().inject(ACCOUNTS, 1, Fault::ResetMidBody),
+            "trickle" => server.faults().inject("/trickles", 50, Fault::Trickle(Duration::from_secs(1))),
             "be-well" => server.faults().clear(),
             "check-referrers" => server.switch(|switches| {
                 switches.referrer_safety = true;

@@ -11,7 +11,7 @@ const told = JSON.parse(process.env.PANELGATE_JOURNEY ?? "null");
 const MAIN = "#frame-main";
 const site = new URL(told.console).hostname;
 const panel = told.style === "ports" ? `web1.${site}` : `whm.web1.${site}`;
-const names = [site, panel, new URL(told.issuer).hostname];
+const names = [site, panel, new URL(told.issuer).hostname, "first.example", "third.example"];
 const browser = await WebKit.start({ address: told.address, names, authority: told.authority });
 let doing = "start";
 
@@ -27,6 +27,15 @@ async function step(name, act) {
 }
 
 try {
+  await step("third-party cookies are blocked", async () => {
+    await browser.visit(`http://first.example:${told.control}/outer`);
+    await browser.into("#frame");
+    await until("the framed page", async () => /^\[.*\]$/.test(await browser.words("#cookies")));
+    assert.equal(await browser.words("#cookies"), "[]", "in the frame of another site it can keep none");
+    await browser.into();
+    await browser.visit(`http://third.example:${told.control}/inner`);
+    await until("its own page", async () => /from-script=1/.test(await browser.words("#cookies")));
+  });
   await step("ada signs in", async () => {
     await browser.visit(told.console);
     await browser.type("input[name=login]", "ada");

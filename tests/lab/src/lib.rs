@@ -8,6 +8,7 @@
 //! - [`pki`]: a certificate authority that lives for one run.
 //! - [`world`]: all of it put together, with the gateway's files.
 //! - [`postgres`]: a PostgreSQL server of one's own.
+//! - [`phpmyadmin`]: the real phpMyAdmin with a database server of its own.
 //! - [`loopback`]: an own loopback address per part, so that every part can use the ports it has in life.
 //!
 //! Nothing here is part of the product.
@@ -17,6 +18,7 @@ pub mod browser;
 pub mod cpsrvd;
 pub mod gateway;
 pub mod loopback;
+pub mod phpmyadmin;
 pub mod pki;
 pub mod postgres;
 pub mod provider;

@@ -1,5 +1,6 @@
 //! What a request is answered with, before it becomes bytes.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::cue::Cue;
@@ -19,7 +20,7 @@ pub(super) struct Answer {
     /// The reason phrase as captured.
     pub(super) reason: &'static str,
     /// Fields besides the framing ones, in order.
-    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) headers: Vec<(Cow<'static, str>, String)>,
     pub(super) body: Body,
     /// Whether the connection ends whatever the switches say.
     pub(super) close: bool,
@@ -79,7 +80,7 @@ impl Answer {
         Self {
             status,
             reason,
-            headers: vec![("Content-Type", content_type.to_owned())],
+            headers: vec![("Content-Type".into(), content_type.to_owned())],
             body: Body::Full(body.into()),
             close: false,
             framing: None,
@@ -109,9 +110,9 @@ impl Answer {
         );
         Self {
             headers: vec![
-                ("Location", target.to_owned()),
-                ("Cache-Control", NO_STORE.to_owned()),
-                ("Content-type", HTML.to_owned()),
+                ("Location".into(), target.to_owned()),
+                ("Cache-Control".into(), NO_STORE.to_owned()),
+                ("Content-type".into(), HTML.to_owned()),
             ],
             framing: Some(Framing::ContentLength),
             ..Self::new(status, "Moved", HTML, body).closing()
@@ -125,13 +126,13 @@ impl Answer {
 
     #[must_use]
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.headers.push((name.into(), value.into()));
         self
     }
 
     #[must_use]
     pub(super) fn cookies(mut self, cookies: Vec<String>) -> Self {
-        self.headers.extend(cookies.into_iter().map(|cookie| ("Set-Cookie", cookie)));
+        self.headers.extend(cookies.into_iter().map(|cookie| ("Set-Cookie".into(), cookie)));
         self
     }
 

@@ -45,6 +45,7 @@ impl Hostile {
 
     pub(super) fn at(&self, path: &str) -> Option<Answer> {
         let Planted { status, headers, body } = lock(&self.0).get(path)?.clone();
+        let headers = headers.into_iter().map(|(name, value)| (name.into(), value)).collect();
         Some(Answer { headers, ..Answer::new(status, "As You Wish", "", body).framed(Framing::ContentLength) })
     }
 }

@@ -51,6 +51,7 @@ mod streams;
 mod switches;
 mod sync;
 mod tokens;
+mod tools;
 mod transport;
 
 pub use accounts::Account;

@@ -41,7 +41,10 @@ pub(super) async fn answer(exchange: &mut Exchange<'_>) -> Answer {
         return session::show_login_page(exchange, (401, "Access Denied"), "The login is invalid.");
     }
     match with_session(exchange) {
-        Ok(session) => signed_in(exchange, &session),
+        Ok(session) => match exchange.shared.tools.at(exchange.path) {
+            Some(tool) => tool.answer(exchange, &session).await,
+            None => signed_in(exchange, &session),
+        },
         Err(answer) => *answer,
     }
 }

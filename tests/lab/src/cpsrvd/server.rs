@@ -28,6 +28,7 @@ use super::switches::Switches;
 use super::sync::lock;
 use super::tokens::ApiToken;
 use super::tokens::TokenBook;
+use super::tools::Tools;
 use super::transport::Listeners;
 use super::transport::tls::Tls;
 use crate::pki;
@@ -64,6 +65,7 @@ impl Cpsrvd {
             hulk: Hulk::default(),
             faults: Faults::default(),
             hostile: Hostile::default(),
+            tools: Tools::default(),
             log: Observations::new(),
             handlers: Arc::new(AtomicUsize::new(0)),
             connections: AtomicU64::new(1),
@@ -154,6 +156,15 @@ impl Cpsrvd {
     /// From now on, the signed-in user gets this at a path (without its security token).
     pub fn plant(&self, path: &str, planted: Planted) {
         self.shared.hostile.plant(path, planted);
+    }
+
+    /// From now on, what the signed-in user asks for below a path (without its security token) is passed on to a
+    /// program of somebody else's, by HTTP.
+    ///
+    /// # Errors
+    /// When no client can be made.
+    pub fn install_tool(&self, path: &str, address: SocketAddr) -> anyhow::Result<()> {
+        self.shared.tools.install(path, address)
     }
 
     /// Closes the six ports, so that connecting is refused. Connections that exist live on.

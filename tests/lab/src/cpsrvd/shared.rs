@@ -17,6 +17,7 @@ use super::session::SessionStore;
 use super::switches::Switches;
 use super::sync::lock;
 use super::tokens::TokenBook;
+use super::tools::Tools;
 use super::transport::Moved;
 use super::transport::tls::Tls;
 
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub(super) hulk: Hulk,
     pub(super) faults: Faults,
     pub(super) hostile: Hostile,
+    pub(super) tools: Tools,
     pub(super) tls: Tls,
     pub(super) log: Observations,
     /// Connections that are being served.
