@@ -3,6 +3,8 @@
 
 #[path = "config/check.rs"]
 mod check;
+#[path = "config/deploy.rs"]
+mod deploy;
 #[path = "config/examples.rs"]
 mod examples;
 #[path = "config/folder.rs"]

@@ -8,6 +8,7 @@ use lab::world::Plan;
 use lab::world::Style;
 use lab::world::World;
 use tokio::net::TcpStream;
+use tokio::process::Command;
 
 use crate::stage::BINARY;
 use crate::stage::Stage;
@@ -69,6 +70,29 @@ async fn with_another_server_key_everybody_signs_in_anew() {
     assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 401);
     browser.sign_in("ada").await.unwrap();
     assert_eq!(stage.outcomes("sign_in"), ["succeeded", "succeeded"]);
+}
+
+/// `sqlite3 panelgate.db ".backup …"` and a copy of the key, as docs/operations.md has it.
+#[tokio::test]
+async fn a_backup_that_was_made_while_it_ran_brings_everybody_back() {
+    let stage = Stage::new(Style::Ports).await;
+    let (browser, console) = stage.signed_in("ada").await;
+    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+    let (own, backup) = (stage.world.folder().join("state"), stage.world.folder().join("backup"));
+    std::fs::create_dir(&backup).unwrap();
+    let copy = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).backup(sqlite3.connect(sys.argv[2]))";
+    let files = [&own, &backup].map(|folder| folder.join("panelgate.db"));
+    assert!(Command::new("python3").args(["-c", copy]).args(files).status().await.unwrap().success());
+    std::fs::copy(own.join("server.key"), backup.join("server.key")).unwrap();
+    let Stage { world, gateway } = stage;
+    gateway.kill().await.unwrap();
+    std::fs::remove_dir_all(&own).unwrap();
+    std::fs::rename(&backup, &own).unwrap();
+    let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
+    let stage = Stage { world, gateway };
+    assert_eq!(browser.fetch(&console, "/api/session").await.unwrap().status, 204);
+    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200);
+    drop(stage);
 }
 
 /// A download that goes on for as long as it is read.

@@ -3,6 +3,7 @@
 use http_body_util::BodyExt as _;
 use lab::browser::Ask;
 use lab::browser::Errand;
+use lab::cpsrvd::Planted;
 use lab::world::Style;
 
 use crate::stage::Stage;
@@ -77,5 +78,47 @@ in_both_styles! {
             heard.push_str(&String::from_utf8_lossy(&frame.into_data().unwrap()));
         }
         assert!(heard.contains("/.panelgate/assets/panel.") && !heard.contains("line-900"), "{heard}");
+    }
+}
+
+in_both_styles! {
+    /// Headers that lead to the server's own names and ports lead to ours, and those that lead on by themselves
+    /// elsewhere go through our page.
+    async fn headers_that_name_the_server_lead_to_us(style: Style) {
+        let stage = Stage::new(style).await;
+        let server = stage.world.server(1);
+        let (browser, console) = stage.signed_in("ada").await;
+        let home = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+        let whm = stage.panel("web1", "whostmgrd", "");
+        let ask = async |path: &'static str, status: u16, name: &'static str, value: String| {
+            server.plant(path, Planted::page("", &[(name, &value)]).status(status));
+            let url = home.resolve(path.trim_start_matches('/')).unwrap();
+            let answer = browser.ask(Ask::get(Errand::Frame, url.as_str()).by(&home).once()).await.unwrap();
+            assert_eq!(answer.status, status, "{name}: {value}");
+            answer.header(name)
+        };
+        for (service, port, plain) in [("whostmgrd", 2087, 2086), ("cpaneld", 2083, 2082), ("webmaild", 2096, 2095)] {
+            for from in [
+                format!("https://web1.hosting.example:{port}"),
+                format!("http://web1.hosting.example:{plain}"),
+                format!("//WEB1.hosting.example:{port}"),
+                format!("https://{}:{port}", server.ip()),
+            ] {
+                let to = stage.panel("web1", service, "/x?y=1");
+                // Within the same panel without the name.
+                let found = ask("/moved", 302, "location", format!("{from}/x?y=1")).await.unwrap();
+                assert_eq!(home.resolve(&found).unwrap().as_str(), to, "{from}");
+                let refresh = ask("/refreshed", 200, "refresh", format!("3; url={from}/x?y=1")).await.unwrap();
+                let found = refresh.strip_prefix("3; url=").unwrap();
+                assert_eq!(home.resolve(found).unwrap().as_str(), to, "{from}");
+            }
+        }
+        let preload = |origin: &str| format!("<{origin}/cPanel_magic_revision_1/a.css>; rel=preload; as=style");
+        let link = ask("/link", 200, "link", preload("https://web1.hosting.example:2087")).await.unwrap();
+        assert!(link.contains("/cPanel_magic_revision_1/a.css") && !link.contains("hosting.example"), "{link}");
+        assert!(ask("/link2", 200, "link", preload("https://web1.hosting.example:2083")).await.is_none(), "of another panel");
+        let location = ask("/away", 302, "location", "https://docs.example.net/".into()).await.unwrap();
+        let away = format!("{whm}/.panelgate/leave?to=https%3A%2F%2Fdocs.example.net%2F");
+        assert_eq!(home.resolve(&location).unwrap().as_str(), away);
     }
 }

@@ -1,5 +1,6 @@
 //! The operations address: what probes, collectors and the people behind them see.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use lab::browser::Ask;
@@ -144,4 +145,36 @@ async fn probes_are_told_that_it_stops_while_people_are_still_served() {
     assert_eq!(stage.operations("/healthz", "*/*").await.0, 200);
     drop(body);
     assert_eq!(stage.gateway.ended().await.unwrap().code, Some(0));
+}
+
+/// The dashboard and the alert rules ask for nothing that a gateway does not offer. What it counts by a label is
+/// offered once there was something to count.
+#[tokio::test]
+async fn every_metric_of_dashboard_and_alerts_exists() {
+    let stage = Stage::new(Style::Ports).await;
+    stage.ready().await;
+    let (browser, console) = stage.signed_in("ada").await;
+    browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+    browser.ask_to_open(&console, "web2", "cpaneld", "bob").await.unwrap();
+    std::fs::write(stage.world.folder().join("directory.toml"), "no directory").unwrap();
+    let read_again = async {
+        loop {
+            let metrics = stage.operations("/metrics", "*/*").await.1;
+            if metrics.contains("panelgate_reloads_total") {
+                break metrics;
+            }
+        }
+    };
+    let metrics = tokio::time::timeout(PATIENCE, read_again).await.unwrap();
+    let offered: Vec<&str> = metrics.lines().filter_map(|line| line.split([' ', '{']).next()).collect();
+    let mut asked = 0;
+    for file in ["deploy/grafana/panelgate.json", "deploy/prometheus/alerts.yml"] {
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+        for name in words.filter(|word| word.starts_with("panelgate_")) {
+            assert!(offered.contains(&name), "{file} asks for {name}\n{metrics}");
+            asked += 1;
+        }
+    }
+    assert!(asked > 25, "{asked} names were found");
 }
