@@ -175,6 +175,7 @@ impl Ready {
     pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
         let Self { current, config, listener, certificates, sockets, limits, drain } = self;
         let front = front::front(&config);
+        let leave = config.balancer.as_ref().map(|balancer| balancer.leave).unwrap_or_default();
         let Sockets { people, redirect, operations } = sockets;
         let gateway = current.gateway();
         let operations = operations.map(|socket| tokio::spawn(operate(&gateway, &listener, socket, limits)));
@@ -202,13 +203,17 @@ impl Ready {
         });
         let accepting: Vec<BoxFuture<'_, ()>> = accepting.chain(sending_on).collect();
         tell(&[NotifyState::Ready]);
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = join_all(accepting) => {}
-        }
-        tell(&[NotifyState::Stopping]);
-        tracing::info!("stopping");
-        gateway.health.unwell(Check::Lifecycle, "the gateway is stopping");
+        let leaving = async {
+            stop.cancelled().await;
+            tell(&[NotifyState::Stopping]);
+            tracing::info!("stopping");
+            gateway.health.unwell(Check::Lifecycle, "the gateway is stopping");
+            // Balancers go on sending people here until they have seen it.
+            tokio::time::sleep(leave).await;
+            listener.stop();
+            plain.stop();
+        };
+        tokio::join!(join_all(accepting), leaving);
         gateway.draining.cancel();
         gateway.tunnels.close();
         listener.drain(drain).await;

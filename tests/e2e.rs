@@ -66,6 +66,8 @@ mod reload;
 mod renewal;
 #[path = "e2e/replicas.rs"]
 mod replicas;
+#[path = "e2e/restarts.rs"]
+mod restarts;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
 #[path = "e2e/stage.rs"]

@@ -113,6 +113,8 @@ pub struct Balancer {
     pub addresses: Balancers,
     /// How they say whose connection or request they bring.
     pub client: ClientFrom,
+    /// How long the gateway goes on accepting after it was told to stop, so that they notice.
+    pub leave: Duration,
     /// Whether TLS ends there, and plain HTTP comes from there. Never with the PROXY protocol.
     pub ends_tls: bool,
 }

@@ -152,7 +152,9 @@ impl Gateway {
         // Over HTTP/2 there is nothing to switch: the stream itself becomes the socket (RFC 8441 section 5).
         let status = if accept.is_some() { StatusCode::SWITCHING_PROTOCOLS } else { StatusCode::OK };
         let headers = rewrite::handshake_answer(&tunnel.headers, offered, accept).map_err(Failure::Rewrite)?;
-        self.tunnels.spawn(tunnel.run(socket, self.websocket_idle, self.draining.clone()));
+        let mut mask = [0; 4];
+        self.random.fill(&mut mask).map_err(|_| Failure::Random)?;
+        self.tunnels.spawn(tunnel.run(socket, self.websocket_idle, self.draining.clone(), mask));
         let mut response = Response::new(empty());
         *response.status_mut() = status;
         *response.headers_mut() = headers;

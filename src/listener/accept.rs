@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
@@ -12,6 +14,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +59,7 @@ impl Listener {
         }
     }
 
-    /// Accepts on one socket until draining begins.
+    /// Accepts on one socket until draining begins, and then whoever the kernel has let in already.
     pub async fn accept<S, F>(&self, socket: TcpListener, service: S)
     where
         S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
@@ -64,24 +67,19 @@ impl Listener {
     {
         loop {
             let accepted = tokio::select! {
-                () = self.draining.cancelled() => return,
+                () = self.draining.cancelled() => break,
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, address)) if self.front.admits(address) => {
+                Ok((stream, address)) => {
                     // Taken afterwards: a socket to which nobody comes must not keep a place from the others.
                     let place = tokio::select! {
                         () = self.draining.cancelled() => return,
                         place = Arc::clone(&self.places).acquire_owned() => place,
                     };
                     let Ok(place) = place else { return };
-                    let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
-                    self.connections.spawn(async move {
-                        connection.await;
-                        drop(place);
-                    });
+                    self.begin(stream, address, place, &service);
                 }
-                Ok((_, address)) => self.strangers.refused(address),
                 Err(error) => {
                     // Out of file descriptors, most likely: give others time to close theirs.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -89,6 +87,28 @@ impl Listener {
                 }
             }
         }
+        // For these the handshake is done: to close the socket over them would be to refuse them.
+        while let Some(Ok((stream, address))) = socket.accept().now_or_never()
+            && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
+        {
+            self.begin(stream, address, place, &service);
+        }
+    }
+
+    /// Serves a connection in a task of its own.
+    fn begin<S, F>(&self, stream: TcpStream, address: SocketAddr, place: OwnedSemaphorePermit, service: &S)
+    where
+        S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        if !self.front.admits(address) {
+            return self.strangers.refused(address);
+        }
+        let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
+        self.connections.spawn(async move {
+            connection.await;
+            drop(place);
+        });
     }
 
     /// The connections that are open.
@@ -96,9 +116,14 @@ impl Listener {
         self.connections.len()
     }
 
+    /// Stops accepting: those who accept end. Connections end after the request that is under way.
+    pub fn stop(&self) {
+        self.draining.cancel();
+    }
+
     /// Stops accepting, lets open requests end within `deadline`, then drops what is left.
     pub async fn drain(&self, deadline: Duration) {
-        self.draining.cancel();
+        self.stop();
         self.connections.close();
         if tokio::time::timeout(deadline, self.connections.wait()).await.is_err() {
             tracing::warn!(open = self.connections.len(), "connections were still open at the end of draining");

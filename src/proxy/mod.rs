@@ -3,6 +3,7 @@
 mod body;
 mod deliver;
 mod forward;
+mod frames;
 mod held;
 mod peek;
 mod tunnel;

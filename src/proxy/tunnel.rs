@@ -26,12 +26,17 @@ use crate::proxy::body::Pace;
 use crate::proxy::forward;
 use crate::proxy::forward::Answer;
 use crate::proxy::forward::ProxyError;
+use crate::proxy::frames;
+use crate::proxy::frames::Frames;
 
 /// Bytes on their way in one direction. Terminals send little; what is idle should cost little.
 const BUFFER: usize = 8 * 1024;
 
 /// How often a silent tunnel is looked at.
 const LOOKS: u32 = 8;
+
+/// How long both sides may take to hear that we go away.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// What came of a handshake with the server.
 #[derive(Debug)]
@@ -69,12 +74,17 @@ pub async fn connect(signed: SignedRequest, accept: &str, pace: Pace) -> Result<
 
 impl Tunnel {
     /// Carries bytes between the browser's socket and the server's until one of them ends, the session ends,
-    /// `draining` begins, or nothing has come from either side for `idle`.
-    pub async fn run(self, browser: OnUpgrade, idle: Duration, draining: CancellationToken) {
+    /// or nothing has come from either side for `idle`. When `draining` begins, both sides are told between two
+    /// frames that we go away (close code 1001). `mask` is random.
+    pub async fn run(self, browser: OnUpgrade, idle: Duration, draining: CancellationToken, mask: [u8; 4]) {
         let Self { socket, ended, placed, .. } = self;
         let carried = async {
             let (browser, server) = tokio::try_join!(browser, socket).map_err(io::Error::other)?;
-            carry(TokioIo::new(browser), TokioIo::new(server), idle).await
+            carry(TokioIo::new(browser), TokioIo::new(server), idle, &draining, mask).await
+        };
+        let told_in_vain = async {
+            draining.cancelled().await;
+            tokio::time::sleep(FAREWELL).await;
         };
         tokio::select! {
             done = carried => match done {
@@ -82,13 +92,19 @@ impl Tunnel {
                 Err(error) => tracing::debug!(%error, "WebSocket broke off"),
             },
             () = ended.cancelled() => tracing::debug!("WebSocket cut: the session ended"),
-            () = draining.cancelled() => tracing::debug!("WebSocket cut: the gateway stops"),
+            () = told_in_vain => tracing::debug!("WebSocket cut: the gateway stops"),
         }
         drop(placed);
     }
 }
 
-async fn carry<A, B>(browser: A, server: B, idle: Duration) -> io::Result<()>
+async fn carry<A, B>(
+    browser: A,
+    server: B,
+    idle: Duration,
+    draining: &CancellationToken,
+    mask: [u8; 4],
+) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
@@ -107,28 +123,48 @@ where
             }
         }
     };
+    let way = |farewell| Way { began, last: &last, draining, farewell };
+    let (out, back) = (way(frames::masked_farewell(mask)), way(frames::farewell()));
     tokio::select! {
-        done = async { tokio::try_join!(one_way(from_browser, to_server, began, &last), one_way(from_server, to_browser, began, &last)) } => done.map(|_| ()),
+        done = async { tokio::try_join!(out.copy(from_browser, to_server), back.copy(from_server, to_browser)) } => done.map(|_| ()),
         error = watch => Err(error),
     }
 }
 
-/// Copies until the end, which is passed on, so that each side can close on its own.
-async fn one_way(
-    mut from: impl AsyncRead + Unpin,
-    mut to: impl AsyncWrite + Unpin,
+/// One direction of a tunnel.
+struct Way<'t> {
     began: Instant,
-    last: &AtomicU64,
-) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-            return to.shutdown().await;
-        };
-        last.store(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-        to.write_all(bytes).await?;
-        to.flush().await?;
+    last: &'t AtomicU64,
+    draining: &'t CancellationToken,
+    /// What is said at the end if the gateway stops.
+    farewell: Vec<u8>,
+}
+
+impl Way<'_> {
+    /// Copies until the end, which is passed on, so that each side can close on its own.
+    async fn copy(self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
+        let (mut buffer, mut frames) = (vec![0; BUFFER], Frames::default());
+        loop {
+            let read = tokio::select! {
+                read = from.read(&mut buffer) => read?,
+                () = self.draining.cancelled(), if frames.is_between() => {
+                    to.write_all(&self.farewell).await?;
+                    return to.shutdown().await;
+                }
+            };
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                return to.shutdown().await;
+            };
+            self.last.store(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            if self.draining.is_cancelled() {
+                // The frame that has begun is let through, and nothing after it.
+                let end = frames.finish(bytes);
+                to.write_all(bytes.get(..end).unwrap_or_default()).await?;
+            } else {
+                frames.pass(bytes);
+                to.write_all(bytes).await?;
+            }
+        }
     }
 }
 
@@ -140,14 +176,43 @@ impl fmt::Debug for Tunnel {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::DuplexStream;
+
     use super::*;
+
+    async fn carry_on(browser: DuplexStream, server: DuplexStream, idle: Duration) -> io::Result<()> {
+        carry(browser, server, idle, &CancellationToken::new(), [0; 4]).await
+    }
+
+    #[tokio::test]
+    async fn both_sides_are_told_between_two_frames_that_the_gateway_stops() {
+        let (browser, mut page) = tokio::io::duplex(64);
+        let (server, mut shell) = tokio::io::duplex(64);
+        let draining = CancellationToken::new();
+        let stop = draining.clone();
+        let carrying = tokio::spawn(async move { carry(browser, server, FAREWELL, &draining, [1, 2, 3, 4]).await });
+        // Five bytes, of which two come before the end begins.
+        page.write_all(&[0x82, 0x85, 0, 0, 0, 0, b'h', b'e']).await.unwrap();
+        let mut heard = [0; 8];
+        shell.read_exact(&mut heard).await.unwrap();
+        stop.cancel();
+        let mut word = Vec::new();
+        page.read_to_end(&mut word).await.unwrap();
+        assert_eq!(word, frames::farewell());
+        // What comes after the frame goes no further.
+        page.write_all(&[b'l', b'l', b'o', 0x82, 0x80, 0, 0, 0, 0]).await.unwrap();
+        let mut rest = Vec::new();
+        shell.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, [b"llo".to_vec(), frames::masked_farewell([1, 2, 3, 4])].concat());
+        carrying.await.unwrap().unwrap();
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_silent_tunnel_ends_and_a_busy_one_does_not() {
         let idle = Duration::from_mins(15);
         let (browser, mut page) = tokio::io::duplex(64);
         let (server, mut shell) = tokio::io::duplex(64);
-        let carrying = tokio::spawn(carry(browser, server, idle));
+        let carrying = tokio::spawn(carry_on(browser, server, idle));
         for _ in 0..3 {
             tokio::time::advance(idle / 2).await;
             page.write_all(b"x").await.unwrap();
@@ -163,7 +228,7 @@ mod tests {
     async fn each_side_can_end_on_its_own() {
         let (browser, mut page) = tokio::io::duplex(64);
         let (server, mut shell) = tokio::io::duplex(64);
-        let carrying = tokio::spawn(carry(browser, server, Duration::from_mins(15)));
+        let carrying = tokio::spawn(carry_on(browser, server, Duration::from_mins(15)));
         page.write_all(b"last words").await.unwrap();
         page.shutdown().await.unwrap();
         let mut heard = String::new();

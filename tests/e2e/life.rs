@@ -142,6 +142,23 @@ async fn a_download_that_does_not_end_is_cut_when_draining_has_taken_long_enough
 }
 
 #[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let stage = Stage::new(Style::Ports).await;
+    let body = download(&stage).await;
+    let Stage { world, gateway } = stage;
+    gateway.signal("TERM").await.unwrap();
+    gateway.wait_for_output("stopping").await.unwrap();
+    gateway.signal("INT").await.unwrap();
+    let ended = gateway.ended().await.unwrap();
+    assert_eq!(ended.code, Some(3), "{}", ended.output);
+    assert!(ended.output.contains("told to stop a second time"), "{}", ended.output);
+    assert!(body.collect().await.is_err(), "a part must not look like the whole");
+    // Nothing that was on record is lost, and nobody is signed out.
+    let kinds = crate::stage::events_in(&world.audit_file());
+    assert!(kinds.iter().any(|event| event["kind"] == "sign_in"));
+}
+
+#[tokio::test]
 async fn signing_out_cuts_a_download() {
     let stage = Stage::new(Style::Ports).await;
     let (browser, console) = stage.signed_in("sam").await;

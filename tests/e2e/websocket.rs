@@ -201,6 +201,17 @@ over_both! {
         desk.terminal().await;
     }
 
+    async fn both_ends_are_told_when_the_gateway_stops(desk: Desk) {
+        let mut socket = desk.terminal().await;
+        socket.send(Message::text("still here")).await.unwrap();
+        assert_eq!(heard(&mut socket).await, Message::text("still here"));
+        desk.stage.gateway.signal("TERM").await.unwrap();
+        assert_eq!(rest(&mut socket).await, [close(1001, "")]);
+        let server = desk.server();
+        until("the server is told", || server.closes() == [1001]).await;
+        assert_eq!(desk.stage.gateway.ended().await.unwrap().code, Some(0));
+    }
+
     /// Also where the server does not end its session and would go on.
     async fn signing_out_cuts_it(desk: Desk) {
         desk.server().faults().inject("/logout", 1000, Fault::ServerError);

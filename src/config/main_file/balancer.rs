@@ -1,5 +1,7 @@
 //! `[balancer]`: the load balancers in front, and what they are believed.
 
+use std::time::Duration;
+
 use crate::config::directory::network;
 use crate::config::field::Field;
 use crate::config::section::Section;
@@ -10,6 +12,9 @@ use crate::model::ClientFrom;
 use crate::model::Network;
 use crate::model::Origin;
 use crate::model::Scheme;
+
+/// A balancer that asks every second has noticed by then, two times over.
+const DEFAULT_LEAVE_SECONDS: u64 = 3;
 
 /// The balancers: nothing, if there are none; the outer nothing, if what is written is wrong.
 #[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
@@ -26,8 +31,17 @@ pub(super) fn read(top: &Section<'_>, console: Option<&Origin>) -> Option<Option
         Some(field) => field.choice(&[("here", false), ("balancer", true)]),
         None => Some(false),
     };
+    let leave = match section.optional("leave_seconds") {
+        Some(field) => field.integer(0..=300),
+        None => Some(DEFAULT_LEAVE_SECONDS),
+    };
     section.finish();
-    let balancer = Balancer { addresses: Balancers::new(addresses?), client: client?, ends_tls: ends_tls? };
+    let balancer = Balancer {
+        addresses: Balancers::new(addresses?),
+        client: client?,
+        leave: Duration::from_secs(leave?),
+        ends_tls: ends_tls?,
+    };
     if console.is_some_and(|origin| origin.scheme == Scheme::Http) {
         field.unwanted(
             "a balancer in front of a trial without TLS",

@@ -74,6 +74,24 @@ impl Balancer {
         self.place.ip()
     }
 
+    /// Waits until it has said this.
+    ///
+    /// # Errors
+    /// When it does not for too long, with what it said.
+    pub async fn says(&self, text: &str) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let said = fs::read_to_string(&self.log)?;
+            if said.contains(text) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the balancer never said {text:?}:\n{said}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     async fn accepts(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         while TcpStream::connect(self.place.at(443)).await.is_err() {

@@ -68,6 +68,7 @@ impl Cpsrvd {
             tools: Tools::default(),
             log: Observations::new(),
             handlers: Arc::new(AtomicUsize::new(0)),
+            closes: Mutex::default(),
             connections: AtomicU64::new(1),
             moved: Arc::default(),
             stop: CancellationToken::new(),
@@ -256,6 +257,11 @@ impl Cpsrvd {
     /// Bytes that it has written into its sockets so far.
     pub fn bytes_written(&self) -> u64 {
         self.shared.moved.written.load(Ordering::Relaxed)
+    }
+
+    /// The codes with which terminals were closed from the other side so far; 1005 stands for none.
+    pub fn closes(&self) -> Vec<u16> {
+        lock(&self.shared.closes).clone()
     }
 
     /// Waits until a request was recorded that matches, and gives it. Past ones count.

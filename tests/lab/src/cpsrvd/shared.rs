@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub(super) log: Observations,
     /// Connections that are being served.
     pub(super) handlers: Arc<AtomicUsize>,
+    /// The codes with which terminals were closed from the other side.
+    pub(super) closes: Mutex<Vec<u16>>,
     /// Connections that were ever served.
     pub(super) connections: AtomicU64,
     pub(super) moved: Arc<Moved>,

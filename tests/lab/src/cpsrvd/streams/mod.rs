@@ -18,6 +18,7 @@ pub(super) use websocket::shell;
 
 use super::shared::Shared;
 use super::switches::DumpEnd;
+use super::sync::lock;
 
 /// A protocol that a socket changes to.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ pub(super) async fn take_over(shared: &Shared, connection: Connection, takeover:
     match takeover {
         Takeover::Shell { accept, session, close } => {
             let is_live = || shared.sessions.is_live(&session);
-            websocket::serve_shell(connection, &accept, is_live, close).await
+            let hear_close = |code| lock(&shared.closes).push(code);
+            websocket::serve_shell(connection, &accept, is_live, close, hear_close).await
         }
         Takeover::Dump { accept, end, database } => websocket::serve_dump(connection, &accept, end, &database).await,
         Takeover::Transfer => transfer::serve(connection).await,

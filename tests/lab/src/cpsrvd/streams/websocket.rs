@@ -82,6 +82,7 @@ pub(super) async fn serve_shell(
     accept: &str,
     is_live: impl Fn() -> bool,
     close: Option<u16>,
+    hear_close: impl Fn(u16),
 ) -> Result<(), Error> {
     let mut socket = open(connection, accept).await?;
     let outcome = async {
@@ -99,7 +100,11 @@ pub(super) async fn serve_shell(
             let exit = match &message {
                 Message::Text(text) => text.trim_end() == "exit",
                 Message::Binary(bytes) => bytes.trim_ascii_end() == b"exit",
-                Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => continue,
+                Message::Close(frame) => {
+                    hear_close(frame.as_ref().map_or(1005, |frame| frame.code.into()));
+                    continue;
+                }
+                Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => continue,
             };
             socket.send(message).await?;
             if let Some(code) = close.or(exit.then_some(1000)) {
