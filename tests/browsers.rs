@@ -146,7 +146,7 @@ impl Place {
             gateway: Some(place.ip()),
             provider: Some(Ipv4Addr::LOCALHOST.into()),
             issuer: issuer.clone(),
-            directory: Some(format!("{DIRECTORY}{MORE_WAYS_IN}")),
+            directory: Some(format!("{DIRECTORY}{MORE_WAYS_IN}").replacen(ADMINISTRATORS, MAY_END, 1)),
             more: format!("[log]\nfilter = \"info\"\n[limits]\nopen_seconds = 8\n{limits}"),
             ..Plan::tls(style)
         };
@@ -179,6 +179,10 @@ impl Place {
         journey::run(script, browser, name, &self.description).await
     }
 }
+
+/// The first role group of the usual directory may end sessions.
+const ADMINISTRATORS: &str = "connect = true\n";
+const MAY_END: &str = "connect = true\nrights = [\"end_sessions\"]\n";
 
 /// Added to the usual directory: administrators have nine ways in, so that the console lists recent ones; one leads to an account that
 /// does not exist. As root on web1 they may go on to customers.

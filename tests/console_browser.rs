@@ -24,6 +24,9 @@ use panelgate::console::AccessRow;
 use panelgate::console::Action;
 use panelgate::console::Ask;
 use panelgate::console::ConsolePage;
+use panelgate::console::EndPage;
+use panelgate::console::EndTarget;
+use panelgate::console::Ended;
 use panelgate::console::Entry;
 use panelgate::console::Failed;
 use panelgate::console::FrameSource;
@@ -37,8 +40,11 @@ use panelgate::console::Problem;
 use panelgate::console::ProblemPage;
 use panelgate::console::Rendered;
 use panelgate::console::ServerAccess;
+use panelgate::console::SessionLine;
+use panelgate::console::SessionsPage;
 use panelgate::console::SignInChoice;
 use panelgate::console::SignInPage;
+use panelgate::console::SignedInPerson;
 use panelgate::console::SignedOutPage;
 use panelgate::console::Site;
 use panelgate::console::Step;
@@ -199,6 +205,10 @@ fn page_names() -> Vec<&'static str> {
         "access",
         "access-review",
         "access-none",
+        "sessions",
+        "sessions-none",
+        "sessions-end",
+        "sessions-end-all",
         "problem",
         "problem-framed",
         "leave",
@@ -228,6 +238,49 @@ fn access(has_some: bool, is_review: bool) -> AccessPage {
         answer: is_review.then(|| ServerAccess { server: "web1".parse().unwrap(), name: HOSTILE.to_owned(), rows }),
         version: "0123456789abcdef".to_owned(),
     }
+}
+
+/// The page of sessions: several people with everything that can stand there, or nobody that fits.
+fn sessions(is_none: bool) -> SessionsPage {
+    let line = |tag: &str, open: &[&str], is_own| SessionLine {
+        tag: tag.to_owned(),
+        since: "2026-11-22 18:04 UTC".to_owned(),
+        since_exactly: "2026-11-22T18:04:11.207Z".to_owned(),
+        client: "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff".to_owned(),
+        open: open.iter().map(ToString::to_string).collect(),
+        is_own,
+    };
+    let someone = |name: &str, sub: &str, sessions| SignedInPerson {
+        person: Person { name: name.to_owned(), email: Some(format!("{sub}@example.com")), ends_sessions: false },
+        target: EndTarget::Person { iss: "https://login.example.com".to_owned(), sub: sub.to_owned() },
+        sub: sub.to_owned(),
+        provider: Some("Example ID".to_owned()),
+        sessions,
+    };
+    let many: Vec<String> = (1..=14).map(|n| format!("web{n} WHM as root")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let people = vec![
+        someone("Ann Example", "248289761001", vec![line("cc5fe626", &["web1 WHM as root"], true)]),
+        someone(HOSTILE, "hostile", vec![line("0badc0de", &many, false), line("12345678", &[], false)]),
+        someone("Sam Support", "sam", vec![line("a1b2c3d4", &["mail1 Webmail as sales@customer.example"], false)]),
+    ];
+    SessionsPage {
+        person: person(),
+        find: if is_none { HOSTILE.to_owned() } else { String::new() },
+        people: if is_none { Vec::new() } else { people },
+        people_count: 3,
+        session_count: 4,
+        further: if is_none { 0 } else { 7 },
+        servers: [("web1", 2), ("web2", 1), ("mail1", 1)].map(|(id, count)| (id.parse().unwrap(), count)).into(),
+        done: (!is_none).then_some(Ended { count: 1, is_server: true }),
+    }
+}
+
+fn ending(target: EndTarget, count: usize) -> EndPage {
+    let line = |n| format!("{HOSTILE} {n}, since 2026-11-22 18:04 UTC from 192.0.2.7: web1 WHM as root");
+    let is_own = target == EndTarget::Everything;
+    let affected = (0..count).map(line).collect();
+    EndPage { person: person(), name: "web1".to_owned(), affected, further: 5, is_own, target }
 }
 
 fn page_named(name: &str, site: &Site) -> Option<Rendered> {
@@ -260,6 +313,10 @@ fn page_named(name: &str, site: &Site) -> Option<Rendered> {
         "access" => access(true, false).render(site),
         "access-review" => access(true, true).render(site),
         "access-none" => access(false, false).render(site),
+        "sessions" => sessions(false).render(site),
+        "sessions-none" => sessions(true).render(site),
+        "sessions-end" => ending(EndTarget::Server("web1".parse().ok()?), 3).render(site),
+        "sessions-end-all" => ending(EndTarget::Everything, 25).render(site),
         "problem" => {
             let link = |label: &str, href: &str| Action { label: label.into(), step: Step::Link(href.into()) };
             let actions = vec![link("Sign in again", "/sign-in"), link("Back to the servers", "/")];
@@ -287,7 +344,7 @@ fn site(console: Origin, panel: &Origin) -> Site {
 }
 
 fn person() -> Person {
-    Person { name: "Ann <i>Example</i>".into(), email: Some("ann@example.com".into()) }
+    Person { name: "Ann <i>Example</i>".into(), email: Some("ann@example.com".into()), ends_sessions: true }
 }
 
 fn entry(server: &str, name: &str, service: Service, account: &str) -> Entry {

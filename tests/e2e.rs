@@ -8,6 +8,8 @@ mod access;
 mod balancers;
 #[path = "e2e/bounds.rs"]
 mod bounds;
+#[path = "e2e/by_hand.rs"]
+mod by_hand;
 #[path = "e2e/bytes.rs"]
 mod bytes;
 #[path = "e2e/bytes_h2.rs"]

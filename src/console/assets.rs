@@ -24,9 +24,10 @@ pub struct Asset {
 }
 
 /// Sources by name; a script stands behind every script that it imports.
-const SOURCES: [(&str, &str); 13] = [
+const SOURCES: [(&str, &str); 14] = [
     ("mark.svg", include_str!("assets/mark.svg")),
     ("console.css", include_str!("assets/console.css")),
+    ("sessions.css", include_str!("assets/sessions.css")),
     ("dom.js", include_str!("assets/dom.js")),
     ("entry.js", include_str!("assets/entry.js")),
     ("api.js", include_str!("assets/api.js")),
@@ -127,7 +128,7 @@ mod tests {
     #[test]
     fn the_console_stays_small() {
         // What panels and pages of their own load comes on top, and only there.
-        let elsewhere = ["panel.js", "framed.js", "copy.js"];
+        let elsewhere = ["panel.js", "framed.js", "copy.js", "sessions.css"];
         let on_the_page = ASSETS.iter().filter(|asset| !elsewhere.contains(&asset.name));
         let total: usize = on_the_page.map(|asset| asset.body.len()).sum();
         assert!(total < 60_000, "styles and scripts have grown to {total} bytes");

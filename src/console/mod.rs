@@ -9,7 +9,7 @@
 //! - `api` holds the JSON bodies that the scripts speak.
 //! - `assets` holds the style sheet, the scripts and the mark, each under a name that changes with its bytes.
 //! - `csp` builds the policies; there is no inline script or style anywhere, and no exception for one.
-//! - `home`, `access`, `no_access`, `problem_page`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
+//! - `home`, `access`, `sessions`, `no_access`, `problem_page`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
 //!
 //! Everything shown is escaped by the templates, and by `textContent` in the scripts: names of servers,
 //! groups and people come from elsewhere and may hold anything.
@@ -28,6 +28,7 @@ mod page;
 mod person;
 mod problem;
 mod problem_page;
+mod sessions;
 mod signed_out;
 #[cfg(test)]
 mod tests;
@@ -61,5 +62,11 @@ pub use problem_page::Action;
 pub use problem_page::Ask;
 pub use problem_page::ProblemPage;
 pub use problem_page::Step;
+pub use sessions::EndPage;
+pub use sessions::EndTarget;
+pub use sessions::Ended;
+pub use sessions::SessionLine;
+pub use sessions::SessionsPage;
+pub use sessions::SignedInPerson;
 pub use signed_out::SignInPage;
 pub use signed_out::SignedOutPage;

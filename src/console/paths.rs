@@ -14,6 +14,10 @@ pub const SIGN_IN: &str = "/sign-in";
 pub const SIGN_OUT: &str = "/sign-out";
 /// Says who may open what: everybody about themselves; with `server`, about that, for reviewers.
 pub const ACCESS: &str = "/access";
+/// Says who is signed in, to those who may end sessions; with `find`, only who fits.
+pub const SESSIONS: &str = "/sessions";
+/// Asks whether something is to end, and ends it: `POST` of the same fields.
+pub const END: &str = "/sessions/end";
 /// Opens a panel: `POST` of an [`OpenRequest`](crate::console::OpenRequest).
 pub const OPEN: &str = "/api/open";
 /// Says whether the session lives: `GET`, answered `204`, or `401` with a

@@ -9,6 +9,8 @@ pub struct Person {
     pub name: String,
     /// The e-mail address, if the provider sent one.
     pub email: Option<String>,
+    /// Whether they may end other people's sessions.
+    pub ends_sessions: bool,
 }
 
 impl Person {
@@ -23,7 +25,7 @@ impl Person {
 
 impl From<&Principal> for Person {
     fn from(principal: &Principal) -> Self {
-        Self { name: principal.name().into(), email: principal.email().map(Into::into) }
+        Self { name: principal.name().into(), email: principal.email().map(Into::into), ends_sessions: false }
     }
 }
 
@@ -41,7 +43,7 @@ mod tests {
             ("", "?"),
             ("<b> !", "B"),
         ] {
-            assert_eq!(Person { name: name.into(), email: None }.initials(), initials, "{name}");
+            assert_eq!(Person { name: name.into(), email: None, ends_sessions: false }.initials(), initials, "{name}");
         }
     }
 }

@@ -27,7 +27,7 @@ fn choice(id: &str, name: &str) -> SignInChoice {
 }
 
 fn person() -> Person {
-    Person { name: HOSTILE.into(), email: Some(HOSTILE.into()) }
+    Person { name: HOSTILE.into(), email: Some(HOSTILE.into()), ends_sessions: false }
 }
 
 fn problem() -> Problem {
@@ -71,7 +71,7 @@ fn access(text: &str, is_answer: bool) -> AccessPage {
     let own = vec![row("web1", "root"), row("web2", text)];
     let answer = || ServerAccess { server: "web1".parse().unwrap(), name: text.to_owned(), rows: own.clone() };
     AccessPage {
-        person: Person { name: text.to_owned(), email: None },
+        person: Person { name: text.to_owned(), email: None, ends_sessions: false },
         role_groups: vec![RoleGroupName::new(text).unwrap()],
         servers: if is_answer { vec!["web1".parse().unwrap(), "web2".parse().unwrap()] } else { Vec::new() },
         answer: is_answer.then(answer),
@@ -208,7 +208,7 @@ fn an_address_that_names_an_entry_selects_it() {
 #[test]
 fn a_person_without_access_can_send_all_that_an_administrator_needs() {
     let mut page = no_access(NoAccess::NoServer(vec![RoleGroupName::new("support").unwrap()]));
-    page.person = Person { name: "Ann".into(), email: Some("ann@example.com".into()) };
+    page.person = Person { name: "Ann".into(), email: Some("ann@example.com".into()), ends_sessions: false };
     page.groups = vec![IdpGroup("a b".into()), IdpGroup("c".into())];
     let html = page.render(&Site { providers: vec![choice("sso", "Example ID")], ..site() }).html;
     let message = html.split_once("<textarea").and_then(|(_, rest)| rest.split_once('>')).unwrap().1;
@@ -236,7 +236,7 @@ fn pages_look_as_they_were_last_read() {
     insta::assert_snapshot!("access", settled(&access("Ann Example", false).render(&site)));
     insta::assert_snapshot!("access_answer", settled(&access("Ann Example", true).render(&site)));
     let mut home = home(None);
-    home.person = Person { name: "Ann Example".into(), email: None };
+    home.person = Person { name: "Ann Example".into(), email: None, ends_sessions: false };
     home.entries.retain(|entry| entry.server.as_str() == "web2");
     insta::assert_snapshot!("home", settled(&home.render(&site)));
 }

@@ -6,7 +6,6 @@ use hyper::body::Incoming;
 
 use crate::console::AccessPage;
 use crate::console::AccessRow;
-use crate::console::Person;
 use crate::console::ServerAccess;
 use crate::edge::Destination;
 use crate::edge::EdgeRequest;
@@ -42,7 +41,7 @@ impl Gateway {
             Some(name) => Some(self.server_access(&name).ok_or(Failure::NotFound)?),
         };
         let page = AccessPage {
-            person: Person::from(&*principal),
+            person: self.shown(&principal),
             role_groups: self.policy.standing(&principal).role_groups,
             own: self.own_access(&principal),
             servers: if may_review { self.directory.servers.keys().cloned().collect() } else { Vec::new() },

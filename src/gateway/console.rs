@@ -37,6 +37,7 @@ use crate::gateway::open::Asked;
 use crate::identity::Principal;
 use crate::identity::Provider;
 use crate::model::ClientAddr;
+use crate::model::Right;
 use crate::policy::AccessRequest;
 use crate::policy::Circumstances;
 use crate::policy::Reach;
@@ -50,6 +51,8 @@ use crate::upstream::Body;
 pub const CALLBACK: &str = "/callback/";
 /// The page after signing out.
 pub const SIGNED_OUT: &str = "/signed-out";
+/// The query of that page where the provider was not asked to end its session.
+pub(super) const ONLY_HERE: &str = "here";
 /// From the console to a panel origin.
 pub(super) const HANDOFF: &str = "/handoff";
 
@@ -64,15 +67,18 @@ impl Gateway {
             paths::OPEN if !get => self.open_for_script(request).await,
             paths::SIGN_OUT if !get => self.sign_out(&request).await,
             BACKCHANNEL_LOGOUT if !get => self.backchannel_logout(request).await,
+            paths::END if !get => self.end_by_hand(request).await,
             _ if !get => Err(Failure::NotFound),
             paths::SIGN_IN => self.sign_in_page(&request).await,
-            SIGNED_OUT => Ok(self.signed_out_page()),
+            SIGNED_OUT => Ok(self.signed_out_page(&request)),
             paths::NOTICES => self.notices_for(&request).await,
             FRONTCHANNEL_LOGOUT => self.frontchannel_logout(&request).await,
             paths::LIST => self.list_for(&request).await,
             paths::SESSION => self.session_lives(&request).await,
             HANDOFF => self.hand_off(&request).await,
             paths::ACCESS => self.access(&request).await,
+            paths::SESSIONS => self.sessions_page(&request).await,
+            paths::END => self.end_page(&request).await,
             paths::HOME => self.home(&request, None).await,
             _ if path.starts_with(CALLBACK) => self.callback(&request).await,
             _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,
@@ -87,6 +93,12 @@ impl Gateway {
         let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
         let session = self.sessions.find(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
         self.fresh(session).await
+    }
+
+    /// The person as pages show them.
+    pub(super) fn shown(&self, principal: &Principal) -> Person {
+        let ends_sessions = self.policy.has_right(principal, Right::EndSessions);
+        Person { ends_sessions, ..Person::from(principal) }
     }
 
     /// The console, or why there is nothing in it.
@@ -104,7 +116,7 @@ impl Gateway {
             return self.nothing_to_open(&session, request).await;
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
-        let page = ConsolePage { person: Person::from(&*session.principal()), entries, selected };
+        let page = ConsolePage { person: self.shown(&principal), entries, selected };
         Ok(answer::page(StatusCode::OK, page.render(&self.site)))
     }
 
@@ -164,7 +176,7 @@ impl Gateway {
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         let provider = self.providers.of(principal.subject());
         let page = NoAccessPage {
-            person: Person::from(&*principal),
+            person: self.shown(&principal),
             reason,
             provider: provider.map_or_else(|| principal.subject().iss.clone(), |provider| provider.name().to_owned()),
             groups: principal.groups().to_vec(),
@@ -173,8 +185,9 @@ impl Gateway {
         Ok(answer::page(StatusCode::FORBIDDEN, page.render(&self.site)))
     }
 
-    fn signed_out_page(&self) -> Response<Body> {
-        let provider_session_ended = self.providers.iter().all(Provider::can_end_sessions);
+    fn signed_out_page(&self, request: &EdgeRequest<Incoming>) -> Response<Body> {
+        let is_only_here = request.target.query() == Some(ONLY_HERE);
+        let provider_session_ended = !is_only_here && self.providers.iter().all(Provider::can_end_sessions);
         let page = SignedOutPage { sign_in: paths::SIGN_IN.into(), provider_session_ended };
         answer::page(StatusCode::OK, page.render(&self.site))
     }

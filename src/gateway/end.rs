@@ -6,6 +6,7 @@ use crate::audit::Outcome;
 use crate::gateway::Gateway;
 use crate::gateway::STORE_AWAY;
 use crate::gateway::failure::Failure;
+use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::model::ServerId;
 use crate::session::Done;
@@ -22,7 +23,23 @@ use crate::telemetry::Check;
 pub(super) struct Cause<'a> {
     pub(super) reason: &'static str,
     pub(super) by: Option<&'a str>,
+    /// From which address it was ended, where somebody came to do it.
+    pub(super) client: Option<ClientAddr>,
     pub(super) reference: ReferenceId,
+}
+
+impl Cause<'_> {
+    /// The event with why it is, and on whose word.
+    fn on(self, mut event: Event) -> Event {
+        event = event.reason(self.reason);
+        if let Some(by) = self.by {
+            event = event.by(by);
+        }
+        if let Some(client) = self.client {
+            event = event.client(client);
+        }
+        event
+    }
 }
 
 impl Gateway {
@@ -30,13 +47,9 @@ impl Gateway {
     pub(super) async fn end_all(&self, listed: &[Listed], cause: Cause<'_>) -> Result<u64, Failure> {
         let mut ended = 0;
         for listed in listed {
-            let mut event = Event::new(Kind::SessionEnded, Outcome::Succeeded, cause.reference, self.clock.now())
-                .session_of(listed)
-                .reason(cause.reason);
-            if let Some(by) = cause.by {
-                event = event.by(by);
-            }
-            self.audit.record(&event).await.map_err(Failure::Audit)?;
+            let event = Event::new(Kind::SessionEnded, Outcome::Succeeded, cause.reference, self.clock.now())
+                .session_of(listed);
+            self.audit.record(&cause.on(event)).await.map_err(Failure::Audit)?;
             self.panels.forget(listed.id);
             ended += u64::from(self.sessions.end_listed(listed).await.map_err(Failure::Session)?);
         }
@@ -52,13 +65,8 @@ impl Gateway {
 
     /// Ends what is open on a server: whoever has it open must open it again.
     pub(super) async fn close_server(&self, server: &ServerId, cause: Cause<'_>) -> Result<u64, Failure> {
-        let mut event = Event::new(Kind::ServerClosed, Outcome::Succeeded, cause.reference, self.clock.now())
-            .server(server)
-            .reason(cause.reason);
-        if let Some(by) = cause.by {
-            event = event.by(by);
-        }
-        self.audit.record(&event).await.map_err(Failure::Audit)?;
+        let event = Event::new(Kind::ServerClosed, Outcome::Succeeded, cause.reference, self.clock.now());
+        self.audit.record(&cause.on(event.server(server))).await.map_err(Failure::Audit)?;
         let closed = self.sessions.close_server(server).await.map_err(Failure::Session)?;
         self.cut_server(server);
         Ok(closed)
@@ -127,7 +135,7 @@ impl Gateway {
 
     async fn do_as_ordered(&self, taken: &Taken) -> Result<u64, Failure> {
         let by = Some(taken.order.by.as_str());
-        let cause = Cause { reason: "ended_by_operator", by, reference: ReferenceId::from_bits(0) };
+        let cause = Cause { reason: "ended_by_operator", by, client: None, reference: ReferenceId::from_bits(0) };
         match (&taken.order.end, taken.order.end.server()) {
             (Ending::Sessions(whose), _) => self.end_whose(whose, cause).await,
             (Ending::Server(_), Some(server)) => self.close_server(&server, cause).await,

@@ -85,7 +85,7 @@ impl Gateway {
         }
         let named = self.sessions.named_by_provider(provider.issuer(), notice.sid.as_deref(), notice.subject.as_ref());
         let named = named.await.map_err(Failure::Session)?;
-        self.end_all(&named, Cause { reason, by: None, reference }).await.map(|_| true)
+        self.end_all(&named, Cause { reason, by: None, client: None, reference }).await.map(|_| true)
     }
 
     /// `GET /frontchannel-logout`, in a frame of a page of the provider. Cookies do not come along there, so
@@ -96,7 +96,7 @@ impl Gateway {
         let (Some(provider), Some(sid)) = (provider, text("sid")) else { return Err(Failure::BadLogout) };
         let named = self.sessions.named_by_provider(provider.issuer(), Some(&sid), None).await;
         let named = named.map_err(Failure::Session)?;
-        let cause = Cause { reason: "frontchannel_logout", by: None, reference: request.reference };
+        let cause = Cause { reason: "frontchannel_logout", by: None, client: None, reference: request.reference };
         self.end_all(&named, cause).await?;
         let mut response = answer::status(StatusCode::OK);
         let origin = Url::parse(provider.issuer()).map(|url| url.origin().ascii_serialization()).unwrap_or_default();

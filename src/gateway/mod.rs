@@ -24,6 +24,7 @@ mod panel;
 mod redirect;
 mod renew;
 mod serve;
+mod sessions;
 mod sign_in;
 mod sign_out;
 mod words;

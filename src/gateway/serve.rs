@@ -175,5 +175,5 @@ impl Line {
 
 /// A path of ours that is no other; for return addresses.
 pub(super) fn is_console_page(target: &Target) -> bool {
-    matches!(target.path(), paths::HOME | paths::ACCESS) || target.path().starts_with("/s/")
+    matches!(target.path(), paths::HOME | paths::ACCESS | paths::SESSIONS) || target.path().starts_with("/s/")
 }

@@ -31,6 +31,13 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// As people read it who need no seconds: `2026-11-22 18:04 UTC`.
+    pub fn to_minute(self) -> String {
+        let text = self.to_string();
+        let read = text.split_once('T').and_then(|(day, time)| Some(format!("{day} {} UTC", time.get(..5)?)));
+        read.unwrap_or(text)
+    }
+
     /// The span since an earlier moment; zero if it is not earlier.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
@@ -87,6 +94,7 @@ mod tests {
     #[test]
     fn a_moment_reads_as_rfc_3339() {
         assert_eq!(Timestamp(1_700_000_000_123).to_string(), "2023-11-14T22:13:20.123Z");
+        assert_eq!(Timestamp(1_700_000_000_123).to_minute(), "2023-11-14 22:13 UTC");
         assert_eq!("2023-11-14T23:13:20.123+01:00".parse(), Ok(Timestamp(1_700_000_000_123)));
         assert_eq!("yesterday".parse::<Timestamp>(), Err(InvalidTimestamp));
     }

@@ -28,11 +28,17 @@ struct Cluster {
 
 impl Cluster {
     async fn start(limits: &str) -> Self {
+        Self::planned(Plan { more: limits.to_owned(), ..Plan::tls(Style::Ports) }).await
+    }
+
+    /// With the lines of the plan as further limits.
+    async fn planned(plan: Plan) -> Self {
+        let limits = &plan.more;
         let database = Postgres::start().await.unwrap();
         let more = format!(
             "[store]\npostgres = \"file:database\"\nserver_key = \"file:server-key\"\n[limits]\nstore_connections = 5\n{limits}"
         );
-        let world = World::start(Plan { more, ..Plan::tls(Style::Ports) }).await.unwrap();
+        let world = World::start(Plan { more, ..plan }).await.unwrap();
         std::fs::write(world.folder().join("database"), database.url("panelgate")).unwrap();
         std::fs::write(world.folder().join("server-key"), "ZGV2ZWxvcG1lbnQtc2VydmVyLWtleS0wMTIzNDU2Nzg=\n").unwrap();
         let (one, two) = (world.replica("one").unwrap(), world.replica("two").unwrap());
@@ -113,6 +119,29 @@ async fn any_gateway_serves_any_request_and_a_revocation_reaches_all() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     until_status(&browser, &console, "/api/session", 401).await;
     assert!(first.pid().is_some());
+}
+
+#[tokio::test]
+async fn what_is_ended_by_hand_at_one_ends_at_the_other() {
+    let cluster =
+        Cluster::planned(Plan { directory: Some(crate::by_hand::directory()), ..Plan::tls(Style::Ports) }).await;
+    let Cluster { one: (one, _), two: (two, _), .. } = &cluster;
+    let operator = cluster.browser_at(one);
+    let console = operator.sign_in("ada").await.unwrap();
+    let sam = cluster.browser_at(two);
+    let at_sam = sam.sign_in("sam").await.unwrap();
+    let panel = sam.open(&at_sam, "web1", "whostmgrd", "support").await.unwrap();
+    let list = operator.visit(&cluster.console("/sessions")).await.unwrap().text();
+    assert!(list.contains("Sam Support") && list.contains("web1 WHM as support"), "{list}");
+
+    operator.submit(&console, "/sessions/end", &[("server", "web1")]).await.unwrap();
+    let took = until_status(&sam, &panel, panel.url.as_str(), 401).await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(sam.fetch(&at_sam, "/api/session").await.unwrap().status, 204);
+    let fields = [("person", "sub-of-sam"), ("issuer", cluster.world.issuer())];
+    operator.submit(&console, "/sessions/end", &fields).await.unwrap();
+    let took = until_status(&sam, &at_sam, "/api/session", 401).await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ await new Journey().run(async (journey) => {
     await visit(page, journey.told.console);
     await signOut(page);
   });
+  await journey.step("ada ends everything by hand", () => others.adaEndsEverythingByHand(journey, page));
   await journey.step("nia sees why there is nothing", () => others.niaSeesWhy(journey, page));
   await journey.step("sam sees only his own", () => others.samSeesOnlyHisOwn(journey, page));
   await journey.step("sam gains a server", () => others.samGainsAServer(journey, page));

@@ -55,6 +55,28 @@ export async function samSeesOnlyHisOwn(journey, page) {
 }
 
 /**
+ * The forms of the page are the browser's own, with what it says about where they come from.
+ * @param {Journey} journey
+ * @param {Page} page
+ */
+export async function adaEndsEverythingByHand(journey, page) {
+  await visit(page, `${journey.told.console}/sessions`);
+  await signIn(page, "ada");
+  await says(page, "h1", "Sessions");
+  await journey.picture(page, "sessions");
+  await click(page, 'a[href="/sessions/end?everything=yes"]');
+  await says(page, "h1", "End every session?");
+  await journey.picture(page, "sessions-end");
+  await click(page, "button.danger");
+  await says(page, "h1", "You are signed out");
+  assert.match(await journey.behind("audit"), /"kind":"session.ended".*"by":"sub-of-ada at /);
+  // The provider knows her still.
+  await visit(page, journey.told.console);
+  await visible(page, "#search");
+  await signOut(page);
+}
+
+/**
  * A server that is opened to Sam while he works is in his list by itself, and what he is in the middle of stays.
  * @param {Journey} journey
  * @param {Page} page
