@@ -77,7 +77,9 @@ use crate::vault;
 
 pub use audit::audit_head;
 pub use reload::Load;
+pub use relying_party::provider;
 pub use relying_party::provider_settings;
+pub use relying_party::way_back;
 pub use start_error::StartError;
 
 /// Probes and collectors at once on the operations address; more wait.

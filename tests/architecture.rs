@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "upstream",
         ],
     ),
-    ("cli", &["audit", "compose", "config", "model", "policy", "session", "telemetry", "vault"]),
+    ("cli", &["audit", "compose", "config", "identity", "model", "policy", "session", "telemetry", "vault"]),
 ];
 
 /// The files at the top, which may name anything.

@@ -18,6 +18,8 @@ mod bytes_h2;
 mod bytes_upstream;
 #[path = "e2e/certificates.rs"]
 mod certificates;
+#[path = "e2e/check_login.rs"]
+mod check_login;
 #[path = "e2e/crowds.rs"]
 mod crowds;
 #[path = "e2e/directory.rs"]
@@ -56,6 +58,8 @@ mod operations;
 mod panel;
 #[path = "e2e/paths.rs"]
 mod paths;
+#[path = "e2e/products.rs"]
+mod products;
 #[path = "e2e/providers.rs"]
 mod providers;
 #[path = "e2e/raw.rs"]

@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::cli::audit;
 use crate::cli::review;
 use crate::cli::sessions::Sessions;
+use crate::model::ProviderId;
 
 /// Identity-aware gateway to cPanel & WHM servers.
 #[derive(Debug, Parser)]
@@ -22,7 +23,9 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check the configuration: show every problem, or what it exposes, trusts and allows.
-    #[command(after_help = "Exit codes: 0 no problem, 64 wrong arguments, 78 wrong configuration")]
+    #[command(
+        after_help = "Exit codes: 0 no problem, 1 the sign-in of --login fails or gives nothing, 64 wrong arguments, 78 wrong configuration"
+    )]
     Check(Check),
     /// Run the gateway.
     #[command(after_help = "Exit codes: 0 stopped by SIGTERM or SIGINT once open requests had ended or their time \
@@ -51,6 +54,13 @@ pub struct Check {
     /// How the result is written: json and csv hold problems and warnings too.
     #[arg(long, value_enum, default_value_t = review::Format::Table)]
     pub(super) format: review::Format,
+    /// Sign in once, to see what the provider sends, how groups are read, and what they are worth. Asks for the
+    /// address to which the provider sends the browser; no gateway has to run.
+    #[arg(long, conflicts_with = "format")]
+    pub(super) login: bool,
+    /// The provider to sign in with, if there are several.
+    #[arg(long, value_name = "ID", requires = "login")]
+    pub(super) provider: Option<ProviderId>,
 }
 
 /// The configuration that a command works with.

@@ -6,6 +6,7 @@ mod arguments;
 mod asked;
 mod audit;
 mod check;
+mod check_login;
 mod exit;
 mod load;
 mod review;
@@ -95,6 +96,9 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         }
     };
     match command {
+        Command::Check(Check { config, login: true, provider, .. }) => {
+            check_login::login(&config.config, provider.as_ref(), streams).map(Next::Exit)
+        }
         Command::Check(arguments) => check::check(&arguments, streams).map(Next::Exit),
         Command::Explain(arguments) => review::explain(&arguments, streams).map(Next::Exit),
         Command::Access(command) => review::access(&command, streams).map(Next::Exit),

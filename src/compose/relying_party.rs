@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
+use aws_lc_rs::rand::SystemRandom;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -31,7 +32,9 @@ use crate::identity::ProviderSettings;
 use crate::identity::Providers;
 use crate::identity::ServiceAccount;
 use crate::model::Clock;
+use crate::model::ProviderId;
 use crate::model::RsaPadding;
+use crate::model::SystemClock;
 use crate::vault;
 
 /// All providers, none of them asked anything yet.
@@ -46,6 +49,22 @@ pub(super) fn providers(
     };
     let providers = config.providers.iter().map(provider).collect::<Result<_, _>>()?;
     Providers::new(providers).map_err(StartError::SameProvider)
+}
+
+/// One provider, for a sign-in without a gateway; nothing if there is none of this id.
+///
+/// # Errors
+/// When its settings, or the secrets that they name, cannot be used.
+pub fn provider(config: &Config, id: &ProviderId) -> Result<Option<Provider>, StartError> {
+    let Some(configured) = config.providers.iter().find(|provider| provider.id == *id) else { return Ok(None) };
+    let settings = provider_settings(config, configured)?;
+    let provider = Provider::new(settings, Arc::new(SystemClock), Arc::new(SystemRandom::new()));
+    provider.map(Some).map_err(StartError::Provider)
+}
+
+/// Where a provider sends people back to.
+pub fn way_back(config: &Config, id: &ProviderId) -> String {
+    format!("{}{CALLBACK}{id}", config.console)
 }
 
 /// A provider's settings as the relying party takes them, its secrets read.

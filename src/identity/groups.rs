@@ -1,6 +1,7 @@
 //! Groups: from the one configured source, exactly as they stand there.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::str::FromStr;
 
 use serde_json::Map;
@@ -58,6 +59,12 @@ pub struct GroupsClaim {
 /// A JSON Pointer (RFC 6901) to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimPointer(Vec<String>);
+
+impl fmt::Display for ClaimPointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
+    }
+}
 
 /// Why a text is no pointer to a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -28,6 +28,7 @@ use crate::identity::error::InvalidToken;
 use crate::identity::error::LoginError;
 use crate::identity::error::Nonsense;
 use crate::identity::exchange;
+use crate::identity::exchange::Tokens;
 use crate::identity::google;
 use crate::identity::graph;
 use crate::identity::groups;
@@ -117,6 +118,16 @@ pub struct SignedIn {
     pub return_to: Target,
 }
 
+/// What a code was worth, verified.
+pub(super) struct Redeemed {
+    pub(super) pending: PendingLogin,
+    pub(super) tokens: Tokens,
+    pub(super) token: VerifiedIdToken,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// When it was verified.
+    pub(super) now: Timestamp,
+}
+
 impl Provider {
     /// Takes the settings. The provider is not asked anything yet, so it may be away.
     pub fn new(
@@ -189,6 +200,21 @@ impl Provider {
 
     /// Finishes the sign-in that a callback belongs to. The pending login is spent either way.
     pub async fn finish(&self, pending: PendingLogin, callback: Callback) -> Result<SignedIn, LoginError> {
+        let Redeemed { pending, tokens, token, snapshot, now } = self.redeem(pending, callback).await?;
+        let read =
+            self.read_groups(token.subject(), Some(token.claims()), &tokens.access_token, &snapshot, now).await?;
+        let principal = Principal::new(&token, read.claims.as_ref().unwrap_or(token.claims()), read.groups, now);
+        let sid = token.claims().get("sid").and_then(Value::as_str).map(str::to_owned);
+        let refresh = tokens.refresh_token.map(|refresh_token| {
+            RefreshGrant::new(refresh_token, pending.nonce, token.claims().get("auth_time").cloned(), tokens.valid_for)
+        });
+        let clock_ahead = clock_ahead(token.claims(), now);
+        let return_to = pending.return_to;
+        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, clock_ahead, return_to })
+    }
+
+    /// Redeems the code of a callback and verifies what it was worth.
+    pub(super) async fn redeem(&self, pending: PendingLogin, callback: Callback) -> Result<Redeemed, LoginError> {
         let now = self.clock.now();
         pending.check(&callback, &self.settings.issuer, now)?;
         let snapshot = self.snapshot(now).await?;
@@ -209,16 +235,7 @@ impl Provider {
         let now = self.clock.now();
         let nonce = Nonce::Of(pending.nonce.expose_secret());
         let token = self.verify(&tokens.id_token, &tokens.access_token, nonce, &snapshot, now).await?;
-        let read =
-            self.read_groups(token.subject(), Some(token.claims()), &tokens.access_token, &snapshot, now).await?;
-        let principal = Principal::new(&token, read.claims.as_ref().unwrap_or(token.claims()), read.groups, now);
-        let sid = token.claims().get("sid").and_then(Value::as_str).map(str::to_owned);
-        let refresh = tokens.refresh_token.map(|refresh_token| {
-            RefreshGrant::new(refresh_token, pending.nonce, token.claims().get("auth_time").cloned(), tokens.valid_for)
-        });
-        let clock_ahead = clock_ahead(token.claims(), now);
-        let return_to = pending.return_to;
-        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, clock_ahead, return_to })
+        Ok(Redeemed { pending, tokens, token, snapshot, now })
     }
 
     /// Where to send the browser to sign out at the provider too; nothing if the provider has no such
@@ -362,7 +379,7 @@ fn away(error: LoginError) -> LoginError {
 }
 
 /// `iat` was checked to be within minutes of now.
-fn clock_ahead(claims: &Map<String, Value>, now: Timestamp) -> i64 {
+pub(super) fn clock_ahead(claims: &Map<String, Value>, now: Timestamp) -> i64 {
     let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or_default();
     let ahead = (issued - Duration::from_millis(now.0).as_secs_f64()).round();
     #[expect(clippy::cast_possible_truncation, reason = "a float turns into the nearest integer that there is")]

@@ -81,13 +81,13 @@ fn message(text: &str, streams: &mut Streams<'_>) -> io::Result<()> {
 }
 
 /// A wrong argument.
-fn usage(text: &str, streams: &mut Streams<'_>) -> io::Result<Exit> {
+pub(super) fn usage(text: &str, streams: &mut Streams<'_>) -> io::Result<Exit> {
     message(&format!("error: {text}"), streams)?;
     Ok(Exit::Usage)
 }
 
 /// That a name is none of those that there are, and which was probably meant.
-fn unknown<'n>(noun: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+pub(super) fn unknown<'n>(noun: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
     let meant = nearest(name, known).map(|meant| format!("; did you mean `{}`?", Escaped(meant)));
     format!("the directory has no {noun} `{}`{}", Escaped(name), meant.unwrap_or_default())
 }
