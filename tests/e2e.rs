@@ -60,6 +60,8 @@ mod panel;
 mod paths;
 #[path = "e2e/products.rs"]
 mod products;
+#[path = "e2e/provider_faults.rs"]
+mod provider_faults;
 #[path = "e2e/providers.rs"]
 mod providers;
 #[path = "e2e/raw.rs"]
