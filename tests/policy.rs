@@ -105,6 +105,22 @@ fn the_documented_example() {
     ");
 }
 
+/// Grants and denials that people get hold copies of what was judged; deciding itself takes no memory.
+#[test]
+fn a_decision_allocates_nothing() {
+    let policy = Policy::new(documented().into());
+    let people = [groups(&["idp-1", "idp-2", "of no role group"]), groups(&["idp-2"]), groups(&[])];
+    let asked = ["server1", "server2", "server4"].map(|server| ask(server, Service::Whostmgrd, "root"));
+    let counted = allocation_counter::measure(|| {
+        for (person, request) in people.iter().flat_map(|person| asked.iter().map(move |request| (person, request))) {
+            std::hint::black_box(policy.decide(&claimant(person), request, &somewhen()));
+        }
+    });
+    assert_eq!(counted.count_total, 0);
+    let counted = allocation_counter::measure(|| drop(std::hint::black_box(policy.standing_of(&claimant(&people[0])))));
+    assert!(counted.count_total > 0, "it counts");
+}
+
 #[test]
 fn a_server_is_open_to_every_role_group_that_connects_when_unrestricted() {
     let directory = directory(

@@ -337,3 +337,18 @@ fn a_report_tells_who_was_where_doing_what() {
         assert_eq!(report(&folder.file(), &other).unwrap().stays.len(), 0);
     }
 }
+
+#[test]
+fn every_kind_of_event_is_documented_and_in_the_schema() {
+    let (source, page) = (include_str!("event.rs"), include_str!("../../docs/audit.md"));
+    let schema = include_str!("../../docs/audit.schema.json");
+    let names = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Self::")?.split_once(" => \"")?.1.strip_suffix("\","));
+    let names: Vec<&str> = names.collect();
+    assert!(names.len() >= 20, "{names:?}");
+    for name in names {
+        assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/audit.md");
+        assert!(schema.contains(&format!("\"{name}\"")), "{name} is not in docs/audit.schema.json");
+    }
+}

@@ -129,3 +129,29 @@ async fn a_console_hears_of_other_groups_too() {
     assert_eq!(told, "event: list\ndata: changed\n\n");
     assert!(sam.fetch(&console, "/api/list").await.unwrap().text().contains("data-server=\"web3\""));
 }
+
+#[tokio::test]
+async fn a_refused_directory_shows_in_readiness_and_metrics_until_it_is_mended() {
+    let stage = Stage::new(Style::Ports).await;
+    stage.ready().await;
+    let good = read(&stage);
+    let check = async || {
+        let (status, json) = stage.operations("/readyz", "application/json").await;
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let check =
+            json["checks"].as_array().unwrap().iter().find(|check| check["name"] == "directory").unwrap().clone();
+        (status, check["ok"].as_bool().unwrap(), check["wrong"].as_str().unwrap_or_default().to_owned())
+    };
+    put(&file(&stage), "[[rules]]\n");
+    assert_eq!(outcome(&reloaded(&stage, 0).await), "failed config_refused");
+    let (status, is_well, wrong) = check().await;
+    assert_eq!((status, is_well), (200, false), "people are served by the old one");
+    assert!(wrong.contains("the configuration was refused, the one before it is in force"), "{wrong}");
+    let (_, metrics) = stage.operations("/metrics", "*/*").await;
+    assert!(metrics.contains("panelgate_reloads_total{outcome=\"failed\"} 1"), "{metrics}");
+
+    change(&stage, &format!("{good}\n# mended\n")).await;
+    assert_eq!(check().await, (200, true, String::new()));
+    let (_, metrics) = stage.operations("/metrics", "*/*").await;
+    assert!(metrics.contains("panelgate_reloads_total{outcome=\"succeeded\"} 1"), "{metrics}");
+}
