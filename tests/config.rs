@@ -1,6 +1,8 @@
 //! The configuration: what is read, every message about what is wrong, and `panelgate check`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "config/bounds.rs"]
+mod bounds;
 #[path = "config/check.rs"]
 mod check;
 #[path = "config/deploy.rs"]

@@ -82,6 +82,8 @@ mod sign_in;
 mod stage;
 #[path = "e2e/subjects.rs"]
 mod subjects;
+#[path = "e2e/switches.rs"]
+mod switches;
 #[path = "e2e/syslog.rs"]
 mod syslog;
 #[path = "e2e/traffic.rs"]

@@ -291,6 +291,29 @@ async fn requests_that_find_no_room_are_counted_and_acts_find_some() {
     assert_eq!(folder.found(), [""; 0]);
 }
 
+/// Nobody waits for ever for a disk that does not answer. (Of a thousand records, one is not on disk at once.)
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_waits_for_its_record_no_longer_than_the_bound() {
+    let folder = Folder::new();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let settings = AuditSettings {
+        file: FileSettings { rotate_bytes: u64::MAX, ..folder.settings() },
+        stdout: None,
+        syslog: None,
+        host: "connect.example.com".into(),
+        queue: 16,
+        patience: Duration::ZERO,
+    };
+    let log = AuditLog::open(settings, &clock).unwrap();
+    for _ in 0..1000 {
+        if let Err(error) = log.record(&own(Kind::SignIn, NOW)).await {
+            assert!(matches!(error, AuditError::TimedOut(Duration::ZERO)), "{error}");
+            return;
+        }
+    }
+    panic!("each was waited for");
+}
+
 #[test]
 fn a_report_tells_who_was_where_doing_what() {
     let folder = Folder::new();
