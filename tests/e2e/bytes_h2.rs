@@ -248,3 +248,82 @@ async fn w19_trailers_of_a_stream_are_dropped() {
     let heard = sender.panel.stage.world.server(1).requests().pop().unwrap();
     assert_eq!((&*heard.body, heard.header("x-forwarded-for"), heard.header("trailer")), ("a=bcd", None, None));
 }
+
+#[tokio::test]
+async fn w04_a_name_with_an_underscore_goes_no_further_over_http_2() {
+    let sender = Sender::new().await;
+    let fields = sender.fields(&[], &[("transfer_encoding", b"chunked"), ("x_forwarded_for", b"192.0.2.1")]);
+    assert_eq!(sender.send(&fields, None).await, Outcome::Answered(200));
+    let heard = sender.panel.stage.world.server(1).requests().pop().unwrap();
+    assert!(heard.headers.iter().all(|(name, _)| !name.contains('_')), "{:?}", heard.headers);
+}
+
+#[tokio::test]
+async fn w12_w13_targets_that_are_spelled_oddly_over_http_2() {
+    let sender = Sender::new().await;
+    for odd in [
+        &b"a\"b"[..],
+        b"a{b}",
+        b"a<b",
+        b"a^b",
+        b"a`b",
+        b"\xc3\xa9",
+        b"\xff\xfe",
+        b"a//b",
+        b"./b",
+        b"..;/x/../y",
+        b"%2e/",
+        b"a%2Fb",
+        b"a%5cb",
+        b"a%00",
+        b"a%7f",
+        b"%61",
+        b"a%zz",
+        b"a%2",
+        b"a\tb",
+    ] {
+        let path = [sender.panel.home.as_bytes(), odd].concat();
+        sender.refuses(&format!("{odd:?}"), &sender.fields(&[(":path", Some(&path))], &[]), None).await;
+    }
+    sender.goes_through().await;
+}
+
+#[tokio::test]
+async fn w15_methods_of_others_over_http_2() {
+    let sender = Sender::new().await;
+    for method in [&b"TRACE"[..], b"FROB", b"get", b"PRI", b"OPTIONS"] {
+        let path: &[u8] = if method == b"OPTIONS" { b"*" } else { sender.panel.home.as_bytes() };
+        let fields = sender.fields(&[(":method", Some(method)), (":path", Some(path))], &[]);
+        sender.refuses(&String::from_utf8_lossy(method), &fields, None).await;
+    }
+    sender.goes_through().await;
+}
+
+#[tokio::test]
+async fn w20_a_body_on_get_over_http_2() {
+    let sender = Sender::new().await;
+    for method in [&b"GET"[..], b"HEAD", b"OPTIONS"] {
+        let sized = sender.fields(&[(":method", Some(method))], &[("content-length", b"3")]);
+        sender.refuses("a length", &sized, Some(b"abc")).await;
+    }
+    // One that nobody announced is left where it is.
+    assert_eq!(sender.send(&sender.fields(&[], &[]), Some(b"abc")).await, Outcome::Answered(200));
+    let heard = sender.panel.stage.world.server(1).requests().pop().unwrap();
+    assert_eq!((heard.body_length, heard.header("content-length"), heard.header("transfer-encoding")), (0, None, None));
+}
+
+#[tokio::test]
+async fn w21_expectations_over_http_2() {
+    let sender = Sender::new().await;
+    for (what, expected) in [
+        (&b"y 100-continue"[..], Outcome::Answered(417)),
+        (b"200-ok", Outcome::Answered(417)),
+        (b"100-continue", Outcome::Answered(200)),
+    ] {
+        let fields = sender.fields(&[(":method", Some(b"POST"))], &[("expect", what), ("content-length", b"5")]);
+        assert_eq!(sender.send(&fields, Some(b"a=bcd")).await, expected, "{what:?}");
+    }
+    let heard = sender.panel.stage.world.server(1).requests();
+    assert_eq!(heard.len(), 1, "{heard:?}");
+    assert_eq!((&*heard[0].body, heard[0].header("expect")), ("a=bcd", None));
+}
