@@ -28,6 +28,7 @@ use panelgate::model::ServerId;
 use panelgate::model::Service;
 use panelgate::model::Source;
 use panelgate::model::Timestamp;
+use panelgate::model::TokenRef;
 use panelgate::model::Trust;
 use panelgate::policy::AccessRequest;
 use panelgate::policy::Circumstances;
@@ -138,7 +139,7 @@ fn server(number: usize) -> anyhow::Result<Server> {
         address: None,
         trust: Trust::PublicRoots,
         api_account: "root".parse()?,
-        api_token: SecretRef::Env("TOKEN".to_owned()),
+        api_token: TokenRef::Outside(SecretRef::Env("TOKEN".to_owned())),
         access,
         source: source(number)?,
     })

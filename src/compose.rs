@@ -1,14 +1,17 @@
 //! From a checked configuration to a running gateway: the one place that knows both.
 
 mod audit;
+mod fleet;
 mod front;
 mod keep;
 mod pulse;
 mod reload;
 mod relying_party;
+mod rotation;
 mod servers;
 mod sockets;
 mod start_error;
+mod vault;
 
 use std::fs;
 use std::path::Path;
@@ -35,6 +38,7 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::compose::reload::Current;
 use crate::compose::reload::Reloader;
+use crate::compose::rotation::Rotation;
 use crate::compose::sockets::Sockets;
 use crate::config::Config;
 use crate::config::Limits;
@@ -46,6 +50,7 @@ use crate::console::SignInChoice;
 use crate::console::Site;
 use crate::edge::Origins;
 use crate::edge::PanelStyle;
+use crate::fleet::Notes;
 use crate::gateway::Gateway;
 use crate::gateway::Notices;
 use crate::listener::Certificates;
@@ -73,9 +78,13 @@ use crate::telemetry::Check;
 use crate::telemetry::Health;
 use crate::telemetry::Metrics;
 use crate::telemetry::Open;
-use crate::vault;
+use crate::vault::Vault;
+use crate::vault::read as read_secret;
 
 pub use audit::audit_head;
+pub use fleet::Desk;
+pub use fleet::desk;
+pub use fleet::new_token;
 pub use reload::Load;
 pub use relying_party::provider;
 pub use relying_party::provider_settings;
@@ -89,6 +98,8 @@ const OPERATIONS_CONNECTIONS: usize = 32;
 #[derive(Debug)]
 pub struct Ready {
     current: Current,
+    vault: Option<Arc<Vault>>,
+    notes: Notes,
     config: Config,
     listener: Listener,
     certificates: Option<Arc<Certificates>>,
@@ -107,8 +118,12 @@ impl Ready {
         health.unwell(Check::Lifecycle, "the gateway is starting");
         let certificates = front::certificates(config, &metrics)?;
         let providers = relying_party::providers(config, &clock, &random)?;
-        let panels = panels(config, &random)?;
         let (store, key) = state(config, &*random).await?;
+        let notes = Notes::new(store.clone(), key.clone(), Arc::clone(&clock), Arc::clone(&random), "the gateway");
+        let notes = notes.map_err(StartError::Notes)?;
+        let vault = vault::vault(config, &store, &clock, &random)?;
+        vault::check(config, vault.as_ref()).await?;
+        let panels = panels(config, vault.as_ref(), &random)?;
         let audit = AuditLog::open(audit::settings(config), &clock).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = lifetimes(config);
@@ -158,6 +173,8 @@ impl Ready {
         let limits = listener_limits(limits);
         Ok(Self {
             current: Current::new(gateway),
+            vault,
+            notes,
             config: config.clone(),
             listener: Listener::new(tls, front, limits),
             certificates,
@@ -175,7 +192,7 @@ impl Ready {
     /// Serves until `stop` is cancelled, then lets open requests end. Meanwhile the configuration is read
     /// again with `load` when its files change, and when `again` is told to.
     pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { current, config, listener, certificates, sockets, limits, drain } = self;
+        let Self { current, vault, notes, config, listener, certificates, sockets, limits, drain } = self;
         let front = front::front(&config);
         let leave = config.balancer.as_ref().map(|balancer| balancer.leave).unwrap_or_default();
         let Sockets { people, redirect, operations } = sockets;
@@ -188,9 +205,16 @@ impl Ready {
         let freshening = tokio::spawn(keep::fresh(current.clone(), stop.clone()));
         let mut keepers = JoinSet::new();
         keepers.spawn(keep::listen(current.clone()));
+        if let Some(vault) = &vault {
+            let answer_limit = size(config.limits.api_answer_kib * 1024);
+            let rotator = fleet::rotator(vault, &notes, &gateway.clock, &gateway.random, answer_limit);
+            let rotation = Rotation { rotator, fleet: config.fleet.clone(), wanted: new_token(&config) };
+            keepers.spawn(rotation::run(current.clone(), rotation));
+        }
+        keepers.spawn(keep::notes(current.clone(), notes));
         keepers.spawn(pulse::run(current.clone()));
         keepers.spawn(reload::review(current.clone()));
-        keepers.spawn(Reloader::new(current.clone(), config, certificates, load).run(again));
+        keepers.spawn(Reloader::new(current.clone(), vault, config, certificates, load).run(again));
         gateway.health.well(Check::Lifecycle);
         let accepting = people.into_iter().map(|socket| {
             let current = current.clone();
@@ -281,10 +305,14 @@ fn operate(
     Operations::new(metrics, health, Arc::new(open)).serve(socket, limits)
 }
 
-fn panels(config: &Config, random: &Arc<dyn SecureRandom + Send + Sync>) -> Result<PanelSessions, StartError> {
+fn panels(
+    config: &Config,
+    vault: Option<&Arc<Vault>>,
+    random: &Arc<dyn SecureRandom + Send + Sync>,
+) -> Result<PanelSessions, StartError> {
     let limits = &config.limits;
     Ok(PanelSessions::new(
-        servers::servers(config)?,
+        servers::servers(config, vault)?,
         Arc::clone(random),
         PanelLimits {
             sessions: size(limits.panel_sessions),
@@ -311,9 +339,9 @@ async fn state(config: &Config, random: &dyn SecureRandom) -> Result<(Store, Ser
             Ok((store, key))
         }
         StoreAt::Postgres { address, server_key } => {
-            let key = vault::read(server_key).map_err(StartError::Secret)?;
+            let key = read_secret(server_key).map_err(StartError::Secret)?;
             let key = store::shared_key(&key).map_err(StartError::Key)?;
-            let address = vault::read(address).map_err(StartError::Secret)?;
+            let address = read_secret(address).map_err(StartError::Secret)?;
             let store = Store::connect(&address, bounded(config.limits.store_connections)).await;
             Ok((store.map_err(StartError::Store)?, key))
         }

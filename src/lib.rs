@@ -8,6 +8,7 @@ pub mod compose;
 pub mod config;
 pub mod console;
 pub mod edge;
+pub mod fleet;
 pub mod gateway;
 pub mod identity;
 pub mod listener;

@@ -39,6 +39,12 @@ pub enum Kind {
     SessionEnded,
     /// What was open on a server was ended by hand.
     ServerClosed,
+    /// A server enters the directory.
+    ServerEnrolled,
+    /// A server's API token is stored, changed or revoked.
+    TokenChanged,
+    /// The vault as a whole: its key is changed, or its tokens are written to or read from a file.
+    VaultChanged,
     /// A provider's word that somebody signed out was refused.
     ProviderLogout,
     /// The provider names other groups for somebody who is signed in. The event has the new ones.
@@ -79,6 +85,9 @@ impl Kind {
             Self::SignOut => "sign_out",
             Self::SessionEnded => "session.ended",
             Self::ServerClosed => "server.closed",
+            Self::ServerEnrolled => "server.enrolled",
+            Self::TokenChanged => "token.changed",
+            Self::VaultChanged => "vault.changed",
             Self::ProviderLogout => "provider.logout",
             Self::GroupsChanged => "session.groups_changed",
             Self::PanelHop => "panel.hop",

@@ -8,7 +8,10 @@ use clap::Subcommand;
 
 use crate::cli::audit;
 use crate::cli::review;
+use crate::cli::servers::Servers;
 use crate::cli::sessions::Sessions;
+use crate::cli::token::Token;
+use crate::cli::vault::Vault;
 use crate::model::ProviderId;
 
 /// Identity-aware gateway to cPanel & WHM servers.
@@ -44,6 +47,15 @@ was over, 3 stopped by a second one and what was open dropped, 64 wrong argument
     /// See who is signed in, and end access by hand.
     #[command(subcommand)]
     Sessions(Sessions),
+    /// Bring servers under Panelgate's keys.
+    #[command(subcommand)]
+    Servers(Servers),
+    /// Change the servers' API tokens.
+    #[command(subcommand)]
+    Token(Token),
+    /// Work on the vault: the servers' API tokens, sealed in the store.
+    #[command(subcommand)]
+    Vault(Vault),
 }
 
 /// `panelgate check`.

@@ -9,9 +9,13 @@ mod check;
 mod check_login;
 mod exit;
 mod load;
+mod prompt;
 mod review;
 mod serve;
+mod servers;
 mod sessions;
+mod token;
+mod vault;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -43,7 +47,12 @@ pub use review::Matrix;
 pub use review::MatrixFormat;
 pub use review::Test;
 pub use serve::serve;
+pub use servers::Add;
+pub use servers::AddMany;
+pub use servers::Servers;
 pub use sessions::Sessions;
+pub use token::Token;
+pub use vault::Vault;
 
 /// Where answers go.
 pub struct Streams<'s> {
@@ -104,6 +113,9 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Access(command) => review::access(&command, streams).map(Next::Exit),
         Command::Audit(command) => audit::audit(&command, streams).map(Next::Exit),
         Command::Sessions(command) => sessions::run(&command, streams).map(Next::Exit),
+        Command::Servers(command) => servers::run(&command, streams).map(Next::Exit),
+        Command::Token(command) => token::run(&command, streams).map(Next::Exit),
+        Command::Vault(command) => vault::run(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {
             Ok(config) => {
                 streams.err.write_all(config.warnings.render(streams.look).as_bytes())?;

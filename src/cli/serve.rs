@@ -4,6 +4,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::process::Resource;
+use rustix::process::Rlimit;
+use rustix::process::setrlimit;
 use tokio::runtime::Builder;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
@@ -29,6 +32,8 @@ enum ServeError {
     Log(#[source] LogError),
     #[error("the operating system refuses threads or signals")]
     Runtime(#[source] io::Error),
+    #[error("the operating system does not switch core dumps off")]
+    Core(#[source] io::Error),
     #[error("the gateway does not start")]
     Start(#[source] StartError),
 }
@@ -46,11 +51,20 @@ pub fn serve(config: &Config, path: &Path, streams: &mut Streams<'_>) -> Exit {
     }
     match error {
         ServeError::Log(LogError::Filter(_)) => Exit::Config,
-        ServeError::Log(LogError::Started(_)) | ServeError::Runtime(_) | ServeError::Start(_) => Exit::Software,
+        ServeError::Log(LogError::Started(_)) | ServeError::Runtime(_) | ServeError::Core(_) | ServeError::Start(_) => {
+            Exit::Software
+        }
     }
 }
 
+/// Memory holds tokens while they are sent, and must not be written to a disk when something crashes.
+fn no_core_dumps() -> io::Result<()> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    Ok(setrlimit(Resource::Core, none)?)
+}
+
 fn run(config: &Config, path: &Path) -> Result<Exit, ServeError> {
+    no_core_dumps().map_err(ServeError::Core)?;
     telemetry::start(&config.log.filter, config.log.format == LogFormat::Json).map_err(ServeError::Log)?;
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
     let ended = runtime.block_on(until_told(config, path));

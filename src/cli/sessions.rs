@@ -257,7 +257,7 @@ async fn carried_out(registry: &Registry, order: &Order) -> Result<Option<Done>,
 }
 
 /// The operator as the machine knows them, for the record: whoever may write the store could say anything.
-fn operator() -> String {
+pub(super) fn operator() -> String {
     let named = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok());
     format!("{} on the command line", named.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned()))
 }

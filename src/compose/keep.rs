@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use crate::compose::fleet;
 use crate::compose::reload::Current;
+use crate::fleet::Notes;
 
 /// How often sessions are looked through for those of which the provider is to be asked again.
 const FRESH: Duration = Duration::from_secs(1);
@@ -34,6 +36,15 @@ pub(super) async fn listen(current: Current) {
             _ = bell.changed() => {}
         }
         current.gateway().listen().await;
+    }
+}
+
+/// Records what commands and the gateway itself noted about tokens and servers.
+pub(super) async fn notes(current: Current, notes: Notes) {
+    let mut ticks = ticks(FRESH);
+    loop {
+        ticks.tick().await;
+        fleet::record_notes(&current, &notes).await;
     }
 }
 

@@ -33,6 +33,7 @@ use crate::model::ReferenceId;
 use crate::policy::Policy;
 use crate::telemetry::Chain;
 use crate::telemetry::Check;
+use crate::vault::Vault;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -103,6 +104,7 @@ enum Refused {
 /// Keeps the gateway as its files say.
 pub(super) struct Reloader {
     current: Current,
+    vault: Option<Arc<Vault>>,
     running: Config,
     certificates: Option<Arc<Certificates>>,
     load: Load,
@@ -112,10 +114,16 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// For a gateway that runs with this configuration.
-    pub(super) fn new(current: Current, running: Config, certificates: Option<Arc<Certificates>>, load: Load) -> Self {
+    pub(super) fn new(
+        current: Current,
+        vault: Option<Arc<Vault>>,
+        running: Config,
+        certificates: Option<Arc<Certificates>>,
+        load: Load,
+    ) -> Self {
         let sources = running.sources.clone();
         // Nothing has been seen: what changed since the start is found at the first look.
-        Self { current, running, certificates, load, sources, seen: Stamp::default() }
+        Self { current, vault, running, certificates, load, sources, seen: Stamp::default() }
     }
 
     /// Looks at the files and reads them when they have changed or `again` says so, for good.
@@ -185,7 +193,7 @@ impl Reloader {
             sources: config.sources,
             ..self.running.clone()
         };
-        let servers = servers::servers(&effective).map_err(Refused::Servers)?;
+        let servers = servers::servers(&effective, self.vault.as_ref()).map_err(Refused::Servers)?;
         let panels = old.panels.with_servers(servers);
         let version = effective.directory.version.clone();
         let is_same = version == self.running.directory.version;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
@@ -10,20 +11,19 @@ use crate::compose::StartError;
 use crate::config::Config;
 use crate::model::Server;
 use crate::model::ServerId;
+use crate::model::TokenRef;
 use crate::model::Trust;
 use crate::panel_session::Hosted;
 use crate::panel_session::ServerIdentity;
 use crate::upstream::Upstream;
 use crate::upstream::UpstreamLimits;
+use crate::vault::Binding;
+use crate::vault::Token;
+use crate::vault::Vault;
 
 /// The servers of the directory, each with the way there.
-pub(super) fn servers(config: &Config) -> Result<HashMap<ServerId, Hosted>, StartError> {
-    let times = UpstreamLimits {
-        connect: Duration::from_secs(config.limits.upstream_connect_seconds),
-        response: Duration::from_secs(config.limits.upstream_response_seconds),
-        stall: Duration::from_secs(config.limits.body_idle_seconds),
-        interim: u32::try_from(config.limits.interim_answers).unwrap_or(u32::MAX),
-    };
+pub(super) fn servers(config: &Config, vault: Option<&Arc<Vault>>) -> Result<HashMap<ServerId, Hosted>, StartError> {
+    let times = limits(config);
     let mut servers = HashMap::new();
     for (id, server) in &config.directory.servers {
         let upstream =
@@ -32,11 +32,30 @@ pub(super) fn servers(config: &Config) -> Result<HashMap<ServerId, Hosted>, Star
             identity: identity(server)?,
             upstream,
             api_account: server.api_account.clone(),
-            api_token: server.api_token.clone(),
+            api_token: token(server, vault)?,
         };
         servers.insert(id.clone(), hosted);
     }
     Ok(servers)
+}
+
+/// How long things may take at servers.
+pub(super) fn limits(config: &Config) -> UpstreamLimits {
+    UpstreamLimits {
+        connect: Duration::from_secs(config.limits.upstream_connect_seconds),
+        response: Duration::from_secs(config.limits.upstream_response_seconds),
+        stall: Duration::from_secs(config.limits.body_idle_seconds),
+        interim: u32::try_from(config.limits.interim_answers).unwrap_or(u32::MAX),
+    }
+}
+
+/// The way to a server's token.
+fn token(server: &Server, vault: Option<&Arc<Vault>>) -> Result<Token, StartError> {
+    match (&server.api_token, vault) {
+        (TokenRef::Outside(reference), _) => Ok(Token::Outside(reference.clone())),
+        (TokenRef::Vault, Some(vault)) => Ok(Token::Sealed(Arc::clone(vault), Binding::of(server))),
+        (TokenRef::Vault, None) => Err(StartError::NoVault(server.id.to_string())),
+    }
 }
 
 /// A digest of everything that says which machine a server is, and what Panelgate is on it.

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
+use crate::fleet::NoteError;
 use crate::identity::InvalidPointer;
 use crate::identity::InvalidProvider;
 use crate::identity::SameProvider;
@@ -14,7 +15,10 @@ use crate::listener::TlsError;
 use crate::session::SessionError;
 use crate::store::KeyFileError;
 use crate::store::StoreError;
+use crate::telemetry::Chain;
 use crate::upstream::TrustError;
+use crate::vault::InvalidMasterKey;
+use crate::vault::TokenError;
 use crate::vault::VaultError;
 
 /// Why the gateway does not start although its configuration is well-formed.
@@ -43,6 +47,24 @@ pub enum StartError {
     /// A secret of the store cannot be read.
     #[error("a secret of the store cannot be read")]
     Secret(#[source] VaultError),
+    /// A master key of the vault cannot be read.
+    #[error("a master key of the vault cannot be read")]
+    MasterKey(#[source] VaultError),
+    /// A master key of the vault is none.
+    #[error("a master key of the vault cannot be used")]
+    InvalidMasterKey(#[source] InvalidMasterKey),
+    /// A server's token is to be in the vault, and the gateway was started without one.
+    #[error("the token of {0} is to be in the vault, and there is none: `[vault]` takes effect with a restart")]
+    NoVault(String),
+    /// A command works on the vault, and there is none.
+    #[error("there is no vault: add a section `[vault]` with master_key to the main file")]
+    VaultMissing,
+    /// Notes for the audit log cannot be written.
+    #[error("what is done to tokens cannot be noted for the audit log")]
+    Notes(#[source] NoteError),
+    /// Tokens that the directory wants from the vault are not given out.
+    #[error("the vault does not give out {} of the tokens that the directory wants:{}", .0.len(), listed(.0))]
+    Closed(Vec<TokenError>),
     /// The client secret cannot be read.
     #[error("the client secret cannot be read")]
     ClientSecret(#[source] VaultError),
@@ -94,4 +116,8 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error("an address cannot be used")]
     Bind(#[source] BindError),
+}
+
+fn listed(errors: &[TokenError]) -> String {
+    errors.iter().fold(String::new(), |text, error| text + "\n  " + &Chain(error).to_string())
 }

@@ -22,6 +22,7 @@ use crate::config::settings::CertificateFiles;
 use crate::config::source::read_at_most;
 use crate::config::words::quoted;
 use crate::model::SecretRef;
+use crate::model::TokenRef;
 
 /// The trust store of a whole system has less than 1 MiB.
 const MAX_PEM_BYTES: u64 = 4 * 1024 * 1024;
@@ -67,6 +68,27 @@ impl Outside<'_> {
         }
     }
 
+    /// Where the API token of a server is.
+    pub(super) fn token(self, field: &Field<'_>, server: Option<&str>, has_vault: bool) -> Option<TokenRef> {
+        let text = field.text().unwrap_or_default();
+        let Some(name) = text.strip_prefix("vault:") else { return self.secret(field).map(TokenRef::Outside) };
+        if server.is_some_and(|server| server != name) {
+            field.problem(
+                "a token in the vault belongs to one server, and stands there under its id",
+                format!("write \"vault:{}\"", server.unwrap_or_default()),
+            );
+            return None;
+        }
+        if !has_vault {
+            field.problem(
+                "the token is to be in the vault, and there is no vault",
+                "add a section `[vault]` with master_key to the main file",
+            );
+            return None;
+        }
+        Some(TokenRef::Vault)
+    }
+
     /// The path of a PEM file with certificates.
     pub(super) fn ca_file(self, field: &Field<'_>) -> Option<PathBuf> {
         match self {
@@ -89,6 +111,9 @@ pub(super) fn secret(field: &Field<'_>, check: CheckSecret<'_>) -> Option<Secret
                     // Once it is there, the configuration is worth another look.
                     field.found().source(path);
                     "write the secret alone into the first line of that file".to_owned()
+                }
+                SecretRef::Credential(name) => {
+                    format!("add LoadCredential={name}:PATH to the unit of panelgate")
                 }
             };
             field.problem(format!("{}: {}", quoted(&reference.to_string()), chain(&*error)), help);
@@ -113,9 +138,16 @@ fn reference(field: &Field<'_>) -> Option<SecretRef> {
         !name.starts_with(|first: char| first.is_ascii_digit())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
     };
+    // The names that systemd allows, in short: no way to another folder.
+    let is_credential = |name: &str| {
+        !name.starts_with('.') && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     match text.split_once(':') {
         Some(("env", name)) if !name.is_empty() && is_name(name) => Some(SecretRef::Env(name.to_owned())),
         Some(("file", path)) if !path.is_empty() => Some(SecretRef::File(field.file().path(path))),
+        Some(("credential", name)) if !name.is_empty() && is_credential(name) => {
+            Some(SecretRef::Credential(name.to_owned()))
+        }
         _ => {
             // Whatever stands there instead may be the secret.
             field.mask();

@@ -95,7 +95,7 @@ impl Posture<'_> {
                 server.id.as_str(),
                 server.host,
                 server.api_account,
-                secret(&server.api_token)
+                Escaped(&server.api_token.to_string())
             )?;
         }
         Ok(())

@@ -115,6 +115,11 @@ impl<'d> Section<'d> {
         tables.map(|table| Section::top(Rc::clone(&self.file), self.found, table)).collect()
     }
 
+    /// Whether a key is there, without asking for it: somebody else reads it.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.get(key).is_some()
+    }
+
     /// The text of a key without asking for it: somebody else reads it.
     pub(super) fn peek_text(&self, key: &str) -> Option<&'d str> {
         self.table.get(key)?.get_ref().as_str()

@@ -47,6 +47,12 @@ pub struct Config {
     pub state_directory: PathBuf,
     /// Where the state is.
     pub store: StoreAt,
+    /// Where the keys of the vault are, if there is one.
+    pub vault: Option<VaultKeys>,
+    /// How the servers' API tokens are looked after.
+    pub fleet: Fleet,
+    /// The directory's file or folder.
+    pub directory_at: PathBuf,
     /// Where audit events go.
     pub audit: Audit,
     /// The log.
@@ -77,6 +83,8 @@ impl Config {
             ("session", self.session != other.session),
             ("state", self.state_directory != other.state_directory),
             ("store", self.store != other.store),
+            ("vault", self.vault != other.vault),
+            ("fleet", self.fleet != other.fleet),
             ("audit", self.audit != other.audit),
             ("log", self.log != other.log),
             ("operations", self.operations != other.operations),
@@ -226,6 +234,28 @@ pub enum StoreAt {
         /// Where the server key is that all nodes share.
         server_key: SecretRef,
     },
+}
+
+/// How the servers' API tokens are looked after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fleet {
+    /// How long a token that Panelgate creates is valid.
+    pub token_lifetime: Duration,
+    /// Whether tokens in the vault are changed by the gateway before they end.
+    pub rotate: bool,
+    /// How long before its end a token is due.
+    pub rotate_before: Duration,
+    /// The only addresses that may use tokens that Panelgate creates; any, if there are none.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Where the master keys of the vault are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VaultKeys {
+    /// The one that seals.
+    pub master_key: SecretRef,
+    /// Those that still open what they sealed.
+    pub former_keys: Vec<SecretRef>,
 }
 
 /// How long a person's session lasts.

@@ -13,7 +13,7 @@ use crate::model::ids::ProviderId;
 use crate::model::ids::RoleGroupName;
 use crate::model::ids::ServerId;
 use crate::model::right::Right;
-use crate::model::secret::SecretRef;
+use crate::model::secret::TokenRef;
 use crate::model::service::Service;
 use crate::model::subject::IdpGroup;
 
@@ -75,7 +75,7 @@ pub struct Server {
     /// The account that owns the API token.
     pub api_account: Account,
     /// The API token.
-    pub api_token: SecretRef,
+    pub api_token: TokenRef,
     /// Who may open it.
     pub access: Access,
     /// Where it stands in the document.

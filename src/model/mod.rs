@@ -66,6 +66,7 @@ pub use provider::UnknownAlgorithm;
 pub use right::Right;
 pub use secret::SecretRef;
 pub use secret::Token256;
+pub use secret::TokenRef;
 pub use service::Service;
 pub use service::UnknownService;
 pub use subject::IdpGroup;

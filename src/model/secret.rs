@@ -20,6 +20,18 @@ pub enum SecretRef {
     Env(String),
     /// `file:PATH`: the first line of the file at `PATH`.
     File(PathBuf),
+    /// `credential:NAME`: the first line of the credential `NAME` that systemd hands to the service
+    /// (systemd.exec(5), `LoadCredential=`).
+    Credential(String),
+}
+
+/// Where a server's API token is to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenRef {
+    /// Outside: a file, a variable or a credential.
+    Outside(SecretRef),
+    /// `vault:SERVER`: sealed in the store, under the id of the server that it belongs to.
+    Vault,
 }
 
 impl fmt::Display for SecretRef {
@@ -27,6 +39,16 @@ impl fmt::Display for SecretRef {
         match self {
             Self::Env(name) => write!(f, "env:{name}"),
             Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::Credential(name) => write!(f, "credential:{name}"),
+        }
+    }
+}
+
+impl fmt::Display for TokenRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Outside(reference) => reference.fmt(f),
+            Self::Vault => f.write_str("the vault"),
         }
     }
 }

@@ -106,6 +106,18 @@ pub(super) fn read(status: u16, body: &[u8]) -> Result<Value, ApiError> {
     envelope.data.ok_or(ApiError::Lacks("data"))
 }
 
+/// The same of an answer that may have the shape of API 2 although API 1 was asked.
+pub(super) fn read_any_shape(status: u16, body: &[u8]) -> Result<Value, ApiError> {
+    match read(status, body) {
+        Err(ApiError::Lacks("metadata")) => {
+            let envelope = serde_json::from_slice::<Envelope>(body).map_err(|_| ApiError::NotJson)?;
+            let data = envelope.cpanelresult.and_then(|mut result| result.get_mut("data").map(Value::take));
+            data.ok_or(ApiError::Lacks("data"))
+        }
+        other => other,
+    }
+}
+
 fn sort(reason: &str) -> RefusedBecause {
     let text: String = reason.chars().filter(|c| !c.is_control()).take(REASON).collect();
     if text.contains("do not have a user named") {

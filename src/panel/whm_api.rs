@@ -52,6 +52,17 @@ pub struct WhmApi<'c> {
 impl WhmApi<'_> {
     /// Calls a function and gives the `data` of its answer.
     pub(super) async fn call(&self, function: &str, parameters: &[(&str, &str)]) -> Result<Value, ApiError> {
+        let (status, body) = self.ask(function, parameters).await?;
+        api_answer::read(status, &body)
+    }
+
+    /// Calls a function that some servers answer in the shape of API 2.
+    pub(super) async fn call_of_any_shape(&self, function: &str) -> Result<Value, ApiError> {
+        let (status, body) = self.ask(function, &[]).await?;
+        api_answer::read_any_shape(status, &body)
+    }
+
+    async fn ask(&self, function: &str, parameters: &[(&str, &str)]) -> Result<(u16, Bytes), ApiError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("api.version", "1")
             .extend_pairs(parameters)
@@ -67,8 +78,7 @@ impl WhmApi<'_> {
             .map_err(|_| ApiError::Lacks("a host name that can be sent"))?;
         let response = self.client.send(request).await.map_err(ApiError::Send)?;
         let status = response.status().as_u16();
-        let body = collect(response.into_body(), self.answer_limit).await?;
-        api_answer::read(status, &body)
+        Ok((status, collect(response.into_body(), self.answer_limit).await?))
     }
 }
 

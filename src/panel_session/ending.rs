@@ -17,7 +17,7 @@ use crate::panel::WhmApi;
 use crate::panel_session::hosted::Hosted;
 use crate::panel_session::registry::Held;
 use crate::upstream::SendError;
-use crate::vault::VaultError;
+use crate::vault::TokenError;
 
 /// Sessions that are being ended at once, over all servers. The others wait for their turn.
 const AT_ONCE: usize = 16;
@@ -45,7 +45,7 @@ enum Ended {
 #[derive(Debug, thiserror::Error)]
 enum NotEnded {
     #[error("the API token cannot be read")]
-    Vault(#[source] VaultError),
+    Vault(#[source] TokenError),
     #[error("the server does not say whether a logout ends one session")]
     Api(#[source] ApiError),
     #[error("the logout had no answer")]
@@ -94,7 +94,7 @@ impl Endings {
 async fn end(hosted: &Hosted, held: &Held, answer_limit: usize) -> Result<Ended, NotEnded> {
     // Whoever opens something there has the lock until it is open.
     let Some(session) = held.lock().await.take() else { return Ok(Ended::Nothing) };
-    let (client, credential) = hosted.api().map_err(NotEnded::Vault)?;
+    let (client, credential) = hosted.api().await.map_err(NotEnded::Vault)?;
     let api = WhmApi { client: &client, credential: &credential, answer_limit };
     if !panel::logout_ends_one_session(&api).await.map_err(NotEnded::Api)? {
         return Ok(Ended::Shared);

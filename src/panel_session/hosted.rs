@@ -1,13 +1,12 @@
 //! A server, as far as panel sessions need it.
 
 use crate::model::Account;
-use crate::model::SecretRef;
 use crate::model::Service;
 use crate::panel::ApiCredential;
 use crate::upstream::Client;
 use crate::upstream::Upstream;
-use crate::vault;
-use crate::vault::VaultError;
+use crate::vault::Token;
+use crate::vault::TokenError;
 
 /// What makes a server entry what it is to panel sessions: a digest of host, address, trust and token
 /// reference. A panel session is used under the entry that it was opened under, and no other.
@@ -24,13 +23,13 @@ pub struct Hosted {
     /// The owner of the API token.
     pub api_account: Account,
     /// The API token.
-    pub api_token: SecretRef,
+    pub api_token: Token,
 }
 
 impl Hosted {
     /// What it takes to call its API.
-    pub(super) fn api(&self) -> Result<(Client, ApiCredential), VaultError> {
-        let token = vault::read(&self.api_token)?;
+    pub(super) async fn api(&self) -> Result<(Client, ApiCredential), TokenError> {
+        let token = self.api_token.read().await?;
         let credential = ApiCredential { account: self.api_account.clone(), token };
         Ok((self.upstream.client(Service::Whostmgrd), credential))
     }

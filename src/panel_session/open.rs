@@ -26,7 +26,7 @@ use crate::session::SessionId;
 use crate::upstream::Client;
 use crate::upstream::SendError;
 use crate::upstream::Upstream;
-use crate::vault::VaultError;
+use crate::vault::TokenError;
 
 /// Why a panel session could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -36,7 +36,7 @@ pub enum OpenError {
     UnknownServer,
     /// The API token could not be read from where the directory says it is.
     #[error("the API token cannot be read")]
-    Vault(#[source] VaultError),
+    Vault(#[source] TokenError),
     /// The API call failed.
     #[error("create_user_session failed")]
     Api(#[source] ApiError),

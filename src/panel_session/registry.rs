@@ -303,7 +303,7 @@ impl PanelSessions {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
         let place = place_of(grant);
         let chosen = open::choose(before.last(), &*self.random)?;
-        let (client, credential) = hosted.api().map_err(OpenError::Vault)?;
+        let (client, credential) = hosted.api().await.map_err(OpenError::Vault)?;
         let api = WhmApi { client: &client, credential: &credential, answer_limit: self.limits.answer };
         let opening = PanelSession::open(&hosted.upstream, &api, &place, (&chosen, before), owner);
         let opened = tokio::time::timeout(self.limits.open, opening).await;
@@ -312,7 +312,7 @@ impl PanelSessions {
 
     async fn prove_again(&self, panel: &PanelSession) -> Result<(), OpenError> {
         let hosted = self.servers.get(&panel.place().server).ok_or(OpenError::UnknownServer)?;
-        let (client, credential) = hosted.api().map_err(OpenError::Vault)?;
+        let (client, credential) = hosted.api().await.map_err(OpenError::Vault)?;
         let api = WhmApi { client: &client, credential: &credential, answer_limit: self.limits.answer };
         let asked = tokio::time::timeout(self.limits.open, panel.prove_again(&api)).await;
         asked.unwrap_or(Err(OpenError::TimedOut(self.limits.open)))

@@ -165,6 +165,30 @@ impl Store {
         Ok(done == 1)
     }
 
+    /// Writes new contents into a record that still has the old ones; says whether it had.
+    pub async fn exchange(&self, purpose: Purpose, key: &Key, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
+        let done = changed!(
+            self,
+            sqlx::query("UPDATE records SET sealed = $1 WHERE purpose = $2 AND key = $3 AND sealed = $4")
+                .bind(new)
+                .bind(purpose.as_str())
+                .bind(key.as_slice())
+                .bind(old)
+        )?;
+        Ok(done == 1)
+    }
+
+    /// All unexpired records of a purpose, with what is sealed in them.
+    pub async fn all(&self, purpose: Purpose, now: Timestamp) -> Result<Vec<Record>, StoreError> {
+        let keys = self.labelled(purpose, now).await?;
+        let mut records = Vec::with_capacity(keys.len());
+        for Labelled { key, .. } in keys {
+            // One that went meanwhile is none.
+            records.extend(self.get(purpose, &key, now).await?);
+        }
+        Ok(records)
+    }
+
     /// The unexpired records that carry a mark, without what is sealed in them.
     pub async fn marked(&self, purpose: Purpose, mark: &Key, now: Timestamp) -> Result<Vec<Labelled>, StoreError> {
         let rows: Vec<LabelledRow> = on_either!(self, pool => sqlx::query_as(

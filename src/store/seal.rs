@@ -76,6 +76,10 @@ pub enum Purpose {
     LogoutToken,
     /// An operator's order to end access.
     Order,
+    /// A server's API token, sealed by the vault and not here.
+    ApiToken,
+    /// What is still to be written into the audit log about tokens and servers.
+    FleetNote,
 }
 
 impl Purpose {
@@ -90,6 +94,8 @@ impl Purpose {
             Self::Handoff => "handoff",
             Self::LogoutToken => "logout-token",
             Self::Order => "order",
+            Self::ApiToken => "api-token",
+            Self::FleetNote => "fleet-note",
         }
     }
 }

@@ -7,6 +7,7 @@
 mod client;
 mod connect;
 mod line;
+mod look;
 mod moved;
 mod pool;
 mod trust;
@@ -20,6 +21,9 @@ pub use client::UpstreamLimits;
 pub use client::empty;
 pub use client::full;
 pub use connect::ConnectError;
+pub use look::LookError;
+pub use look::Presented;
+pub use look::look;
 pub use pool::AnswerBody;
 pub use trust::TrustError;
 pub use trust::client_config;

@@ -8,6 +8,7 @@ use std::io;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::path::PathBuf;
 
 use secrecy::SecretString;
 use zeroize::Zeroizing;
@@ -23,6 +24,9 @@ pub enum VaultError {
     /// The environment has no such variable.
     #[error("the environment variable is not set")]
     NotSet,
+    /// The process was not started by systemd with credentials.
+    #[error("systemd has handed over no credentials (CREDENTIALS_DIRECTORY is not set)")]
+    NoCredentials,
     /// The file cannot be opened or read.
     #[error("the file cannot be read")]
     Read(#[source] io::Error),
@@ -42,6 +46,7 @@ pub fn read(secret: &SecretRef) -> Result<SecretString, VaultError> {
     let text = match secret {
         SecretRef::Env(name) => from_environment(name)?,
         SecretRef::File(path) => from_file(path)?,
+        SecretRef::Credential(name) => from_file(&credential(name)?)?,
     };
     let line = text.lines().next().unwrap_or_default();
     if line.is_empty() {
@@ -55,7 +60,7 @@ pub fn read(secret: &SecretRef) -> Result<SecretString, VaultError> {
 /// False where there is no file, or it cannot be seen: then [`read`] says what is wrong.
 pub fn is_readable_by_others(secret: &SecretRef) -> bool {
     match secret {
-        SecretRef::Env(_) => false,
+        SecretRef::Env(_) | SecretRef::Credential(_) => false,
         SecretRef::File(path) => fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0),
     }
 }
@@ -66,6 +71,12 @@ fn from_environment(name: &str) -> Result<Zeroizing<String>, VaultError> {
         VarError::NotUnicode(_) => VaultError::NotText,
     })?;
     if text.len() > MAX_BYTES { Err(VaultError::TooLarge) } else { Ok(text) }
+}
+
+/// Where systemd puts a credential (systemd.exec(5)).
+fn credential(name: &str) -> Result<PathBuf, VaultError> {
+    let folder = env::var_os("CREDENTIALS_DIRECTORY").ok_or(VaultError::NoCredentials)?;
+    Ok(Path::new(&folder).join(name))
 }
 
 fn from_file(path: &Path) -> Result<Zeroizing<String>, VaultError> {
@@ -84,7 +95,6 @@ fn from_file(path: &Path) -> Result<Zeroizing<String>, VaultError> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::OpenOptionsExt;
-    use std::path::PathBuf;
 
     use secrecy::ExposeSecret;
 

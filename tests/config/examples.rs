@@ -24,7 +24,16 @@ fn with_secrets(main: &str) -> Site {
     site.write("tls/fullchain.pem", &identity.certificate);
     site.write("tls/idp-ca.pem", &identity.certificate);
     site.write("tls/privkey.pem", identity.key);
-    for name in ["client-secret", "database", "server-key", "web1-token", "web2-token", "sandbox-token"] {
+    for name in [
+        "client-secret",
+        "database",
+        "server-key",
+        "master-key",
+        "former-master-key",
+        "web1-token",
+        "web2-token",
+        "sandbox-token",
+    ] {
         site.write(&format!("secrets/{name}"), "a secret\n");
     }
     site
@@ -44,7 +53,7 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 40, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 46, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -64,6 +73,10 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.session, written.session);
     assert_eq!(defaults.log, written.log);
     assert_eq!(defaults.store, StoreAt::StateFolder);
+    assert_eq!(defaults.vault, None);
+    assert_eq!(written.fleet.addresses.len(), 2, "shown, and not a default");
+    written.fleet.addresses.clear();
+    assert_eq!(defaults.fleet, written.fleet);
     assert_eq!(defaults.operations, None);
     assert!(written.operations.is_some_and(|address| address.ip().is_loopback()));
     assert_eq!(defaults.providers[0].groups, written.providers[0].groups);

@@ -21,6 +21,7 @@ use panelgate::model::RsaPadding;
 use panelgate::model::SecretRef;
 use panelgate::model::ServerId;
 use panelgate::model::Service;
+use panelgate::model::TokenRef;
 use panelgate::model::Trust;
 
 use crate::site::Site;
@@ -115,7 +116,8 @@ fn the_directory_is_read_with_its_lines() {
     let directory = &config.directory;
     let web1 = &directory.servers[&"web1".parse().unwrap()];
     assert_eq!((web1.name.as_str(), web1.host.to_string().as_str()), ("web1", "web1.hosting.example"));
-    assert_eq!(web1.api_token, SecretRef::File(site.path().join("token")), "relative to the file it stands in");
+    let token = TokenRef::Outside(SecretRef::File(site.path().join("token")));
+    assert_eq!(web1.api_token, token, "relative to the file it stands in");
     assert_eq!(web1.access, Access::Restricted);
     assert_eq!(web1.source.to_string(), "directory.toml:1", "as the main file names it");
     let sandbox = &directory.servers[&"sandbox".parse().unwrap()];

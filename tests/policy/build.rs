@@ -17,6 +17,7 @@ use panelgate::model::Server;
 use panelgate::model::Service;
 use panelgate::model::Source;
 use panelgate::model::Timestamp;
+use panelgate::model::TokenRef;
 use panelgate::model::Trust;
 use panelgate::policy::AccessRequest;
 use panelgate::policy::Circumstances;
@@ -41,7 +42,7 @@ pub(crate) fn server(id: &str, access: Access, line: u32) -> Server {
         address: None,
         trust: Trust::PublicRoots,
         api_account: account("root"),
-        api_token: SecretRef::Env("TOKEN".to_owned()),
+        api_token: TokenRef::Outside(SecretRef::Env("TOKEN".to_owned())),
         access,
         source: source(line),
     }

@@ -47,23 +47,24 @@ type ByName<T> = HashMap<String, T>;
 pub(super) fn read(main: &Section<'_>, outside: Outside<'_>) -> Option<Arc<Directory>> {
     let named = main.required("directory", "\"directory.toml\"")?;
     let files = Files::read(&path(&named)?, named.text()?, Some(named.place()), main.found)?;
-    from(&files, &providers(main), outside, main.found)
+    from(&files, &providers(main), outside, main.has("vault"), main.found)
 }
 
 /// Reads a directory that no main file names.
 pub(super) fn read_alone(path: &Path, name: &str, findings: &Findings) -> Option<Arc<Directory>> {
-    from(&Files::read(path, name, None, findings)?, &BTreeMap::new(), Outside::Ignored, findings)
+    from(&Files::read(path, name, None, findings)?, &BTreeMap::new(), Outside::Ignored, true, findings)
 }
 
 fn from(
     files: &Files,
     providers: &BTreeMap<String, ProviderId>,
     outside: Outside<'_>,
+    has_vault: bool,
     findings: &Findings,
 ) -> Option<Arc<Directory>> {
     let tables = files.parse(findings)?;
     let tops = files.tops(&tables, findings);
-    let origin = Origin { files, outside, providers };
+    let origin = Origin { files, outside, providers, has_vault };
     let mut tags = Tags::default();
     let mut servers = servers::read(&tops, &origin, &mut tags);
     let role_groups = role_groups::read(&tops, &origin);
@@ -100,6 +101,8 @@ struct Origin<'c> {
     outside: Outside<'c>,
     /// The providers of the main file, by issuer.
     providers: &'c BTreeMap<String, ProviderId>,
+    /// Whether the main file has a vault.
+    has_vault: bool,
 }
 
 impl Origin<'_> {

@@ -87,7 +87,7 @@ fn one<'d>(section: Section<'d>, origin: &Origin<'_>, tags: &mut Tags) -> Option
     let api_account = section.required("api_account", "\"root\"").and_then(|field| account(&field));
     let api_token = section
         .required("api_token", "\"file:/etc/panelgate/tokens/web1\"")
-        .and_then(|field| origin.outside.secret(&field));
+        .and_then(|field| origin.outside.token(&field, id_field.as_ref().and_then(Field::text), origin.has_vault));
     let access = access(&section);
     section.finish();
 

@@ -3,6 +3,7 @@
 mod balancer;
 mod coverage;
 mod credential;
+mod fleet;
 mod groups;
 mod network;
 mod operation;
@@ -43,6 +44,8 @@ pub(super) fn read(
     let session = operation::session(&top);
     let state_directory = operation::state(&top);
     let store = operation::store(&top, check_secret);
+    let vault = operation::vault(&top, check_secret);
+    let fleet = fleet::read(&top);
     let audit = operation::audit(&top);
     let log = operation::log(&top);
     let operations = operation::operations(&top);
@@ -52,6 +55,7 @@ pub(super) fn read(
         limits
     });
     let directory = directory::read(&top, Outside::Checked(check_secret));
+    let directory_at = top.peek_text("directory").map(|text| file.path(text));
     let access_tests = operation::access_tests(&top);
     if let (Some(network), Some(directory)) = (&network, &directory) {
         coverage::warn(&top, network, directory);
@@ -69,6 +73,9 @@ pub(super) fn read(
         session: session?,
         state_directory: state_directory?,
         store: store?,
+        vault: vault?,
+        fleet: fleet?,
+        directory_at: directory_at?,
         audit: audit?,
         log: log?,
         operations: operations?,

@@ -15,6 +15,7 @@ use crate::config::settings::Log;
 use crate::config::settings::LogFormat;
 use crate::config::settings::SessionLifetimes;
 use crate::config::settings::StoreAt;
+use crate::config::settings::VaultKeys;
 use crate::config::words::quoted;
 
 const DEFAULT_IDLE_MINUTES: u64 = 30;
@@ -96,6 +97,22 @@ pub(super) fn store(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<
     let server_key = secret("server_key", "\"file:secrets/server-key\"");
     section.finish();
     Some(StoreAt::Postgres { address: address?, server_key: server_key? })
+}
+
+/// The vault's keys: nothing, if there is no vault; the outer nothing, if what is written is wrong.
+#[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
+pub(super) fn vault(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<Option<VaultKeys>> {
+    let Some(section) = top.optional("vault") else { return Some(None) };
+    let section = section.section()?;
+    let master_key = section
+        .required("master_key", "\"file:/etc/panelgate/master-key\"")
+        .and_then(|field| outside::secret(&field, check_secret));
+    let former_keys = match section.optional("former_keys") {
+        Some(field) => field.items()?.iter().map(|field| outside::secret(field, check_secret)).collect(),
+        None => Some(Vec::new()),
+    };
+    section.finish();
+    Some(Some(VaultKeys { master_key: master_key?, former_keys: former_keys? }))
 }
 
 pub(super) fn audit(top: &Section<'_>) -> Option<Audit> {

@@ -7,6 +7,7 @@ use crate::model::ClientAddr;
 use crate::model::Host;
 use crate::model::SecretRef;
 use crate::model::Server;
+use crate::model::TokenRef;
 use crate::model::Trust;
 
 fn source(line: u32) -> Source {
@@ -21,7 +22,7 @@ fn server(id: &str, access: Access, line: u32) -> Server {
         address: None,
         trust: Trust::PublicRoots,
         api_account: "root".parse().unwrap(),
-        api_token: SecretRef::Env("TOKEN".into()),
+        api_token: TokenRef::Outside(SecretRef::Env("TOKEN".into())),
         access,
         source: source(line),
     }

@@ -1,0 +1,134 @@
+//! What commands about the fleet work with, beside a gateway that serves.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SecureRandom;
+use aws_lc_rs::rand::SystemRandom;
+
+use crate::audit::Event;
+use crate::audit::Kind;
+use crate::audit::Outcome;
+use crate::compose::StartError;
+use crate::compose::reload::Current;
+use crate::compose::servers;
+use crate::compose::size;
+use crate::compose::state;
+use crate::compose::vault;
+use crate::config::Config;
+use crate::config::Fleet;
+use crate::fleet::Act;
+use crate::fleet::NewToken;
+use crate::fleet::Note;
+use crate::fleet::NoteError;
+use crate::fleet::Notes;
+use crate::fleet::Rotator;
+use crate::gateway::Gateway;
+use crate::model::Clock;
+use crate::model::ReferenceId;
+use crate::model::SystemClock;
+use crate::telemetry::Chain;
+use crate::upstream::UpstreamLimits;
+use crate::vault::Vault;
+
+/// The vault of a configuration, and the notes for its gateway.
+pub struct Desk {
+    /// The vault.
+    pub vault: Arc<Vault>,
+    /// What is to be recorded.
+    pub notes: Notes,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+    /// How long things may take at servers.
+    pub limits: UpstreamLimits,
+    /// Bytes of an API answer that are read at most.
+    pub answer_limit: usize,
+}
+
+impl Desk {
+    /// What changes tokens.
+    pub fn rotator(&self) -> Rotator {
+        rotator(&self.vault, &self.notes, &self.clock, &self.random, self.answer_limit)
+    }
+}
+
+/// What changes tokens.
+pub(super) fn rotator(
+    vault: &Arc<Vault>,
+    notes: &Notes,
+    clock: &Arc<dyn Clock>,
+    random: &Arc<dyn SecureRandom + Send + Sync>,
+    answer_limit: usize,
+) -> Rotator {
+    let (vault, clock, random) = (Arc::clone(vault), Arc::clone(clock), Arc::clone(random));
+    Rotator { vault, notes: notes.clone(), clock, random, answer_limit }
+}
+
+/// What a new token is to be, as the configuration says.
+pub fn new_token(config: &Config) -> NewToken {
+    let Fleet { token_lifetime, addresses, .. } = &config.fleet;
+    NewToken {
+        lifetime: *token_lifetime,
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+        privileges: None,
+    }
+}
+
+/// Opens store and vault for a command of `by`.
+///
+/// # Errors
+/// When the configuration has no vault, or store or keys cannot be used.
+pub async fn desk(config: &Config, by: &str) -> Result<Desk, StartError> {
+    let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (store, key) = state(config, &*random).await?;
+    let vault = vault::vault(config, &store, &clock, &random)?.ok_or(StartError::VaultMissing)?;
+    let notes = Notes::new(store, key, Arc::clone(&clock), Arc::clone(&random), by).map_err(StartError::Notes)?;
+    let answer_limit = size(config.limits.api_answer_kib * 1024);
+    Ok(Desk { vault, notes, clock, random, limits: servers::limits(config), answer_limit })
+}
+
+/// Writes the notes that wait into the audit log. What could not be recorded stays.
+pub(super) async fn record_notes(current: &Current, notes: &Notes) {
+    if let Err(error) = record_waiting(&current.gateway(), notes).await {
+        tracing::error!(cause = %Chain(&error), "notes about tokens and servers wait to be recorded");
+    }
+}
+
+async fn record_waiting(gateway: &Gateway, notes: &Notes) -> Result<(), NoteError> {
+    for noted in notes.waiting().await? {
+        if let Err(error) = gateway.audit.record(&event(&noted.note)).await {
+            tracing::error!(cause = %Chain(&error), "a note about a token or server is not on record yet");
+            return Ok(());
+        }
+        notes.recorded(noted).await?;
+    }
+    Ok(())
+}
+
+fn event(note: &Note) -> Event {
+    let (kind, outcome) = match note.act {
+        Act::Enrolled => (Kind::ServerEnrolled, Outcome::Begun),
+        Act::Stored | Act::Removed | Act::Rebound | Act::Creating => (Kind::TokenChanged, Outcome::Begun),
+        Act::Switched | Act::Revoked | Act::RolledBack => (Kind::TokenChanged, Outcome::Succeeded),
+        Act::RotationFailed => (Kind::TokenChanged, Outcome::Failed),
+        Act::Rekeyed | Act::Exported | Act::Imported => (Kind::VaultChanged, Outcome::Begun),
+    };
+    let mut event =
+        Event::new(kind, outcome, ReferenceId::from_bits(0), note.at).by(&note.by).reason(note.act.as_str());
+    if let Some(server) = note.server.as_deref().and_then(|id| id.parse().ok()) {
+        event = event.server(&server);
+    }
+    if let Some(account) = note.account.as_deref().and_then(|name| name.parse().ok()) {
+        event = event.account(&account);
+    }
+    if note.detail.is_empty() { event } else { event.detail(&note.detail) }
+}
+
+impl fmt::Debug for Desk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Desk").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
