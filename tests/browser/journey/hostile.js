@@ -142,12 +142,16 @@ await new Journey().run(async (journey) => {
   await journey.step("a full cookie jar costs a sign-in at most", async () => {
     await visit(page, `${home}/s/${WEB1}`);
     panel = await opened(page, WEB1);
+    // Before that it is the page on the way there, whose address has no security token.
+    await mainOf(panel);
     const own = new URL(panel.url()).pathname.match(/^\/cpsess\d{10}/)?.[0];
     const attack = `${own}/evil/attack.html?${new URLSearchParams({ home, other: other.origin, token })}`;
     // The page may be gone before it can answer, and so may the one that is asked whether it is there yet.
     await panel.evaluate((to) => location.assign(to), attack).catch(() => null);
-    panel = await frameIn(page, PANEL);
-    await until("the page", () => panel.evaluate(() => "overflow" in window).catch(() => false));
+    panel = await until("the page", async () => {
+      const shown = await frameIn(page, PANEL);
+      return (await shown.evaluate(() => "overflow" in window)) && shown;
+    });
     await panel.evaluate(() => /** @type {{ overflow: () => void }} */ (/** @type {unknown} */ (window)).overflow());
     const status = await sessionOf(page);
     console.log(`   400 cookies for the whole domain: the console answers ${status}`);
