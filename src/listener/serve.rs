@@ -8,11 +8,13 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use http::HeaderMap;
 use http::HeaderValue;
 use http::Request;
 use http::Response;
 use http::StatusCode;
 use http::header::CONNECTION;
+use http::header::COOKIE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioExecutor;
@@ -131,7 +133,7 @@ pub(super) async fn http2<I, S, F>(
     let answer = service_fn(move |request| {
         counter.fetch_add(1, Ordering::Relaxed);
         // HTTP/1.1 counts while it reads; over HTTP/2 only the size is bounded by the engine.
-        let fits = request.headers().len() <= limits.request_headers;
+        let fits = fields(request.headers()) <= limits.request_headers;
         let (counter, answer) = (Arc::clone(&counter), fits.then(|| service(request, accepted.clone())));
         async move {
             let response = match answer {
@@ -169,6 +171,13 @@ pub(super) async fn http2<I, S, F>(
     if let Err(error) = result {
         tracing::debug!(%error, "connection ended");
     }
+}
+
+/// The number of header fields. Over HTTP/2 a browser may send each cookie on a line of its own, and Firefox does;
+/// together they are one field (RFC 9113 section 8.2.3). Else a page below our domain that sets a hundred cookies
+/// for all of it would shut people out.
+fn fields(headers: &HeaderMap) -> usize {
+    headers.len() - headers.get_all(COOKIE).iter().count().saturating_sub(1)
 }
 
 /// The answer that HTTP/1.1 gives by itself.
