@@ -34,6 +34,8 @@ mod envelope;
 mod evidence;
 #[path = "e2e/failure.rs"]
 mod failure;
+#[path = "e2e/faults.rs"]
+mod faults;
 #[path = "e2e/fleet/mod.rs"]
 mod fleet;
 #[path = "e2e/follow.rs"]

@@ -18,7 +18,7 @@ use crate::telemetry::Check;
 /// Between two looks at the parts.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Expired sessions are cleared away at every so many looks.
+/// Panel sessions of people who are gone are let go of at every so many looks.
 const SWEEP: u32 = 12;
 
 /// Between two looks for sessions whose time is over: what runs under one ends within a second.
@@ -51,14 +51,19 @@ async fn look(current: &Current) {
         if !known {
             known = providers(&gateway).await;
         }
-        if look.is_multiple_of(SWEEP) {
-            sweep(&gateway).await;
+        if look.is_multiple_of(SWEEP) && gateway.health.is_well(Check::Store) {
+            gateway.panels.sweep(|session| gateway.sessions.is_known(session));
         }
     }
 }
 
+/// Counts, and clears away what has expired: a store that can be read and not written is of no use either.
 async fn store(gateway: &Gateway) {
-    match gateway.sessions.count().await {
+    let count = match gateway.sessions.sweep().await {
+        Ok(_) => gateway.sessions.count().await,
+        Err(error) => Err(error),
+    };
+    match count {
         Ok(count) => {
             gateway.metrics.sessions(count);
             gateway.health.well(Check::Store);
@@ -103,11 +108,4 @@ async fn providers(gateway: &Gateway) -> bool {
         gateway.health.unwell(Check::Provider, PROVIDER_AWAY);
     }
     known
-}
-
-async fn sweep(gateway: &Gateway) {
-    match gateway.sessions.sweep().await {
-        Ok(_) => gateway.panels.sweep(|session| gateway.sessions.is_known(session)),
-        Err(error) => tracing::error!(cause = %Chain(&error), "expired sessions could not be cleared away"),
-    }
 }

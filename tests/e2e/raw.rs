@@ -39,6 +39,12 @@ impl Raw {
         self.exchange_bytes(bytes.as_bytes()).await
     }
 
+    /// Sends bytes and waits for nothing.
+    pub(crate) async fn send(&mut self, bytes: &str) {
+        self.stream.write_all(bytes.as_bytes()).await.unwrap();
+        self.stream.flush().await.unwrap();
+    }
+
     /// The same with bytes that are no text.
     pub(crate) async fn exchange_bytes(&mut self, bytes: &[u8]) -> (u16, String) {
         // The gateway may answer and close before it has read everything.

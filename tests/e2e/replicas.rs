@@ -19,15 +19,15 @@ use crate::stage::PATIENCE;
 use crate::stage::operations;
 
 /// A world with a database and two gateways on it.
-struct Cluster {
-    world: World,
-    database: Postgres,
-    one: (Replica, Gateway),
-    two: (Replica, Gateway),
+pub(crate) struct Cluster {
+    pub(crate) world: World,
+    pub(crate) database: Postgres,
+    pub(crate) one: (Replica, Gateway),
+    pub(crate) two: (Replica, Gateway),
 }
 
 impl Cluster {
-    async fn start(limits: &str) -> Self {
+    pub(crate) async fn start(limits: &str) -> Self {
         Self::planned(Plan { more: limits.to_owned(), ..Plan::tls(Style::Ports) }).await
     }
 
@@ -48,12 +48,12 @@ impl Cluster {
         Self { database, one: (one, first.unwrap()), two: (two, second.unwrap()), world }
     }
 
-    fn console(&self, path: &str) -> String {
+    pub(crate) fn console(&self, path: &str) -> String {
         format!("{}{path}", self.world.console())
     }
 
     /// A browser whose requests reach one of the two.
-    fn browser_at(&self, replica: &Replica) -> Browser {
+    pub(crate) fn browser_at(&self, replica: &Replica) -> Browser {
         let mut browser = Browser::new(&self.world).unwrap();
         browser.lead_to(&self.world, replica.ip()).unwrap();
         browser
@@ -65,7 +65,7 @@ impl Cluster {
 }
 
 /// Waits until a request gets this status; says how long that took.
-async fn until_status(browser: &Browser, page: &Page, path: &str, status: u16) -> Duration {
+pub(crate) async fn until_status(browser: &Browser, page: &Page, path: &str, status: u16) -> Duration {
     let began = Instant::now();
     loop {
         let found = browser.fetch(page, path).await.unwrap().status;
@@ -78,7 +78,7 @@ async fn until_status(browser: &Browser, page: &Page, path: &str, status: u16) -
 }
 
 /// Waits until a gateway's readiness has this status; gives its words.
-async fn until_ready(replica: &Replica, status: u16) -> String {
+pub(crate) async fn until_ready(replica: &Replica, status: u16) -> String {
     let began = Instant::now();
     loop {
         let (found, text) = operations(replica.operations(), "/readyz", "*/*").await.unwrap();
