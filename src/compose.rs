@@ -137,7 +137,6 @@ impl Ready {
                 pending_lifetime,
                 (bounded(limits.pending_logins), bounded(limits.pending_logins_per_address)),
             )),
-            pending_lifetime,
             sessions: Arc::new(
                 Sessions::new(store, key, Arc::clone(&clock), Arc::clone(&random), lifetimes, bounded(limits.sessions))
                     .map_err(StartError::Sessions)?,

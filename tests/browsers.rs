@@ -114,6 +114,16 @@ async fn with_failures(browser: Browser, style: Style) -> anyhow::Result<()> {
     Place::limited(style, limits).await?.run("failures.js", browser, "failures").await
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_again_in_chromium() -> anyhow::Result<()> {
+    through("sessions.js", Browser::Chromium, Style::Ports, "sessions").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_sign_in_again_in_firefox() -> anyhow::Result<()> {
+    through("sessions.js", Browser::Firefox, Style::Hosts, "sessions").await
+}
+
 async fn journey(browser: Browser, style: Style) -> anyhow::Result<()> {
     through("main.js", browser, style, style.as_str()).await
 }

@@ -112,7 +112,15 @@ impl Console {
     }
 
     fn page(&self, selected: Option<Entry>) -> Response<Full<Bytes>> {
-        html(&ConsolePage { person: person(), entries: self.entries.clone(), selected }.render(&self.site))
+        html(
+            &ConsolePage {
+                person: person(),
+                person_mark: "0011223344556677".into(),
+                entries: self.entries.clone(),
+                selected,
+            }
+            .render(&self.site),
+        )
     }
 
     /// The stand-in's answers are chosen by the name of the server.
@@ -402,7 +410,7 @@ fn problem(code: &'static str, title: &str) -> Problem {
 }
 
 fn failed(code: &'static str, title: &str, sign_in: Option<&str>) -> Failed {
-    Failed { problem: problem(code, title), sign_in: sign_in.map(Into::into) }
+    Failed { problem: problem(code, title), sign_in: sign_in.map(Into::into), step_up: None }
 }
 
 fn html(page: &Rendered) -> Response<Full<Bytes>> {

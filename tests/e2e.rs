@@ -84,12 +84,16 @@ mod restarts;
 mod sign_in;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/step_up.rs"]
+mod step_up;
 #[path = "e2e/subjects.rs"]
 mod subjects;
 #[path = "e2e/switches.rs"]
 mod switches;
 #[path = "e2e/syslog.rs"]
 mod syslog;
+#[path = "e2e/tabs.rs"]
+mod tabs;
 #[path = "e2e/traffic.rs"]
 mod traffic;
 #[path = "e2e/uploads.rs"]

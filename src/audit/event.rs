@@ -33,6 +33,8 @@ pub enum Kind {
     GatewayStopped,
     /// A sign-in ended: somebody is signed in, or was refused.
     SignIn,
+    /// Somebody who is signed in was asked for a fresher or stronger sign-in, and it came or not.
+    StepUp,
     /// Somebody signed out.
     SignOut,
     /// A session was ended by something else than its person: the provider, a colleague, the command line.
@@ -82,6 +84,7 @@ impl Kind {
             Self::GatewayStarted => "gateway.started",
             Self::GatewayStopped => "gateway.stopped",
             Self::SignIn => "sign_in",
+            Self::StepUp => "session.step_up",
             Self::SignOut => "sign_out",
             Self::SessionEnded => "session.ended",
             Self::ServerClosed => "server.closed",

@@ -79,6 +79,10 @@ pub struct Failed {
     /// With a `401`: where to sign in again, a path on the console origin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sign_in: Option<String>,
+    /// Where a stronger sign-in is to be had, if nothing else is lacking: a path on the console origin, which
+    /// takes `return_to`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_up: Option<String>,
 }
 
 #[cfg(test)]
@@ -123,7 +127,8 @@ mod tests {
             reference: ReferenceId::from_bits(0),
         };
         assert_eq!(
-            serde_json::to_value(Failed { problem: problem.clone(), sign_in: Some("/sign-in".into()) }).unwrap(),
+            serde_json::to_value(Failed { problem: problem.clone(), sign_in: Some("/sign-in".into()), step_up: None })
+                .unwrap(),
             json!({
                 "problem": {
                     "code": "signed_out", "title": "Your session ended", "what": "w", "todo": "t",
@@ -132,7 +137,7 @@ mod tests {
                 "sign_in": "/sign-in",
             }),
         );
-        let body = serde_json::to_value(Failed { problem, sign_in: None }).unwrap();
-        assert!(body.get("sign_in").is_none());
+        let body = serde_json::to_value(Failed { problem, sign_in: None, step_up: None }).unwrap();
+        assert!(body.get("sign_in").is_none() && body.get("step_up").is_none());
     }
 }

@@ -24,7 +24,7 @@ pub struct Asset {
 }
 
 /// Sources by name; a script stands behind every script that it imports.
-const SOURCES: [(&str, &str); 14] = [
+const SOURCES: [(&str, &str); 17] = [
     ("mark.svg", include_str!("assets/mark.svg")),
     ("console.css", include_str!("assets/console.css")),
     ("sessions.css", include_str!("assets/sessions.css")),
@@ -33,6 +33,9 @@ const SOURCES: [(&str, &str); 14] = [
     ("api.js", include_str!("assets/api.js")),
     ("recent.js", include_str!("assets/recent.js")),
     ("notices.js", include_str!("assets/notices.js")),
+    ("tabs.js", include_str!("assets/tabs.js")),
+    ("gate.js", include_str!("assets/gate.js")),
+    ("signed-in.js", include_str!("assets/signed-in.js")),
     ("menu.js", include_str!("assets/menu.js")),
     ("stage.js", include_str!("assets/stage.js")),
     ("console.js", include_str!("assets/console.js")),
@@ -128,7 +131,7 @@ mod tests {
     #[test]
     fn the_console_stays_small() {
         // What panels and pages of their own load comes on top, and only there.
-        let elsewhere = ["panel.js", "framed.js", "copy.js", "sessions.css"];
+        let elsewhere = ["panel.js", "framed.js", "copy.js", "sessions.css", "gate.js", "signed-in.js"];
         let on_the_page = ASSETS.iter().filter(|asset| !elsewhere.contains(&asset.name));
         let total: usize = on_the_page.map(|asset| asset.body.len()).sum();
         assert!(total < 60_000, "styles and scripts have grown to {total} bytes");

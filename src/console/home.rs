@@ -16,6 +16,8 @@ use crate::console::person::Person;
 pub struct ConsolePage {
     /// Who is signed in.
     pub person: Person,
+    /// The mark by which the page is told from one of somebody else.
+    pub person_mark: String,
     /// What they may open, in any order, without duplicates.
     pub entries: Vec<Entry>,
     /// What the address names: it is opened as soon as the page is there. It need not be among `entries`.
@@ -31,6 +33,7 @@ impl ConsolePage {
         let template = Home {
             shell: Shell::console(title),
             person: &self.person,
+            person_mark: &self.person_mark,
             servers: &servers,
             entry_count: entries.len(),
             mark: mark(&entries),
@@ -52,6 +55,7 @@ impl ConsolePage {
 struct Home<'a> {
     shell: Shell,
     person: &'a Person,
+    person_mark: &'a str,
     servers: &'a [Server<'a>],
     entry_count: usize,
     mark: String,

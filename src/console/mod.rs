@@ -9,7 +9,7 @@
 //! - `api` holds the JSON bodies that the scripts speak.
 //! - `assets` holds the style sheet, the scripts and the mark, each under a name that changes with its bytes.
 //! - `csp` builds the policies; there is no inline script or style anywhere, and no exception for one.
-//! - `home`, `access`, `sessions`, `no_access`, `problem_page`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
+//! - `home`, `access`, `sessions`, `no_access`, `problem_page`, `signing_in`, `signed_out`, `entering`, `leave` and `own_tab` are the pages.
 //!
 //! Everything shown is escaped by the templates, and by `textContent` in the scripts: names of servers,
 //! groups and people come from elsewhere and may hold anything.
@@ -30,6 +30,7 @@ mod problem;
 mod problem_page;
 mod sessions;
 mod signed_out;
+mod signing_in;
 #[cfg(test)]
 mod tests;
 
@@ -70,3 +71,5 @@ pub use sessions::SessionsPage;
 pub use sessions::SignedInPerson;
 pub use signed_out::SignInPage;
 pub use signed_out::SignedOutPage;
+pub use signing_in::GatePage;
+pub use signing_in::SignedInPage;

@@ -86,6 +86,11 @@ impl ProblemPage {
         Self::in_place(problem, vec![ask(CHOOSE, Ask::Choose), ask("Try again", Ask::Reopen)])
     }
 
+    /// A page in the place of a panel that a stronger sign-in opens; the console asks for it.
+    pub fn stronger(problem: Problem) -> Self {
+        Self::in_place(problem, vec![ask("Sign in again", Ask::Reopen), ask(CHOOSE, Ask::Choose)])
+    }
+
     /// The same, where another try asks for this address once more, in the very frame that the page is in, and
     /// does not begin anew with the panel's first page.
     #[must_use]

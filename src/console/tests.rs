@@ -53,7 +53,7 @@ fn home(selected: Option<Entry>) -> ConsolePage {
         Entry::for_test("web2", "Frankfurt 2", Service::Whostmgrd, "root"),
         Entry::for_test("evil", HOSTILE, Service::Whostmgrd, "root"),
     ];
-    ConsolePage { person: person(), entries, selected }
+    ConsolePage { person: person(), person_mark: "00112233aabbccdd".into(), entries, selected }
 }
 
 /// The page about access, with a text wherever text can stand.

@@ -13,6 +13,7 @@ use crate::gateway::Gateway;
 use crate::gateway::answer;
 use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
+use crate::gateway::sign_in;
 use crate::identity::Principal;
 use crate::model::IdpGroup;
 use crate::model::Right;
@@ -27,7 +28,7 @@ impl Gateway {
     pub(super) async fn access(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = match self.person(request).await {
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
-                return self.sign_in(request, request.target.clone()).await;
+                return Ok(sign_in::gate(request));
             }
             other => other?,
         };

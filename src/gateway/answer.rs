@@ -20,6 +20,7 @@ use crate::console::paths;
 use crate::edge::Destination;
 use crate::gateway::failure::Failure;
 use crate::gateway::words;
+use crate::identity::LoginError;
 use crate::model::ReferenceId;
 use crate::model::Target;
 use crate::rewrite;
@@ -117,6 +118,8 @@ pub(super) fn failure(
                 matches!(failure, Failure::PanelLeft | Failure::NotEntered | Failure::HandoffLost | Failure::Replaced);
             let mut framed = if left {
                 ProblemPage::left(problem)
+            } else if failure.step_up().is_some() {
+                ProblemPage::stronger(problem)
             } else if matches!(failure, Failure::Denied(_)) {
                 ProblemPage::denied(problem)
             } else {
@@ -134,7 +137,7 @@ pub(super) fn failure(
         }
         Destination::Part | Destination::ServiceWorker => {
             let sign_in = matches!(failure, Failure::SignedOut).then(|| paths::SIGN_IN.to_owned());
-            json(status, &Failed { problem, sign_in })
+            json(status, &Failed { problem, sign_in, step_up: failure.step_up() })
         }
     };
     if let Ok(reference) = HeaderValue::from_str(&reference.to_string()) {
@@ -152,7 +155,11 @@ pub(super) fn failure(
 fn way_on(failure: &Failure, site: &Site) -> Vec<Action> {
     let link =
         |label: &str, path: &str| Action { label: label.into(), step: Step::Link(format!("{}{path}", site.console)) };
-    if matches!(failure, Failure::Login(_) | Failure::SignedOut) {
+    if let Some(step_up) = failure.step_up() {
+        vec![link("Sign in again", &step_up), link("Go to the console", paths::HOME)]
+    } else if matches!(failure, Failure::Login(LoginError::TooWeak(_))) {
+        vec![link("Go to the console", paths::HOME)]
+    } else if matches!(failure, Failure::Login(_) | Failure::SignedOut | Failure::CookiesBlocked) {
         vec![link("Sign in again", paths::SIGN_IN)]
     } else {
         vec![link("Go to the console", paths::HOME)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::HeaderName;
 use http::Method;
 use http::Response;
 use http::StatusCode;
@@ -34,6 +35,7 @@ use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
 use crate::gateway::notices::Missed;
 use crate::gateway::open::Asked;
+use crate::gateway::sign_in;
 use crate::identity::Principal;
 use crate::identity::Provider;
 use crate::model::ClientAddr;
@@ -56,6 +58,9 @@ pub(super) const ONLY_HERE: &str = "here";
 /// From the console to a panel origin.
 pub(super) const HANDOFF: &str = "/handoff";
 
+/// In which a page of the console says whose it is.
+const PERSON: HeaderName = HeaderName::from_static("panelgate-person");
+
 /// Most bytes of a request to our own API: three names.
 const API_BODY: usize = 4096;
 
@@ -70,6 +75,8 @@ impl Gateway {
             paths::END if !get => self.end_by_hand(request).await,
             _ if !get => Err(Failure::NotFound),
             paths::SIGN_IN => self.sign_in_page(&request).await,
+            paths::SIGNED_IN => self.signed_in_page(&request).await,
+            paths::STEP_UP => self.step_up(&request).await,
             SIGNED_OUT => Ok(self.signed_out_page(&request)),
             paths::NOTICES => self.notices_for(&request).await,
             FRONTCHANNEL_LOGOUT => self.frontchannel_logout(&request).await,
@@ -106,7 +113,7 @@ impl Gateway {
         let session = match self.person(request).await {
             // Only a whole page is sent to the provider: a frame or a script could not sign in there.
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
-                return self.sign_in(request, request.target.clone()).await;
+                return Ok(sign_in::gate(request));
             }
             other => other?,
         };
@@ -116,7 +123,8 @@ impl Gateway {
             return self.nothing_to_open(&session, request).await;
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
-        let page = ConsolePage { person: self.shown(&principal), entries, selected };
+        let person_mark = self.sessions.person_mark(principal.subject());
+        let page = ConsolePage { person: self.shown(&principal), person_mark, entries, selected };
         Ok(answer::page(StatusCode::OK, page.render(&self.site)))
     }
 
@@ -209,6 +217,7 @@ impl Gateway {
     /// The list of servers as it is now, for an open console.
     async fn list_for(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = self.watched(request).await?;
+        self.same_person(request, &session)?;
         let entries = self.entries(&session.principal(), request.client);
         Ok(answer::page(StatusCode::OK, console::server_list(&entries)))
     }
@@ -220,13 +229,24 @@ impl Gateway {
         self.sessions.watched(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
     }
 
+    /// Whether a page of the console is still the person's. In another tab, somebody else may have signed in
+    /// since; what the page asks for is then not asked for by them.
+    fn same_person(&self, request: &EdgeRequest<Incoming>, session: &Session) -> Result<(), Failure> {
+        let mark = self.sessions.person_mark(session.principal().subject());
+        let is_same = request.headers.get(&PERSON).is_none_or(|told| told.as_bytes() == mark.as_bytes());
+        if is_same { Ok(()) } else { Err(Failure::OtherPerson) }
+    }
+
     async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
-        self.watched(request).await.map(|_| answer::status(StatusCode::NO_CONTENT))
+        let session = self.watched(request).await?;
+        self.same_person(request, &session)?;
+        Ok(answer::status(StatusCode::NO_CONTENT))
     }
 
     /// `POST /api/open`: opens the panel session and says where the frame goes.
     async fn open_for_script(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = self.person(&request).await?;
+        self.same_person(&request, &session)?;
         // Sessions go on for a while without the store, but begin nothing new.
         if !self.health.is_well(Check::Store) {
             return Err(Failure::Session(SessionError::Away));

@@ -9,10 +9,14 @@ use http::StatusCode;
 
 use crate::audit::AuditError;
 use crate::edge::EdgeError;
+use crate::gateway::status::edge_status;
+use crate::gateway::status::open_status;
+use crate::gateway::step_up;
 use crate::identity::Fault;
 use crate::identity::InvalidToken;
 use crate::identity::LoginError;
 use crate::identity::Nonsense;
+use crate::identity::TooWeak;
 use crate::panel::ApiError;
 use crate::panel::LoginError as PanelLoginError;
 use crate::panel::RefusedBecause;
@@ -44,6 +48,12 @@ pub(super) enum Failure {
     /// No live session.
     #[error("nobody is signed in")]
     SignedOut,
+    /// A browser that does not send back the cookie that it was given.
+    #[error("the browser keeps no cookies")]
+    CookiesBlocked,
+    /// A page of the console of somebody who is not the one who is signed in any more.
+    #[error("the page is of another person than the one who is signed in")]
+    OtherPerson,
     /// A session, but no entry to this panel origin, or one that has ended.
     #[error("the panel has not been entered")]
     NotEntered,
@@ -111,7 +121,7 @@ impl Failure {
                 Fault::Gateway => StatusCode::INTERNAL_SERVER_ERROR,
             },
             Self::Open(error) | Self::Resting(Resting { error, .. }) => open_status(error),
-            Self::Replaced => StatusCode::CONFLICT,
+            Self::Replaced | Self::OtherPerson => StatusCode::CONFLICT,
             Self::Proxy(error) => match error {
                 ProxyError::Send(SendError::TimedOut(_)) => StatusCode::GATEWAY_TIMEOUT,
                 ProxyError::Send(SendError::Connect(_) | SendError::Exchange(_) | SendError::Interim(_))
@@ -120,7 +130,7 @@ impl Failure {
                 ProxyError::Ended => StatusCode::UNAUTHORIZED,
             },
             Self::PanelLeft => StatusCode::OK,
-            Self::BadBody | Self::BadLogout | Self::HandoffLost => StatusCode::BAD_REQUEST,
+            Self::BadBody | Self::BadLogout | Self::HandoffLost | Self::CookiesBlocked => StatusCode::BAD_REQUEST,
             Self::SignedOut | Self::NotEntered => StatusCode::UNAUTHORIZED,
             Self::Denied(_) | Self::Withheld => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -154,6 +164,8 @@ impl Failure {
             Self::BadBody => "bad_body",
             Self::BadLogout => "bad_logout",
             Self::SignedOut => "signed_out",
+            Self::CookiesBlocked => "cookies_blocked",
+            Self::OtherPerson => "other_person",
             Self::NotEntered => "not_entered",
             Self::HandoffLost => "handoff_lost",
             Self::Login(error) => login_code(error),
@@ -185,6 +197,16 @@ impl Failure {
         if let Self::Denied(denial) = self { denial.reason.told().as_str() } else { self.code() }
     }
 
+    /// Where the person gets the stronger sign-in that is lacking, a path on the console origin.
+    pub(super) fn step_up(&self) -> Option<String> {
+        if let Self::Denied(denial) = self { step_up::way_to(denial) } else { None }
+    }
+
+    /// Whether the console says it, so that a page in the frame can stay as it is, with what was typed in it.
+    pub(super) fn is_for_the_console(&self) -> bool {
+        matches!(self, Self::Renewed) || self.step_up().is_some()
+    }
+
     /// When it is worth trying again, where that is known.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -195,6 +217,8 @@ impl Failure {
             | Self::BadBody
             | Self::BadLogout
             | Self::SignedOut
+            | Self::CookiesBlocked
+            | Self::OtherPerson
             | Self::NotEntered
             | Self::HandoffLost
             | Self::Login(_)
@@ -224,6 +248,8 @@ impl Failure {
             | Self::BadBody
             | Self::BadLogout
             | Self::SignedOut
+            | Self::CookiesBlocked
+            | Self::OtherPerson
             | Self::NotEntered
             | Self::HandoffLost
             | Self::Login(_)
@@ -248,6 +274,8 @@ impl Failure {
             | Self::Session(SessionError::TooManySignIns)
             | Self::BadBody
             | Self::BadLogout
+            | Self::CookiesBlocked
+            | Self::OtherPerson
             | Self::Denied(_)
             | Self::Withheld
             | Self::Renewed
@@ -262,37 +290,6 @@ impl Failure {
             Self::Open(_) | Self::Proxy(_) | Self::Rewrite(_) => tracing::Level::WARN,
             Self::Audit(_) | Self::Session(_) | Self::Sign(_) | Self::Random | Self::Panicked => tracing::Level::ERROR,
         }
-    }
-}
-
-fn edge_status(error: &EdgeError) -> StatusCode {
-    match error {
-        EdgeError::Ambiguous
-        | EdgeError::Forwarding
-        | EdgeError::NotSecure
-        | EdgeError::Host
-        | EdgeError::Target(_)
-        | EdgeError::Framing
-        | EdgeError::Upgrade => StatusCode::BAD_REQUEST,
-        EdgeError::Crowded => StatusCode::TOO_MANY_REQUESTS,
-        EdgeError::UnknownHost | EdgeError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
-        EdgeError::Method => StatusCode::METHOD_NOT_ALLOWED,
-        EdgeError::Expectation => StatusCode::EXPECTATION_FAILED,
-        EdgeError::ForeignOrigin | EdgeError::ServiceWorker => StatusCode::FORBIDDEN,
-    }
-}
-
-fn open_status(error: &OpenError) -> StatusCode {
-    match error {
-        OpenError::TimedOut(_)
-        | OpenError::Api(ApiError::Send(SendError::TimedOut(_)))
-        | OpenError::Ownership(ApiError::Send(SendError::TimedOut(_)))
-        | OpenError::Login(PanelLoginError::Send(SendError::TimedOut(_))) => StatusCode::GATEWAY_TIMEOUT,
-        OpenError::NotCustomer => StatusCode::FORBIDDEN,
-        OpenError::UnknownServer | OpenError::Api(_) | OpenError::Ownership(_) | OpenError::Login(_) => {
-            StatusCode::BAD_GATEWAY
-        }
-        OpenError::Vault(_) | OpenError::Full(_) | OpenError::Random => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -311,6 +308,12 @@ pub(super) fn login_code(error: &LoginError) -> &'static str {
             "sign_in_clock"
         }
         LoginError::Token(InvalidToken::RequiredClaim) => "sign_in_account_foreign",
+        LoginError::TooWeak(why) => match why {
+            TooWeak::AnotherPerson => "step_up_other_person",
+            TooWeak::NoAuthTime => "step_up_without_time",
+            TooWeak::TooOld => "step_up_too_old",
+            TooWeak::Acr => "step_up_too_weak",
+        },
         LoginError::Unavailable { .. } => "provider_unavailable",
         LoginError::Nonsense { .. } => "provider_nonsense",
         LoginError::Token(_) => "id_token_invalid",

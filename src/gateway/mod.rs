@@ -1,11 +1,12 @@
 //! The order of the stations, our own endpoints, and what people see when something fails.
 //!
 //! `serve` is the whole path of a request, to be read like a table. `console` and `panel` say what the
-//! two kinds of origin answer; `sign_in`, `sign_out`, `open` and `handoff` are the acts behind them.
+//! two kinds of origin answer; `sign_in`, `callback`, `step_up`, `sign_out`, `open` and `handoff` are the acts behind them.
 //! `failure` gives every failure its status, words, log level and audit reason, without a catch-all.
 
 mod access;
 mod answer;
+mod callback;
 mod console;
 mod cookie;
 mod cut;
@@ -27,6 +28,8 @@ mod serve;
 mod sessions;
 mod sign_in;
 mod sign_out;
+mod status;
+mod step_up;
 mod words;
 
 pub use console::CALLBACK;
@@ -75,8 +78,6 @@ pub struct Gateway {
     pub providers: Arc<Providers>,
     /// Sign-ins under way.
     pub pending: Arc<PendingLogins>,
-    /// How long a sign-in may take; the cookie lives as long.
-    pub pending_lifetime: Duration,
     /// People's sessions.
     pub sessions: Arc<Sessions>,
     /// Who may what.

@@ -25,6 +25,9 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::console::Problem;
+use crate::gateway::failure::Failure;
+use crate::gateway::words;
+use crate::model::ReferenceId;
 use crate::session::EntryPlace;
 use crate::session::Session;
 use crate::session::SessionId;
@@ -52,6 +55,8 @@ struct Notice<'a> {
     server: &'a str,
     service: &'a str,
     problem: &'a Problem,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step_up: Option<String>,
 }
 
 impl Notices {
@@ -103,8 +108,18 @@ impl Notices {
     }
 
     /// Tells every open page of the session's console. Says whether there is one.
-    pub(super) fn tell(&self, session: SessionId, place: &EntryPlace, problem: &Problem) -> bool {
-        let notice = Notice { server: place.server.as_str(), service: place.service.as_str(), problem };
+    pub(super) fn tell(
+        &self,
+        session: SessionId,
+        place: &EntryPlace,
+        failure: &Failure,
+        reference: ReferenceId,
+    ) -> bool {
+        self.send(session, place, &words::problem(failure, reference), failure.step_up())
+    }
+
+    fn send(&self, session: SessionId, place: &EntryPlace, problem: &Problem, step_up: Option<String>) -> bool {
+        let notice = Notice { server: place.server.as_str(), service: place.service.as_str(), problem, step_up };
         let Ok(json) = serde_json::to_string(&notice) else { return false };
         let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.get(&session).is_some_and(|sender| sender.send(format!("data: {json}\n\n").into()).is_ok())
@@ -172,7 +187,7 @@ impl http_body::Body for Watched {
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         if let Poll::Ready(Some(Err(error))) = &polled {
             tracing::warn!(reference = %this.problem.reference, code = this.problem.code, %error, "an answer broke off");
-            this.notices.tell(this.session, &this.place, &this.problem);
+            this.notices.send(this.session, &this.place, &this.problem, None);
         }
         polled
     }

@@ -86,8 +86,12 @@ impl Gateway {
         }
         match last {
             Some(failure) => Err(failure),
-            // The refusal that is recorded and told is the one of what was asked for.
-            None => self.open(access, asked).await,
+            // The refusal that is recorded and told is the one of what was asked for, or the one that can be
+            // met.
+            None => match self.too_weak(&access, asked) {
+                Some(denial) => Err(self.refuse(denial, asked, None).await?),
+                None => self.open(access, asked).await,
+            },
         }
     }
 
@@ -155,19 +159,41 @@ impl Gateway {
     ) -> Result<Grant, Failure> {
         match self.decide(access, asked) {
             Ok(grant) => Ok(grant),
-            Err(denial) => {
-                self.metrics.denied(denial.reason.as_str());
-                let mut event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())
-                    .client(asked.client)
-                    .session(asked.session)
-                    .denial(&denial);
-                if let Some(from) = from {
-                    event = event.from(from);
-                }
-                self.audit.record(&event).await.map_err(Failure::Audit)?;
-                Err(Failure::Denied(denial))
-            }
+            Err(denial) => Err(self.refuse(denial, asked, from).await?),
         }
+    }
+
+    /// Records a denial, and gives the failure.
+    async fn refuse(
+        &self,
+        denial: Box<Denial>,
+        asked: &Asked<'_>,
+        from: Option<&EntryPlace>,
+    ) -> Result<Failure, Failure> {
+        self.metrics.denied(denial.reason.as_str());
+        let mut event = Event::new(Kind::AccessDenied, Outcome::Denied, asked.reference, self.clock.now())
+            .client(asked.client)
+            .session(asked.session)
+            .denial(&denial);
+        if let Some(from) = from {
+            event = event.from(from);
+        }
+        self.audit.record(&event).await.map_err(Failure::Audit)?;
+        Ok(Failure::Denied(denial))
+    }
+
+    /// Why what is asked for by name is not allowed, if a stronger sign-in would change that.
+    pub(super) fn too_weak(&self, access: &AccessRequest, asked: &Asked<'_>) -> Option<Box<Denial>> {
+        let through = self.accounts_in_whm(access, asked).into_iter();
+        let hops = through
+            .map(|through| AccessRequest::hop(access.server.clone(), access.service, access.account.clone(), through));
+        let mut found = None;
+        for access in std::iter::once(access.clone()).chain(hops) {
+            // Where one way is open, nothing is lacking.
+            let denial = self.decide(access, asked).err()?;
+            found = found.or_else(|| denial.strength.is_some().then_some(denial));
+        }
+        found
     }
 
     /// Everything that the person may open, but for hops.

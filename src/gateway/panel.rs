@@ -65,8 +65,14 @@ impl Gateway {
         }
         let entry = match self.entered(&request, origin).await {
             // A link or a bookmark, in a tab of its own: the console can open it.
-            Err(Failure::NotEntered) if request.fetch.destination == Destination::Page => {
+            Err(Failure::NotEntered | Failure::SignedOut) if request.fetch.destination == Destination::Page => {
                 return Ok(self.to_console(origin));
+            }
+            // A form stays on the screen: the console knows by itself that the session has ended, and says so.
+            Err(Failure::SignedOut)
+                if request.fetch.destination == Destination::Frame && request.method == Method::POST =>
+            {
+                return Ok(answer::own(answer::status(StatusCode::NO_CONTENT), &self.site));
             }
             other => other?,
         };
@@ -88,8 +94,8 @@ impl Gateway {
                 note.answered(self, response.status());
                 Ok(response)
             }
-            Err(failure @ Failure::Renewed) => {
-                let told = self.notices.tell(session.id(), &place, &words::problem(&failure, reference));
+            Err(failure @ (Failure::Renewed | Failure::Denied(_))) if failure.is_for_the_console() => {
+                let told = self.notices.tell(session.id(), &place, &failure, reference);
                 if !(told && in_frame) {
                     return Err(failure);
                 }

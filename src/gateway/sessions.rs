@@ -28,6 +28,7 @@ use crate::gateway::console::SIGNED_OUT;
 use crate::gateway::end::Cause;
 use crate::gateway::failure::Failure;
 use crate::gateway::handoff::parameter;
+use crate::gateway::sign_in;
 use crate::model::Right;
 use crate::model::ServerId;
 use crate::model::Subject;
@@ -50,7 +51,7 @@ impl Gateway {
     pub(super) async fn sessions_page(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = match self.operator(request).await {
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
-                return self.sign_in(request, request.target.clone()).await;
+                return Ok(sign_in::gate(request));
             }
             other => other?,
         };

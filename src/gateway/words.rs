@@ -2,7 +2,9 @@
 
 use crate::console::Problem;
 use crate::gateway::failure::Failure;
+use crate::identity::LoginError;
 use crate::model::ReferenceId;
+use crate::model::Strength;
 use crate::session::SessionError;
 
 /// Title, what happened, what to do.
@@ -27,13 +29,23 @@ pub(super) fn broken_off(reference: ReferenceId) -> Problem {
 pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
     let code = failure.told_code();
     let (title, what, todo) = match failure {
-        Failure::Denied(denial) => ("Not permitted", denial.reason.sentence(), DENIED),
+        Failure::Denied(denial) => match &denial.strength {
+            Some(strength) => return stronger(strength, code, reference),
+            None => ("Not permitted", denial.reason.sentence(), DENIED),
+        },
+        Failure::CookiesBlocked => (
+            "Your browser keeps no cookies for this site",
+            "It did not send back the one that it was given a moment ago. Without it, nobody can be signed in.",
+            "Allow cookies for this site, or leave the private window that blocks them. Then sign in again.",
+        ),
+        Failure::Login(LoginError::TooWeak(_)) => step_up(code),
         Failure::Login(_) => sign_in(code),
         Failure::Open(_) | Failure::Resting(_) | Failure::Proxy(_) => server(code),
         Failure::Edge(_) | Failure::NotFound | Failure::BadBody | Failure::BadLogout | Failure::Withheld => {
             request(code)
         }
         Failure::SignedOut
+        | Failure::OtherPerson
         | Failure::NotEntered
         | Failure::HandoffLost
         | Failure::Renewed
@@ -59,6 +71,25 @@ pub(super) fn problem(failure: &Failure, reference: ReferenceId) -> Problem {
         }
     };
     Problem { code, title: title.into(), what: what.into(), todo: todo.into(), reference }
+}
+
+/// What a rule demands of the sign-in, and how to get it.
+fn stronger(strength: &Strength, code: &'static str, reference: ReferenceId) -> Problem {
+    let minutes = strength.max_age.map(|most| most.as_secs() / 60);
+    let recent = minutes.map(|minutes| format!("one within the last {}", counted(minutes)));
+    let strong = (!strength.acr.is_empty()).then(|| "one that your sign-in service vouches for as strong".to_owned());
+    let demanded: Vec<String> = recent.into_iter().chain(strong).collect();
+    Problem {
+        code,
+        title: "This server asks for a fresh sign-in".into(),
+        what: format!("The sign-in that you work with is not enough here: it has to be {}.", demanded.join(", and ")),
+        todo: "Sign in again to go on. What you have open stays open.".into(),
+        reference,
+    }
+}
+
+fn counted(minutes: u64) -> String {
+    if minutes == 1 { "minute".into() } else { format!("{minutes} minutes") }
 }
 
 const DENIED: &str = "If you need this access, ask your Panelgate administrator for it.";
@@ -128,6 +159,35 @@ fn sign_in(code: &str) -> Words {
             SIGN_IN,
         ),
         _ => ("The sign-in failed", "The way back from the sign-in service could not be read.", SIGN_IN),
+    }
+}
+
+fn step_up(code: &str) -> Words {
+    match code {
+        "step_up_other_person" => (
+            "Somebody else signed in",
+            "You were asked to sign in again, and another account came back. Nothing has changed: you are still \
+             signed in as before.",
+            "Go back to the console, and sign in with the account that you are working with.",
+        ),
+        "step_up_without_time" => (
+            "The sign-in service does not say when you signed in",
+            "This server asks for a recent sign-in, and your company's sign-in service does not tell when it last \
+             asked you for proof (auth_time).",
+            ADMIN,
+        ),
+        "step_up_too_old" => (
+            "The sign-in service did not ask you again",
+            "This server asks for a recent sign-in, and your company's sign-in service let you through on an \
+             older one, twice.",
+            ADMIN,
+        ),
+        _ => (
+            "The sign-in is not strong enough",
+            "This server asks for a stronger way to sign in, such as with a second factor, and your company's \
+             sign-in service did not vouch for one (acr).",
+            "Sign in with everything that your company gave you for it. If you did, tell your Panelgate administrator.",
+        ),
     }
 }
 
@@ -256,6 +316,11 @@ fn request(code: &str) -> Words {
 
 fn session(code: &str) -> Words {
     match code {
+        "other_person" => (
+            "Somebody else is signed in now",
+            "In another tab of this browser, somebody else has signed in since this page was opened.",
+            "Reload the page to go on as them, or sign in again as yourself.",
+        ),
         "signed_out" => ("You are signed out", "Your session has ended.", "Sign in again to go on."),
         "panel_session_renewed" => (
             "The server had ended the session",

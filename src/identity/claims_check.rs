@@ -150,6 +150,15 @@ pub(super) fn moment(claims: &Map<String, Value>, name: &'static str) -> Result<
     }
 }
 
+/// How far the provider's clock is ahead, in whole seconds: `iat` was checked to be within minutes of now.
+pub(super) fn clock_ahead(claims: &Map<String, Value>, now: Timestamp) -> i64 {
+    let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or_default();
+    let ahead = (issued - Duration::from_millis(now.0).as_secs_f64()).round();
+    #[expect(clippy::cast_possible_truncation, reason = "a float turns into the nearest integer that there is")]
+    let whole = ahead as i64;
+    whole
+}
+
 fn same(one: &str, other: &str) -> bool {
     constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }

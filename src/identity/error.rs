@@ -6,6 +6,7 @@ use aws_lc_rs::error::Unspecified;
 
 use crate::identity::callback::MalformedCallback;
 use crate::identity::groups::UnreadableGroups;
+use crate::identity::step_up::TooWeak;
 
 /// Why a sign-in could not begin or end.
 ///
@@ -59,6 +60,9 @@ pub enum LoginError {
     /// The ID token is not one that we accept.
     #[error("the ID token is not valid")]
     Token(#[source] InvalidToken),
+    /// Somebody who is signed in was asked for a fresher or stronger sign-in, and this is none.
+    #[error("the sign-in is not the one that was asked for")]
+    TooWeak(#[source] TooWeak),
     /// The groups are not to be had.
     #[error("the groups could not be read")]
     Groups(#[source] UnreadableGroups),
@@ -85,7 +89,9 @@ impl LoginError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Expired | Self::UnknownLogin | Self::Callback(_) => Fault::Client,
+            Self::Expired | Self::UnknownLogin | Self::Callback(_) | Self::TooWeak(TooWeak::AnotherPerson) => {
+                Fault::Client
+            }
             Self::Refused(refusal)
             | Self::CodeRefused(refusal)
             | Self::RequestRefused(refusal)
@@ -94,6 +100,7 @@ impl LoginError {
             | Self::Unavailable { .. }
             | Self::Nonsense { .. }
             | Self::Token(_)
+            | Self::TooWeak(TooWeak::NoAuthTime | TooWeak::TooOld | TooWeak::Acr)
             | Self::Groups(_)
             | Self::GroupsAway(_) => Fault::Provider,
             Self::Random(_) => Fault::Gateway,

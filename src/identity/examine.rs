@@ -6,12 +6,12 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::identity::callback::Callback;
+use crate::identity::claims_check;
 use crate::identity::error::LoginError;
 use crate::identity::groups::GroupsSource;
 use crate::identity::pending::PendingLogin;
 use crate::identity::provider::Provider;
 use crate::identity::provider::Redeemed;
-use crate::identity::provider::clock_ahead;
 use crate::model::GroupsFrom;
 use crate::model::IdpGroup;
 use crate::model::Subject;
@@ -66,7 +66,7 @@ impl Provider {
             userinfo: claims.as_ref().map(seen).unwrap_or_default(),
             source: self.settings.groups.to_string(),
             groups,
-            clock_ahead: clock_ahead(token.claims(), now),
+            clock_ahead: claims_check::clock_ahead(token.claims(), now),
             can_refresh: tokens.refresh_token.is_some(),
         })
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::identity::callback::Callback;
 use crate::identity::error::LoginError;
+use crate::identity::step_up::StepUp;
 use crate::model::Target;
 use crate::model::Timestamp;
 
@@ -34,12 +35,24 @@ pub struct PendingLogin {
     #[serde(with = "target_text")]
     pub(super) return_to: Target,
     pub(super) started_at: Timestamp,
+    #[serde(default)]
+    pub(super) step_up: Option<StepUp>,
 }
 
 impl PendingLogin {
     /// When it ends. From this moment on the store may forget it.
     pub fn expires_at(&self) -> Timestamp {
         self.started_at.plus(LOGIN_LIFETIME)
+    }
+
+    /// Where the person was going.
+    pub fn return_to(&self) -> &Target {
+        &self.return_to
+    }
+
+    /// What it is to prove, if somebody who is signed in was asked for it.
+    pub fn step_up(&self) -> Option<&StepUp> {
+        self.step_up.as_ref()
     }
 
     /// Whether the callback is the one that this sign-in waits for.
@@ -121,6 +134,7 @@ mod tests {
             issuer: "https://idp".into(),
             return_to: Target::parse("/").unwrap(),
             started_at,
+            step_up: None,
         };
         let callback = Callback::parse(&format!("code=c&state={}", state.expose().expose_secret())).unwrap();
         let at = |seconds| {

@@ -128,7 +128,7 @@ impl Principal {
 
 /// `auth_time` (OpenID Connect Core 1.0, section 2), in whole seconds. A clock that is ahead of ours makes no
 /// sign-in younger than it is.
-fn authenticated_at(claims: &Map<String, Value>, signed_in_at: Timestamp) -> Option<Timestamp> {
+pub(super) fn authenticated_at(claims: &Map<String, Value>, signed_in_at: Timestamp) -> Option<Timestamp> {
     let seconds = claims.get("auth_time")?;
     // With a fraction at some providers; then the whole second before it.
     let seconds = seconds.as_u64().or_else(|| seconds.as_f64()?.trunc().to_string().parse().ok())?;
@@ -136,7 +136,7 @@ fn authenticated_at(claims: &Map<String, Value>, signed_in_at: Timestamp) -> Opt
 }
 
 /// `acr`, if it is one that a rule could name.
-fn acr(claims: &Map<String, Value>) -> Option<String> {
+pub(super) fn acr(claims: &Map<String, Value>) -> Option<String> {
     let acr: AcrValue = claims.get("acr")?.as_str()?.parse().ok()?;
     Some(acr.as_str().to_owned())
 }

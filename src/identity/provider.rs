@@ -1,9 +1,9 @@
 //! One OpenID Provider, from our side: starting and finishing sign-ins.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
+use openidconnect::AuthenticationContextClass;
 use openidconnect::AuthenticationFlow;
 use openidconnect::CsrfToken;
 use openidconnect::PkceCodeChallenge;
@@ -20,13 +20,12 @@ use url::Url;
 
 use crate::identity::callback::Callback;
 use crate::identity::callback::Outcome;
+use crate::identity::claims_check;
 use crate::identity::claims_check::Expected;
 use crate::identity::claims_check::Nonce;
 use crate::identity::client_auth;
-use crate::identity::error::Endpoint;
 use crate::identity::error::InvalidToken;
 use crate::identity::error::LoginError;
-use crate::identity::error::Nonsense;
 use crate::identity::exchange;
 use crate::identity::exchange::Tokens;
 use crate::identity::google;
@@ -39,10 +38,10 @@ use crate::identity::known::Snapshot;
 use crate::identity::logout;
 use crate::identity::pending::PendingLogin;
 use crate::identity::principal::Principal;
-use crate::identity::push;
 use crate::identity::refresh::RefreshGrant;
 use crate::identity::settings::ProviderSettings;
 use crate::identity::settings::SettingsProblem;
+use crate::identity::step_up::StepUp;
 use crate::identity::transport::NoTransport;
 use crate::identity::transport::Transport;
 use crate::identity::userinfo;
@@ -116,6 +115,8 @@ pub struct SignedIn {
     pub clock_ahead: i64,
     /// Where the person was going.
     pub return_to: Target,
+    /// Whether somebody who is signed in was asked for it, and it proves what was demanded.
+    pub is_step_up: bool,
 }
 
 /// What a code was worth, verified.
@@ -165,6 +166,22 @@ impl Provider {
 
     /// Begins a sign-in that is to end at `return_to`.
     pub async fn start(&self, return_to: Target, prompt: Prompt) -> Result<LoginStart, LoginError> {
+        self.begin(return_to, prompt, None).await
+    }
+
+    /// Begins a sign-in that is to prove something about somebody who is signed in. The provider may take
+    /// what it knows of them, if that is enough.
+    pub async fn step_up(&self, return_to: Target, step_up: StepUp) -> Result<LoginStart, LoginError> {
+        let prompt = if step_up.insists() { Prompt::Login } else { Prompt::AsNeeded };
+        self.begin(return_to, prompt, Some(step_up)).await
+    }
+
+    async fn begin(
+        &self,
+        return_to: Target,
+        prompt: Prompt,
+        step_up: Option<StepUp>,
+    ) -> Result<LoginStart, LoginError> {
         let now = self.clock.now();
         let snapshot = self.snapshot(now).await?;
         let random = || Token256::random(&*self.random).map_err(LoginError::Random);
@@ -182,6 +199,12 @@ impl Provider {
         if prompt == Prompt::Login {
             request = request.add_prompt(CoreAuthPrompt::Login);
         }
+        if let Some(most) = step_up.as_ref().and_then(StepUp::max_age) {
+            request = request.set_max_age(most);
+        }
+        for class in step_up.iter().flat_map(StepUp::classes) {
+            request = request.add_auth_context_value(AuthenticationContextClass::new(class.clone()));
+        }
         let (open_request, ..) = request.url();
         let authorization_url = match &snapshot.metadata.push_endpoint {
             None => open_request,
@@ -194,6 +217,7 @@ impl Provider {
             issuer: self.settings.issuer.clone(),
             return_to,
             started_at: now,
+            step_up,
         };
         Ok(LoginStart { state, pending, authorization_url })
     }
@@ -208,9 +232,9 @@ impl Provider {
         let refresh = tokens.refresh_token.map(|refresh_token| {
             RefreshGrant::new(refresh_token, pending.nonce, token.claims().get("auth_time").cloned(), tokens.valid_for)
         });
-        let clock_ahead = clock_ahead(token.claims(), now);
-        let return_to = pending.return_to;
-        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, clock_ahead, return_to })
+        let clock_ahead = claims_check::clock_ahead(token.claims(), now);
+        let (return_to, is_step_up) = (pending.return_to, pending.step_up.is_some());
+        Ok(SignedIn { principal, id_token_hint: tokens.id_token, sid, refresh, clock_ahead, return_to, is_step_up })
     }
 
     /// Redeems the code of a callback and verifies what it was worth.
@@ -235,6 +259,9 @@ impl Provider {
         let now = self.clock.now();
         let nonce = Nonce::Of(pending.nonce.expose_secret());
         let token = self.verify(&tokens.id_token, &tokens.access_token, nonce, &snapshot, now).await?;
+        if let Some(step_up) = &pending.step_up {
+            step_up.check(token.subject(), token.claims(), now).map_err(LoginError::TooWeak)?;
+        }
         Ok(Redeemed { pending, tokens, token, snapshot, now })
     }
 
@@ -249,24 +276,6 @@ impl Provider {
     /// Whether the provider, as far as it is known by now, can end its own session.
     pub fn can_end_sessions(&self) -> bool {
         self.known.current().is_some_and(|snapshot| snapshot.metadata.end_session_endpoint.is_some())
-    }
-
-    async fn push(
-        &self,
-        endpoint: &Url,
-        open_request: &Url,
-        snapshot: &Snapshot,
-        now: Timestamp,
-    ) -> Result<Url, LoginError> {
-        let pairs: Vec<(String, String)> = open_request.query_pairs().into_owned().collect();
-        let assertion = client_auth::assertion(&self.settings, &snapshot.metadata, now, &self.random)?;
-        let form = client_auth::signed_form(&self.settings, endpoint.as_str(), &pairs, assertion.as_ref());
-        let form = form.map_err(|_| LoginError::Nonsense {
-            endpoint: Endpoint::Discovery,
-            source: Nonsense::Member("pushed_authorization_request_endpoint"),
-        })?;
-        let authorization_endpoint = &snapshot.metadata.authorization_endpoint;
-        push::push(&self.transport, form, authorization_endpoint, &self.settings.client_id).await
     }
 
     pub(super) async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, LoginError> {
@@ -376,15 +385,6 @@ impl Provider {
 /// A failure to get groups, as what it means to the person; what was read and is wrong stays as it is.
 fn away(error: LoginError) -> LoginError {
     if matches!(error, LoginError::Groups(_)) { error } else { LoginError::GroupsAway(Box::new(error)) }
-}
-
-/// `iat` was checked to be within minutes of now.
-pub(super) fn clock_ahead(claims: &Map<String, Value>, now: Timestamp) -> i64 {
-    let issued = claims.get("iat").and_then(Value::as_f64).unwrap_or_default();
-    let ahead = (issued - Duration::from_millis(now.0).as_secs_f64()).round();
-    #[expect(clippy::cast_possible_truncation, reason = "a float turns into the nearest integer that there is")]
-    let whole = ahead as i64;
-    whole
 }
 
 /// What was read of a person besides the ID token.

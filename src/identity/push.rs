@@ -6,19 +6,43 @@ use serde_json::Map;
 use serde_json::Value;
 use url::Url;
 
+use crate::identity::client_auth;
 use crate::identity::error::Endpoint;
 use crate::identity::error::LoginError;
 use crate::identity::error::Nonsense;
 use crate::identity::error::Refusal;
+use crate::identity::known::Snapshot;
+use crate::identity::provider::Provider;
 use crate::identity::strict_json;
 use crate::identity::transport::Transport;
 use crate::identity::transport::is_json;
+use crate::model::Timestamp;
 
 /// The longest `request_uri`, in bytes; those of providers are below 200.
 const MAX_URI: usize = 2048;
 
-/// Pushes a request, and gives the address for the browser.
-pub(super) async fn push(
+impl Provider {
+    /// Pushes an authorization request, and gives the address for the browser.
+    pub(super) async fn push(
+        &self,
+        endpoint: &Url,
+        open_request: &Url,
+        snapshot: &Snapshot,
+        now: Timestamp,
+    ) -> Result<Url, LoginError> {
+        let pairs: Vec<(String, String)> = open_request.query_pairs().into_owned().collect();
+        let assertion = client_auth::assertion(&self.settings, &snapshot.metadata, now, &self.random)?;
+        let form = client_auth::signed_form(&self.settings, endpoint.as_str(), &pairs, assertion.as_ref());
+        let form = form.map_err(|_| LoginError::Nonsense {
+            endpoint: Endpoint::Discovery,
+            source: Nonsense::Member("pushed_authorization_request_endpoint"),
+        })?;
+        let authorization_endpoint = &snapshot.metadata.authorization_endpoint;
+        push(&self.transport, form, authorization_endpoint, &self.settings.client_id).await
+    }
+}
+
+async fn push(
     transport: &Transport,
     request: http::Request<Vec<u8>>,
     authorization_endpoint: &Url,

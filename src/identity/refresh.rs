@@ -147,6 +147,7 @@ impl LoginError {
             | Self::Refused(_)
             | Self::CodeRefused(_)
             | Self::RequestRefused(_)
+            | Self::TooWeak(_)
             | Self::Unavailable { .. }
             | Self::Random(_) => false,
         }

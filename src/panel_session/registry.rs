@@ -149,7 +149,8 @@ impl PanelSessions {
         before: Option<&SecretDigits>,
     ) -> Result<Place<'_>, OpenError> {
         let asked = Instant::now();
-        let mut vacancy = self.lock(grant, session, before.into_iter().cloned().collect()).await?;
+        let first = before.cloned().or_else(|| session.security_token(&place_of(grant)));
+        let mut vacancy = self.lock(grant, session, first.into_iter().collect()).await?;
         if let Some(found) = vacancy.slot.clone() {
             if found.proven().is_some_and(|ago| ago > PROVEN)
                 && let Err(error) = self.prove_again(&found).await

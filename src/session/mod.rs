@@ -9,6 +9,7 @@
 //! Live sessions are kept in memory beside the store, so that a request seldom touches it. Ending a session
 //! cancels its token, which cuts everything that runs under it.
 
+mod again;
 mod entries;
 mod entry;
 mod handoff;
@@ -23,6 +24,7 @@ mod sessions;
 mod share;
 #[cfg(test)]
 mod tests;
+mod thread;
 
 pub use entry::Entry;
 pub use entry::EntryPlace;

@@ -76,7 +76,10 @@ impl Sessions {
                 }
                 Ok(Some(Heard::Ended(SessionId(id))))
             }
-            (RENEWED, Some(session)) => self.reload(&session).await.map(|_| Some(Heard::Renewed(SessionId(id)))),
+            (RENEWED, Some(session)) => {
+                self.forget_cookies(session.id());
+                self.reload(&session).await.map(|_| Some(Heard::Renewed(SessionId(id))))
+            }
             (ORDERED, _) => Ok(Some(Heard::Ordered(id))),
             // Not in use here, or of a newer version that shares the store.
             _ => Ok(None),

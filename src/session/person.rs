@@ -71,6 +71,8 @@ pub struct Session {
     id: SessionId,
     /// Opens its record. It lies in the records of its entries, which only their cookies open.
     key: Token256,
+    /// What it shares with other sessions of the person in this browser.
+    pub(super) thread: Option<Key>,
     principal: ArcSwap<Principal>,
     created_at: Timestamp,
     seen_at: AtomicU64,
@@ -84,10 +86,17 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(key: Token256, principal: Principal, created_at: Timestamp, now: Timestamp) -> Self {
+    pub(super) fn new(
+        key: Token256,
+        thread: Option<Key>,
+        principal: Principal,
+        created_at: Timestamp,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id: SessionId(key.digest()),
             key,
+            thread,
             principal: ArcSwap::from_pointee(principal),
             created_at,
             seen_at: AtomicU64::new(now.0),

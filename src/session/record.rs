@@ -1,5 +1,7 @@
 //! What lies sealed in the store about a session, and what an operator may read of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret as _;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -26,6 +28,9 @@ pub(super) struct SessionRecord {
     pub(super) created_at: Timestamp,
     id_token_hint: String,
     pub(super) renewal: Option<RenewalRecord>,
+    /// See [`thread`].
+    #[serde(default)]
+    pub(super) thread: Option<Key>,
 }
 
 /// With what, and when, the provider is asked again.
@@ -44,12 +49,14 @@ impl SessionRecord {
         created_at: Timestamp,
         id_token_hint: &SecretString,
         renewal: Option<RenewalRecord>,
+        thread: Key,
     ) -> Self {
         Self {
             principal: principal.record().clone(),
             created_at,
             id_token_hint: id_token_hint.expose_secret().to_owned(),
             renewal,
+            thread: Some(thread),
         }
     }
 
@@ -101,6 +108,17 @@ impl SessionLabel {
             created_at,
         }
     }
+}
+
+/// What the sessions of one person in one browser have in common, one after the other: of it, the security
+/// tokens of panels are made, so that pages that stayed open go on working in the next session.
+pub(super) fn thread(key: &ServerKey, browser: &Key, subject: &Subject) -> Key {
+    key.mark("thread", &[&URL_SAFE_NO_PAD.encode(browser), &subject.iss, &subject.sub])
+}
+
+/// The mark that pages of a person carry, by which they are told from pages of somebody else.
+pub(super) fn person_mark(key: &ServerKey, subject: &Subject) -> Key {
+    key.mark("person", &[&subject.iss, &subject.sub])
 }
 
 /// The mark of a person's sessions.

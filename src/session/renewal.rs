@@ -22,7 +22,7 @@ use crate::store::Purpose;
 
 /// How long a lease is held by somebody who does not give it back: longer than all answers of the provider
 /// together may take.
-const LEASE: Duration = Duration::from_mins(5);
+pub(super) const LEASE: Duration = Duration::from_mins(5);
 
 /// The least time between two questions, whatever the provider says about its tokens.
 const LEAST: Duration = Duration::from_secs(1);
@@ -133,13 +133,8 @@ impl Sessions {
         };
         let renewal = found.look(|record| record.renewal.clone());
         let record = found.look(SessionRecord::clone);
-        if let Some(renewal) = renewal {
-            session.learn(
-                Some(Principal::restore(found.map(|record| record.principal))),
-                renewal.read_at,
-                renewal.due_at,
-            );
-        }
+        let (read_at, due_at) = renewal.map_or_else(Default::default, |renewal| (renewal.read_at, renewal.due_at));
+        session.learn(Some(Principal::restore(found.map(|record| record.principal))), read_at, due_at);
         Ok(Some(record))
     }
 
@@ -163,7 +158,7 @@ impl Sessions {
         Ok(())
     }
 
-    async fn give_back(&self, session: &Session) -> Result<(), SessionError> {
+    pub(super) async fn give_back(&self, session: &Session) -> Result<(), SessionError> {
         self.store.release(&session.id().0, &self.node).await.map_err(SessionError::Store)
     }
 }

@@ -60,7 +60,7 @@ pub enum SessionError {
 }
 
 /// What a session begins with: a sign-in that was verified and recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct NewSession {
     /// Who signed in.
     pub principal: Principal,
@@ -72,6 +72,8 @@ pub struct NewSession {
     pub refresh: Option<RefreshGrant>,
     /// From which address.
     pub client: ClientAddr,
+    /// The digest of what the browser is known by when people sign in with it.
+    pub browser: Key,
 }
 
 /// All sessions of this gateway.
@@ -115,15 +117,16 @@ impl Sessions {
 
     /// Begins a session for somebody who has just signed in; gives the cookie's token.
     pub async fn begin(&self, new: NewSession) -> Result<(Token256, Arc<Session>), SessionError> {
-        let NewSession { principal, id_token_hint, sid, refresh, client } = new;
+        let NewSession { principal, id_token_hint, sid, refresh, client, browser } = new;
         let (now, key) = (self.clock.now(), self.draw()?);
         let renewal = refresh.map(|grant| self.renewal_record(grant, now));
         let times = renewal.as_ref().map(|renewal| (renewal.read_at, renewal.due_at));
-        let contents = SessionRecord::new(&principal, now, &id_token_hint, renewal);
+        let thread = record::thread(&self.key, &browser, principal.subject());
+        let contents = SessionRecord::new(&principal, now, &id_token_hint, renewal, thread);
         let label = SessionLabel::new(&principal, client, now);
         let by_sid = sid.map(|sid| record::provider_session_mark(&self.key, &principal.subject().iss, &sid));
         let marks = [Some(record::subject_mark(&self.key, principal.subject())), by_sid];
-        let session = Arc::new(Session::new(key.clone(), principal, now, now));
+        let session = Arc::new(Session::new(key.clone(), Some(thread), principal, now, now));
         if let Some((read_at, due_at)) = times {
             session.learn(None, read_at, due_at);
         }
@@ -139,7 +142,7 @@ impl Sessions {
     }
 
     /// Gives the session another cookie; the one that it had leads nowhere from now on.
-    pub async fn rotate(&self, session: &Session) -> Result<Token256, SessionError> {
+    pub(super) async fn rotate(&self, session: &Session) -> Result<Token256, SessionError> {
         let token = self.let_in(session).await?;
         let (owner, kept) = (session.id().0, token.digest());
         let removed = self.store.remove_owned_but(Purpose::ConsoleEntry, &owner, &kept).await;
@@ -256,6 +259,11 @@ impl Sessions {
         self.limit
     }
 
+    /// Looks up the console cookies of a session anew: elsewhere it has been given another one.
+    pub(super) fn forget_cookies(&self, session: SessionId) {
+        self.cookies.retain(|_, id| *id != session);
+    }
+
     pub(super) fn forget_entries(&self, server: &ServerId) {
         self.entries.retain(|_, entry| entry.place.server != *server);
     }
@@ -270,11 +278,12 @@ impl Sessions {
             return Ok(Some(session));
         }
         let Some(record) = self.opened::<SessionRecord>(key, Purpose::Session, now).await? else { return Ok(None) };
-        let (created_at, renewal) = record.look(|record| (record.created_at, record.renewal.clone()));
+        let (created_at, thread, renewal) =
+            record.look(|record| (record.created_at, record.thread, record.renewal.clone()));
         let principal = Principal::restore(record.map(|record| record.principal));
         // Another request may have been first.
         let fresh = || {
-            let session = Session::new(key.clone(), principal, created_at, now);
+            let session = Session::new(key.clone(), thread, principal, created_at, now);
             if let Some(renewal) = renewal {
                 session.learn(None, renewal.read_at, renewal.due_at);
             }

@@ -30,6 +30,7 @@ use crate::session::Sessions;
 use crate::store::ServerKey;
 use crate::store::Store;
 
+const ISSUER: &str = "https://idp.example.com";
 const IDLE: Duration = Duration::from_mins(30);
 const NEARLY_IDLE: Duration = Duration::from_secs(30 * 60 - 1);
 const ABSOLUTE: Duration = Duration::from_hours(10);
@@ -107,6 +108,7 @@ fn new_session(sub: &str) -> NewSession {
         sid: Some(format!("sid of {sub}")),
         refresh: None,
         client: ClientAddr("192.0.2.7:1".parse().unwrap()),
+        browser: [3; 32],
     }
 }
 
@@ -317,16 +319,54 @@ async fn a_sign_in_is_taken_once_in_time_by_its_browser() {
 }
 
 #[tokio::test]
-async fn a_new_cookie_takes_the_place_of_the_old_one_and_entries_stay() {
+async fn a_session_goes_on_with_a_new_sign_in_and_a_new_cookie() {
     let bench = Bench::new().await;
     let (old, session) = bench.begin().await;
     let panel = bench.sessions.admit(entry(&session)).await.unwrap();
-    let new = bench.sessions.rotate(&session).await.unwrap();
+    let elsewhere = registry(&bench.clock, &bench.folder, ServerKey::new([7; 32])).await;
+    elsewhere.listen().await.unwrap();
+    assert!(elsewhere.lives(&old).await.unwrap());
+    let known_elsewhere = elsewhere.find(&old).await.unwrap().unwrap();
+    let mut again = new_session("ann");
+    again.principal = Principal::for_test("ann", &["staff", "new"]);
+    again.sid = Some("another".into());
+    let new = bench.sessions.again(&session, again).await.unwrap().unwrap();
+    assert_eq!(session.principal().groups().len(), 2);
     assert!(!bench.used(&old).await);
     assert!(bench.used(&new).await && bench.entered(&panel).await);
+    // Other processes learn of it: of the person, and that the old cookie leads nowhere.
+    elsewhere.hear().await.unwrap();
+    assert_eq!(known_elsewhere.principal().groups().len(), 2);
+    assert!(!elsewhere.lives(&old).await.unwrap() && elsewhere.lives(&new).await.unwrap());
+    let named = async |sid| bench.sessions.named_by_provider(ISSUER, Some(sid), None).await.unwrap().len();
+    assert_eq!((named("sid of ann").await, named("another").await), (0, 1), "the provider's newest session counts");
     let bench = bench.restarted().await;
     assert!(!bench.used(&old).await);
     assert!(bench.used(&new).await && bench.entered(&panel).await);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_does_not_go_on() {
+    let bench = Bench::new().await;
+    let (old, session) = bench.begin().await;
+    bench.sessions.end(&session).await.unwrap();
+    assert!(bench.sessions.again(&session, new_session("ann")).await.unwrap().is_none());
+    assert!(!bench.lives(&old).await);
+}
+
+#[tokio::test]
+async fn the_next_session_of_the_same_person_in_the_same_browser_has_the_same_security_tokens() {
+    let bench = Bench::new().await;
+    let mut tokens = Vec::new();
+    for (sub, browser) in [("ann", 3), ("ann", 3), ("ann", 4), ("bob", 3)] {
+        let new = NewSession { browser: [browser; 32], ..new_session(sub) };
+        let (_, session) = bench.sessions.begin(new).await.unwrap();
+        let place = entry(&session).place;
+        tokens.push(session.security_token(&place).unwrap().0);
+        bench.sessions.end(&session).await.unwrap();
+    }
+    assert_eq!(tokens[0], tokens[1]);
+    assert!(tokens[0] != tokens[2] && tokens[0] != tokens[3] && tokens[2] != tokens[3]);
 }
 
 /// A session of which the provider is asked every five minutes, with fifteen more if it does not answer.

@@ -178,6 +178,25 @@ impl Store {
         Ok(done == 1)
     }
 
+    /// Writes new contents and another label into a record, and marks it with those of these marks that there
+    /// are; says whether it was still there.
+    pub async fn rewrite(&self, record: &Record) -> Result<bool, StoreError> {
+        let done = changed!(
+            self,
+            sqlx::query(
+                "UPDATE records SET sealed = $1, label = $2, mark = COALESCE($3, mark), \
+                 other_mark = COALESCE($4, other_mark) WHERE purpose = $5 AND key = $6"
+            )
+            .bind(record.sealed.as_slice())
+            .bind(record.label.as_slice())
+            .bind(bytes(record.marks[0].as_ref()))
+            .bind(bytes(record.marks[1].as_ref()))
+            .bind(record.purpose.as_str())
+            .bind(record.key.as_slice())
+        )?;
+        Ok(done == 1)
+    }
+
     /// All unexpired records of a purpose, with what is sealed in them.
     pub async fn all(&self, purpose: Purpose, now: Timestamp) -> Result<Vec<Record>, StoreError> {
         let keys = self.labelled(purpose, now).await?;

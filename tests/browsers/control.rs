@@ -1,6 +1,8 @@
 //! A small loopback endpoint through which a journey steers the doubles and looks behind the scenes.
 //!
 //! - `POST /do/<number of the server>/<act>`: lets something happen to a server (see [`Behind::act`]).
+//! - `POST /do/0/<act>`: to the provider, or to the directory (see [`Behind::act_elsewhere`]).
+//! - `GET /asked`: how often the provider was asked to sign somebody in.
 //! - `GET /seen/<number>`: the requests that reached it; `GET /sessions/<number>`: its live sessions.
 //! - `GET /log`, `GET /audit`: what the gateway has written.
 //! - `GET /outer`, `GET /inner`: two pages, one framing the other from another site, to see what the browser
@@ -28,10 +30,21 @@ use lab::gateway::Gateway;
 use lab::pki;
 use lab::pki::Identity;
 use lab::world::World;
+use rustls::pki_types::ServerName;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 /// Longer than the gateway waits for any answer.
 const FOREVER: Duration = Duration::from_mins(30);
+
+/// The account of the rules of which one can be made to demand more.
+const AS_ROOT: &str = "\naccount = \"root\"\n";
+
+/// What it then demands.
+const STRONG: &str = "require = { acr = [\"urn:strong\"] }\n";
 
 /// Where the gateway asks a server for a session.
 const SESSION_CALL: &str = "/json-api/create_user_session";
@@ -90,6 +103,8 @@ impl Behind {
         let mut next = || words.next().unwrap_or_default();
         let (what, number, act) = (next(), next().parse().unwrap_or_default(), next());
         let text = match (method.as_str(), what) {
+            ("POST", "do") if number == 0 => self.act_elsewhere(act).await.map(|()| String::new()),
+            ("GET", "asked") => Ok(self.asked().to_string()),
             ("POST", "do") => self.act(number, act).await.map(|()| String::new()),
             ("GET", "seen") => serde_json::to_string(&self.world.server(number).requests()).map_err(Into::into),
             ("GET", "sessions") => Ok(self.world.server(number).sessions().len().to_string()),
@@ -116,6 +131,46 @@ impl Behind {
         let file = self.world.folder().join("directory.toml");
         let text = std::fs::read_to_string(&file)?;
         std::fs::write(file, text.replace(rule, "")).map_err(Into::into)
+    }
+
+    /// Lets something happen at the provider, or to what the directory demands of a sign-in as root on web1.
+    async fn act_elsewhere(&self, act: &str) -> anyhow::Result<()> {
+        let directory = self.world.folder().join("directory.toml");
+        match act {
+            "forget-browsers" => self.world.provider.forget_browsers(),
+            "log-out" => self.log_out("ada").await?,
+            "demand-strong" => {
+                let text = std::fs::read_to_string(&directory)?;
+                std::fs::write(&directory, text.replace(AS_ROOT, &format!("{AS_ROOT}{STRONG}")))?;
+            }
+            "demand-nothing" => {
+                let text = std::fs::read_to_string(&directory)?;
+                std::fs::write(&directory, text.replace(&format!("{AS_ROOT}{STRONG}"), AS_ROOT))?;
+            }
+            _ => anyhow::bail!("there is no act {act}"),
+        }
+        Ok(())
+    }
+
+    fn asked(&self) -> usize {
+        self.world.provider.requests().iter().filter(|request| request.path == "/authorize").count()
+    }
+
+    /// Tells the gateway that somebody has signed out at the provider, as the provider's own machine does
+    /// (OpenID Connect Back-Channel Logout 1.0, section 2.5).
+    async fn log_out(&self, login: &str) -> anyhow::Result<()> {
+        let form = format!("logout_token={}", self.world.provider.logout_token(login, &[])?);
+        let tls = TlsConnector::from(Arc::new(lab::browser::trusting(&self.world, lab::browser::Http::One)?));
+        let tcp = TcpStream::connect((self.world.gateway(), 443)).await?;
+        let mut stream = tls.connect(ServerName::try_from("connect.example.com")?, tcp).await?;
+        let length = form.len();
+        let head = "POST /backchannel-logout HTTP/1.1\r\nHost: connect.example.com\r\nConnection: close\r\n\
+                    Content-Type: application/x-www-form-urlencoded\r\nContent-Length:";
+        stream.write_all(format!("{head} {length}\r\n\r\n{form}").as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await?;
+        anyhow::ensure!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+        Ok(())
     }
 
     /// Lets something happen to a server, or ends it.

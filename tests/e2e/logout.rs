@@ -35,6 +35,12 @@ async fn told(stage: &Stage, faults: &[IdTokenFault]) -> (u16, String) {
     post(stage, &format!("logout_token={token}")).await
 }
 
+/// Has the back channel told with this logout token, which must be taken.
+pub(crate) async fn told_with(stage: &Stage, token: &str) {
+    let (status, answer) = post(stage, &format!("logout_token={token}")).await;
+    assert_eq!(status, 200, "{answer}");
+}
+
 async fn lives(browser: &Browser, console: &Page) -> bool {
     browser.fetch(console, "/api/session").await.unwrap().status == 204
 }

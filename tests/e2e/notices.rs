@@ -29,7 +29,7 @@ pub(crate) async fn listen(browser: &Browser, console: &Page) -> Incoming {
 }
 
 /// The next thing told.
-async fn told(stream: &mut Incoming) -> Value {
+pub(crate) async fn told(stream: &mut Incoming) -> Value {
     let frame = timeout(PATIENCE, stream.frame()).await.unwrap().unwrap().unwrap();
     let text = String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap();
     let json =

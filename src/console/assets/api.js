@@ -5,8 +5,10 @@
 /**
  * @typedef {{ kind: "opened", frame: URL, title: string }
  *   | { kind: "signed-out", signIn: string }
- *   | { kind: "failed", problem: Problem, denied?: boolean }} Answer
+ *   | { kind: "other-person", problem: Problem }
+ *   | { kind: "failed", problem: Problem, denied?: boolean, stepUp?: string }} Answer
  */
+/** @typedef {Exclude<Answer, { kind: "opened" } | { kind: "failed" }> | { kind: "lives" | "unknown" }} SessionState */
 
 /** @type {Problem} */
 const NO_ANSWER = {
@@ -25,6 +27,9 @@ const STRANGE_ANSWER = {
   todo: "Try again in a moment. If it stays, reload this page.",
   reference: "",
 };
+
+/** Says whose page this is: in another tab, somebody else may have signed in since. */
+const person = { "Panelgate-Person": document.body.dataset.person ?? "" };
 
 /**
  * Asks for a panel to be opened. Rejects only when `signal` is aborted.
@@ -45,7 +50,7 @@ export async function requestPanel(path, entry, signal) {
       credentials: "same-origin",
       redirect: "error",
       cache: "no-store",
-      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      headers: { "Content-Type": "application/json", Accept: "application/json", ...person },
       body: JSON.stringify({ server, service, account }),
       signal,
     });
@@ -58,18 +63,19 @@ export async function requestPanel(path, entry, signal) {
 }
 
 /**
- * Where to sign in again if the session is known to have ended. Anything else counts as nothing new.
+ * What is known of the session. What cannot be asked is unknown, and counts as nothing new.
  * @param {string} path
- * @returns {Promise<string | null>}
+ * @returns {Promise<SessionState>}
  */
-export async function endedSession(path) {
+export async function sessionState(path) {
   try {
-    const response = await fetch(path, { credentials: "same-origin", redirect: "error", cache: "no-store" });
-    const answer = response.status === 401 ? readAnswer(response, await response.text()) : null;
-    return answer?.kind === "signed-out" ? answer.signIn : null;
+    const response = await fetch(path, { credentials: "same-origin", redirect: "error", cache: "no-store", headers: person });
+    if (response.ok) return { kind: "lives" };
+    const answer = readAnswer(response, await response.text());
+    return answer?.kind === "signed-out" || answer?.kind === "other-person" ? answer : { kind: "unknown" };
   } catch {
     // Offline is not signed out; the next request that matters will say so itself.
-    return null;
+    return { kind: "unknown" };
   }
 }
 
@@ -89,7 +95,9 @@ function readAnswer(response, text) {
   if (problem && response.status === 401) {
     return { kind: "signed-out", signIn: typeof body.sign_in === "string" ? body.sign_in : "" };
   }
-  return problem && { kind: "failed", problem, denied: response.status === 403 };
+  if (problem?.code === "other_person") return { kind: "other-person", problem };
+  const stepUp = typeof body.step_up === "string" ? body.step_up : "";
+  return problem && { kind: "failed", problem, denied: response.status === 403, stepUp };
 }
 
 /**
@@ -130,6 +138,7 @@ export function freshList(path) {
     const request = new XMLHttpRequest();
     request.addEventListener("loadend", () => resolve(request.status === 200 ? request.responseXML : null));
     request.open("GET", path);
+    for (const [name, value] of Object.entries(person)) request.setRequestHeader(name, value);
     request.responseType = "document";
     request.send();
   });

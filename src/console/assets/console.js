@@ -1,15 +1,18 @@
 // The console page: ties the server list, the stage, the history and the keyboard together.
 
-import { endedSession, freshList } from "./api.js";
+import { freshList, sessionState } from "./api.js";
 import { byId, isApple, within } from "./dom.js";
 import { keyOf, pathOf, readEntry, serviceTitle, titleOf } from "./entry.js";
 import { Menu } from "./menu.js";
 import { listen } from "./notices.js";
 import { forget, remember } from "./recent.js";
 import { Stage } from "./stage.js";
+import { onSignedIn, tellSignedIn } from "./tabs.js";
 
 /** @typedef {import("./entry.js").Entry} Entry */
 
+/** Where a sign-in ends that is done beside the page. */
+const BESIDE = "/signed-in";
 /** How often a visible page asks whether its session still lives. */
 const SESSION_CHECK_MS = 60_000;
 
@@ -19,6 +22,10 @@ const menuSlot = byId("menu-slot", HTMLElement);
 const startSlot = byId("start-slot", HTMLElement);
 const ended = byId("ended", HTMLDialogElement);
 const signInLink = byId("ended-continue", HTMLAnchorElement);
+/** What stands in front of everything. @type {"ended" | "too-weak" | "other-person"} */
+let interruption = "ended";
+/** The panel in whose place a page of ours says that the session has ended. @type {Entry | null} */
+let gone = null;
 
 const menu = new Menu((entry, inNewTab) => {
   menuDialog.close();
@@ -31,6 +38,8 @@ const stage = new Stage(page.open ?? "", {
   opened: (entry) => remember(keyOf(entry)),
   cancelled: (entry) => history.replaceState(entry, "", entry ? pathOf(entry) : "/"),
   signedOut: showEnded,
+  otherPerson: showOther,
+  stepUp: (address) => signInBeside(address) || location.assign(address),
   choose: openMenu,
 });
 
@@ -109,15 +118,61 @@ function showEnded(signIn) {
   const given = URL.canParse(signIn, location.href) ? new URL(signIn, location.href) : null;
   const address = given?.origin === location.origin && signIn ? given : new URL(fallback, location.href);
   address.searchParams.set("return_to", location.pathname);
-  signInLink.href = address.pathname + address.search;
+  const text = "Sign in again to continue. Until then the page behind stays as it is, with what you typed in it.";
+  interrupt("ended", "Your session ended", text, address.pathname + address.search);
+}
+
+/** @param {import("./api.js").Problem} problem */
+function showOther({ title, what, todo }) {
+  interrupt("other-person", title, `${what} ${todo}`, location.pathname);
+}
+
+/**
+ * @param {typeof interruption} why
+ * @param {string} title
+ * @param {string} text
+ * @param {string} address where to go on
+ */
+function interrupt(why, title, text, address) {
+  interruption = why;
+  byId("ended-title", HTMLElement).textContent = title;
+  byId("ended-text", HTMLElement).textContent = text;
+  signInLink.href = address;
   menuDialog.close();
   if (!ended.open) ended.showModal();
 }
 
+/**
+ * Signs in in a window beside the page, which keeps what is open in it. Where nothing is, or windows are
+ * blocked, the page itself has to go there and come back.
+ * @param {string} address
+ * @returns {boolean} whether there is such a window
+ */
+function signInBeside(address) {
+  const beside = new URL(address, location.href);
+  beside.searchParams.set("return_to", BESIDE);
+  return stage.shown !== null && window.open(beside, "panelgate-sign-in", "popup,width=520,height=720") !== null;
+}
+
+/** Goes on after a sign-in in another tab. */
+async function goOnAfterSignIn() {
+  const state = await sessionState(page.session ?? "");
+  if (state.kind === "other-person") showOther(state.problem);
+  if (state.kind !== "lives" || (!ended.open && !stage.isTooWeak)) return;
+  listenAgain();
+  if (ended.open) {
+    ended.close();
+    if (interruption === "ended" && gone === stage.shown) stage.reopen();
+    else if (interruption === "ended") await stage.enterAgain();
+  }
+  if (stage.isTooWeak) stage.reopen();
+}
+
 async function checkSession() {
   if (document.visibilityState !== "visible" || ended.open || stage.isAtStart) return;
-  const signIn = await endedSession(page.session ?? "");
-  if (signIn !== null) showEnded(signIn);
+  const state = await sessionState(page.session ?? "");
+  if (state.kind === "signed-out") showEnded(state.signIn);
+  else if (state.kind === "other-person") showOther(state.problem);
 }
 
 /**
@@ -125,10 +180,13 @@ async function checkSession() {
  * @param {string} server
  * @param {string} service
  * @param {import("./api.js").Problem} problem
+ * @param {string} stepUp where a stronger sign-in is to be had, if that is what is lacking
  */
-function showNotice(server, service, { title, what, todo, reference }) {
+function showNotice(server, service, { title, what, todo, reference }, stepUp) {
   const shown = stage.shown;
   if (shown?.server !== server || shown.service !== service) return;
+  // Said once in front of everything; whoever put it aside is told in passing.
+  if (stepUp && !ended.open && byId("notice", HTMLElement).hidden) interrupt("too-weak", title, `${what} ${todo}`, stepUp);
   byId("notice-text", HTMLElement).textContent = `${title}. ${what} ${todo} (${reference})`;
   byId("notice", HTMLElement).hidden = false;
 }
@@ -169,13 +227,19 @@ function onMessage(event) {
   const isPressed = navigator.userActivation?.isActive !== false;
   if (event.data.panelgate === "choose" && isPressed) openMenu();
   else if (event.data.panelgate === "reopen" && isPressed) stage.reopen();
-  else if (event.data.panelgate === "sign-in") void checkSession();
+  else if (event.data.panelgate === "sign-in") {
+    gone = stage.shown;
+    void checkSession();
+  }
   else if (event.data.panelgate === "left") leave(stage.shown);
   else if (event.data.panelgate === "hop") goOn(stage.shown, event.data);
 }
 
 for (const element of document.querySelectorAll("[data-mod]")) element.textContent = isApple ? "⌘" : "Ctrl";
 byId("menu-button", HTMLElement).addEventListener("click", openMenu);
+signInLink.addEventListener("click", (event) => {
+  if (interruption !== "other-person" && signInBeside(signInLink.href)) event.preventDefault();
+});
 byId("ended-stay", HTMLElement).addEventListener("click", () => ended.close());
 within(document, ".brand").addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
@@ -193,7 +257,10 @@ window.addEventListener("message", onMessage);
 window.addEventListener("popstate", (event) => show(readEntry(event.state)));
 document.addEventListener("visibilitychange", () => void checkSession());
 setInterval(() => void checkSession(), SESSION_CHECK_MS);
-listen(page.notices ?? "", showNotice, () => menu.mark, () => void renewList());
+const heard = { told: showNotice, listChanged: () => void renewList(), broken: () => void checkSession() };
+const listenAgain = listen(page.notices ?? "", () => menu.mark, heard);
+onSignedIn(goOnAfterSignIn);
+tellSignedIn();
 
 const selected = readEntry(page);
 history.replaceState(selected, "");

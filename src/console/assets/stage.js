@@ -15,6 +15,8 @@ import { isSame, titleOf } from "./entry.js";
  * @property {(entry: Entry) => void} opened its panel can be seen
  * @property {(entry: Entry | null) => void} cancelled an opening was given up; this is what is left
  * @property {(signIn: string) => void} signedOut the session has ended
+ * @property {(problem: Problem) => void} otherPerson somebody else has signed in in another tab
+ * @property {(address: string) => void} stepUp somebody goes to sign in again for what failed
  * @property {() => void} choose somebody wants the server list
  */
 
@@ -42,6 +44,8 @@ export class Stage {
   #attempt = null;
   /** @type {Entry | null} */
   #failed = null;
+  /** Where a stronger sign-in is to be had for what failed. */
+  #stepUp = "";
   /** @type {number[]} */
   #timers = [];
   #path;
@@ -55,7 +59,7 @@ export class Stage {
     this.#path = path;
     this.#listener = listener;
     byId("cancel", HTMLElement).addEventListener("click", () => this.cancel());
-    byId("retry", HTMLElement).addEventListener("click", () => this.reopen());
+    byId("retry", HTMLElement).addEventListener("click", () => (this.#stepUp ? listener.stepUp(this.#stepUp) : this.reopen()));
     byId("choose", HTMLElement).addEventListener("click", () => listener.choose());
     byId("slow-retry", HTMLElement).addEventListener("click", () => this.reopen());
     byId("slow-hide", HTMLElement).addEventListener("click", () => (this.#slow.hidden = true));
@@ -69,6 +73,11 @@ export class Stage {
   /** What is open in the frame. */
   get shown() {
     return this.#shown?.entry ?? null;
+  }
+
+  /** Whether something waits for a stronger sign-in. */
+  get isTooWeak() {
+    return this.#stepUp !== "";
   }
 
   /** Whether the start is what is seen. */
@@ -118,7 +127,8 @@ export class Stage {
       const answer = await requestPanel(this.#path, entry, attempt.abort.signal);
       if (this.#attempt !== attempt) return;
       if (answer.kind === "opened") this.#mount(attempt, answer.frame, answer.title);
-      else if (answer.kind === "failed") this.#fail(entry, answer.problem, answer.denied === true);
+      else if (answer.kind === "failed") this.#fail(entry, answer);
+      else if (answer.kind === "other-person") this.#listener.otherPerson(answer.problem);
       else this.#endSession(answer.signIn);
     } catch (cause) {
       // Given up by the person, or overtaken by another opening.
@@ -143,6 +153,26 @@ export class Stage {
     this.#drop();
     if (isSame(this.#shown?.entry, entry)) this.#remove();
     void this.open(entry);
+  }
+
+  /** Lets the page of the open panel go on in a new session: its origin gets a new entry, in a frame that nobody sees. */
+  async enterAgain() {
+    const panel = this.#shown;
+    if (!panel) return;
+    const answer = await requestPanel(this.#path, panel.entry, new AbortController().signal);
+    if (this.#shown !== panel) return;
+    if (answer.kind === "failed") this.#fail(panel.entry, answer);
+    else if (answer.kind === "signed-out") this.#listener.signedOut(answer.signIn);
+    else if (answer.kind === "other-person") this.#listener.otherPerson(answer.problem);
+    else {
+      const content = document.importNode(this.#template.content, true);
+      const door = /** @type {HTMLIFrameElement} */ (content.firstElementChild);
+      door.classList.add("covered");
+      door.inert = true;
+      door.addEventListener("load", () => door.remove(), { once: true });
+      door.src = answer.frame.href;
+      this.#slot.append(door);
+    }
   }
 
   /**
@@ -201,13 +231,15 @@ export class Stage {
   }
 
   /**
+   * Where it is not permitted, another server helps rather than another try, unless it is for a stronger sign-in.
    * @param {Entry} entry
-   * @param {Problem} problem
-   * @param {boolean} denied whether it is not permitted: then another server helps rather than another try
+   * @param {Extract<import("./api.js").Answer, { kind: "failed" }>} answer
    */
-  #fail(entry, problem, denied) {
+  #fail(entry, { problem, denied, stepUp }) {
     this.#drop();
     this.#failed = entry;
+    this.#stepUp = stepUp ?? "";
+    byId("retry", HTMLElement).textContent = stepUp ? "Sign in again" : "Try again";
     byId("problem-title", HTMLElement).textContent = problem.title;
     byId("problem-what", HTMLElement).textContent = problem.what;
     byId("problem-todo", HTMLElement).textContent = problem.todo;
@@ -215,7 +247,7 @@ export class Stage {
     byId("problem-reference-line", HTMLElement).hidden = problem.reference === "";
     this.#problem.dataset.code = problem.code;
     const offers = [byId("retry", HTMLElement), byId("choose", HTMLElement)];
-    if (denied) offers.reverse();
+    if (denied && !stepUp) offers.reverse();
     offers.forEach((offer, place) => offer.classList.toggle("primary", place === 0));
     offers[0]?.parentElement?.replaceChildren(...offers);
     this.#show(this.#problem);
@@ -253,6 +285,7 @@ export class Stage {
     this.#attempt?.panel?.frame.remove();
     this.#attempt = null;
     this.#failed = null;
+    this.#stepUp = "";
   }
 
   /** Removes the open panel. */

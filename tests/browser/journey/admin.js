@@ -33,7 +33,7 @@ export async function thirdPartyCookiesAreBlocked(journey) {
  */
 export async function signsIn(journey, page) {
   await visit(page, journey.told.console);
-  assert(page.url().startsWith(journey.told.issuer), `nobody is signed in yet, so the provider asks: ${page.url()}`);
+  await until("the provider to ask", async () => page.url().startsWith(journey.told.issuer));
   await journey.picture(page, "provider");
   await signIn(page, "ada");
   await says(page, "#start-title", "Open a server");
@@ -129,7 +129,7 @@ export async function losesNoForm(journey, page) {
  * @param {string} contact
  * @param {string} limit
  */
-async function fill(main, contact, limit) {
+export async function fill(main, contact, limit) {
   await visible(main, "#tweak-contact");
   await main.evaluate((values) => {
     for (const [id, value] of Object.entries(values)) /** @type {HTMLInputElement} */ (document.getElementById(id)).value = value;

@@ -2,10 +2,11 @@
 
 import assert from "node:assert/strict";
 
-import { frameIn, says, until, visible } from "./journey.js";
+import { click, frameIn, says, until, visible } from "./journey.js";
 
 /** @typedef {import("puppeteer-core").Page} Page */
 /** @typedef {import("puppeteer-core").Frame} Frame */
+/** @typedef {import("./journey.js").Journey} Journey */
 
 /** The frame of the panel that is open. */
 export const PANEL = "iframe.frame:not(.covered)";
@@ -21,6 +22,23 @@ export async function signIn(page, login) {
   const password = await visible(page, "input[name=password]");
   await password.type(login);
   await page.keyboard.press("Enter");
+}
+
+/**
+ * Goes on from what stands in front of the page, signs in as ada in the window that opens beside it, and waits
+ * until that has closed.
+ * @param {Journey} journey
+ * @param {Page} page
+ */
+export async function signInBeside(journey, page) {
+  await click(page, "#ended-continue");
+  const beside = await until("a window beside the page", async () => {
+    const pages = await journey.browser.pages();
+    return pages.find((other) => other !== page && other.url().startsWith(journey.told.issuer));
+  });
+  await signIn(beside, "ada");
+  await until("the window to close", async () => beside.isClosed());
+  await until("the page to go on", () => page.evaluate(() => !document.querySelector("dialog[open]")));
 }
 
 /**

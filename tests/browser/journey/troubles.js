@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { PANEL, mainOf, opened, signIn, signOut } from "./console.js";
+import { PANEL, mainOf, opened, signInBeside, signOut } from "./console.js";
 import { WEB1 } from "./admin.js";
 import { click, frameIn, says, until, visible, visit, words } from "./journey.js";
 
@@ -97,8 +97,8 @@ export async function theSessionEndsElsewhere(journey, page) {
   await visible(page, "#ended[open]");
   await says(page, "#ended-title", "Your session ended");
   await journey.picture(page, "session-ended");
-  await click(page, "#ended-continue");
-  await signIn(page, "ada");
+  // The panel's page has given way to one of ours, so it is opened anew.
+  await signInBeside(journey, page);
   await mainOf(await opened(page, WEB1));
 }
 

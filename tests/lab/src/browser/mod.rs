@@ -76,6 +76,7 @@ pub struct Browser {
     wire: Wire,
     console: Url,
     withholds_referrers: bool,
+    blocks_cookies: bool,
     jar: Mutex<Jar>,
     seen: Mutex<Vec<Seen>>,
 }
@@ -119,6 +120,7 @@ impl Browser {
             wire: Wire::new(names, trust, http)?,
             console: console.parse()?,
             withholds_referrers: false,
+            blocks_cookies: false,
             jar: Mutex::default(),
             seen: Mutex::default(),
         })
@@ -141,6 +143,11 @@ impl Browser {
     /// From now on, sends no `Referer`, as some people have set their browsers.
     pub fn withhold_referrers(&mut self) {
         self.withholds_referrers = true;
+    }
+
+    /// From now on, takes no cookie of the gateway's, as some people have set their browsers.
+    pub fn block_cookies(&mut self) {
+        self.blocks_cookies = true;
     }
 
     /// Types an address.
@@ -307,6 +314,9 @@ impl Browser {
 
     fn take_cookies(&self, url: &Url, headers: &HeaderMap, relation: cookies::Relation) {
         let mut jar = self.jar();
+        if self.blocks_cookies && url.origin() == self.console.origin() {
+            return;
+        }
         for line in headers.get_all(header::SET_COOKIE).iter().filter_map(|line| line.to_str().ok()) {
             jar.set(url, line, relation);
         }

@@ -38,7 +38,13 @@ pub(super) fn authorize(state: &State, asked: &Asked) -> anyhow::Result<Answer> 
     };
     let prompts: Vec<&str> = asked.param("prompt").unwrap_or_default().split(' ').collect();
     let person = asked.cookie(SESSION_COOKIE).and_then(|key| state.tables().sessions.get(key));
-    match person {
+    let obeys = !state.misbehaviour().ignores_max_age;
+    let max_age = asked.param("max_age").and_then(|text| text.parse::<u64>().ok()).filter(|_| obeys);
+    let is_fresh = |person: &SignedIn| max_age.is_none_or(|most| now().saturating_sub(person.auth_time) <= most);
+    let is_strong =
+        |person: &SignedIn| request.acr.is_empty() || person.acr.as_ref().is_some_and(|acr| request.acr.contains(acr));
+    let is_enough = person.as_ref().is_some_and(|person| is_fresh(person) && is_strong(person));
+    match person.filter(|_| is_enough) {
         Some(person) if !prompts.contains(&"login") => grant(state, request, person),
         _ if prompts.contains(&"none") => respond(state, &request, "error", "login_required"),
         _ => {
@@ -67,7 +73,12 @@ pub(super) fn sign_in(state: &State, asked: &Asked) -> anyhow::Result<Answer> {
         let wrong = "That name and password do not belong together.";
         return Ok(pages::sign_in(state, key, &request.client_id, login, Some(wrong)));
     };
-    let person = SignedIn { login: user.login.clone(), auth_time: now(), sid: random_text()? };
+    let person = SignedIn {
+        login: user.login.clone(),
+        auth_time: now(),
+        acr: request.acr.first().cloned(),
+        sid: random_text()?,
+    };
     let session = random_text()?;
     state.tables().waiting.take(key);
     state.tables().sessions.put(session.clone(), person.clone());
@@ -105,6 +116,7 @@ fn check(state: &State, asked: &Asked) -> Result<AuthorizationRequest, Refusal> 
         state: asked.param("state").map(str::to_owned),
         nonce: asked.param("nonce").map(str::to_owned),
         code_challenge: text("code_challenge"),
+        acr: text("acr_values").split_whitespace().map(str::to_owned).collect(),
     };
     if asked.param("response_type") != Some("code") {
         return Err(Refusal::Client(Box::new(request), "unsupported_response_type"));

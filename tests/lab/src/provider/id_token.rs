@@ -60,6 +60,9 @@ pub(super) fn make(
     claims.insert("iat".into(), json!(iat));
     claims.insert("exp".into(), json!(iat + LIFETIME));
     claims.insert("auth_time".into(), json!(granted.person.auth_time));
+    if let Some(acr) = &granted.person.acr {
+        claims.insert("acr".into(), json!(acr));
+    }
     claims.insert("sid".into(), json!(granted.person.sid));
     claims.insert("at_hash".into(), json!(left_half_hash(access_token)));
     if let Some(nonce) = granted.request.nonce.as_ref().filter(|_| with_nonce) {

@@ -31,6 +31,10 @@ impl<V: Clone> Memory<V> {
         self.0.iter().rev().find(|(_, value)| fits(value)).map(|(_, value)| value.clone())
     }
 
+    pub(super) fn change(&mut self, change: impl Fn(&mut V)) {
+        self.0.iter_mut().for_each(|(_, value)| change(value));
+    }
+
     pub(super) fn take(&mut self, key: &str) -> Option<V> {
         let place = self.0.iter().position(|(k, _)| k == key)?;
         self.0.remove(place).map(|(_, value)| value)

@@ -15,6 +15,8 @@ pub struct Misbehaviour {
     pub token_response: Vec<Patch>,
     /// Changes to the claims of the userinfo response.
     pub userinfo_claims: Vec<Patch>,
+    /// `max_age` is not heeded: whoever is signed in goes on.
+    pub ignores_max_age: bool,
     /// The JWKS holds only the RSA keys.
     pub jwks_rsa_only: bool,
     /// The discovery document fails.

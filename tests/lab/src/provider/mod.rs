@@ -204,6 +204,16 @@ impl Provider {
         self.state.sid_of(login).context("nobody of that name has signed in")
     }
 
+    /// Makes every sign-in here look older, as time does: those of browsers that are signed in at the provider.
+    pub fn age(&self, seconds: u64) {
+        self.state.tables().sessions.change(|person| person.auth_time = person.auth_time.saturating_sub(seconds));
+    }
+
+    /// Ends the sessions of all browsers here, as a night does, without telling anybody.
+    pub fn forget_browsers(&self) {
+        self.state.tables().sessions = memory::Memory::default();
+    }
+
     /// Signs with new keys from now on; the old ones leave the JWKS at once.
     pub fn rotate_keys(&self) -> anyhow::Result<()> {
         self.state.keys().replace()

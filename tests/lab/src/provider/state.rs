@@ -48,6 +48,8 @@ pub(super) struct AuthorizationRequest {
     pub(super) state: Option<String>,
     pub(super) nonce: Option<String>,
     pub(super) code_challenge: String,
+    /// The classes of which one is asked for (`acr_values`).
+    pub(super) acr: Vec<String>,
 }
 
 /// A person who is signed in at the provider.
@@ -55,6 +57,7 @@ pub(super) struct AuthorizationRequest {
 pub(super) struct SignedIn {
     pub(super) login: String,
     pub(super) auth_time: u64,
+    pub(super) acr: Option<String>,
     pub(super) sid: String,
 }
 
