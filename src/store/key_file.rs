@@ -50,16 +50,28 @@ pub fn read_or_create(path: &Path, random: &dyn SecureRandom) -> Result<ServerKe
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut bytes = [0; 32];
             random.fill(&mut bytes).map_err(|_| KeyFileError::Random)?;
-            // Under another name until it is whole: a crash must not leave half a key in its place.
-            let draft = path.with_extension("draft");
+            // Under a name of its own until it is whole: a crash must not leave half a key in its place.
+            let draft = path.with_extension(format!("draft-{:016x}", name_of(random)?));
             let mut options = OpenOptions::new();
-            let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft).map_err(io)?;
-            file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io)?;
-            fs::rename(&draft, path).map_err(io)?;
-            Ok(ServerKey::new(bytes))
+            let mut file = options.write(true).create_new(true).mode(0o600).open(&draft).map_err(io)?;
+            let written = file.write_all(&bytes).and_then(|()| file.sync_all());
+            // Of several processes that begin together one gives the key, and the others take that one.
+            let given = written.and_then(|()| fs::hard_link(&draft, path));
+            fs::remove_file(&draft).map_err(io)?;
+            match given {
+                Ok(()) => Ok(ServerKey::new(bytes)),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read_or_create(path, random),
+                Err(error) => Err(io(error)),
+            }
         }
         Err(error) => Err(io(error)),
     }
+}
+
+fn name_of(random: &dyn SecureRandom) -> Result<u64, KeyFileError> {
+    let mut name = [0; 8];
+    random.fill(&mut name).map_err(|_| KeyFileError::Random)?;
+    Ok(u64::from_be_bytes(name))
 }
 
 /// The key that several nodes share: 32 bytes in base64.
@@ -85,6 +97,19 @@ mod tests {
         for wrong in ["", "short", &STANDARD.encode([7; 31]), &STANDARD.encode([7; 33]), &"x".repeat(500)] {
             assert!(matches!(shared_key(&wrong.to_owned().into()), Err(KeyFileError::Shared)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn of_many_who_begin_together_all_have_one_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.key");
+        let marks: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            let make = || read_or_create(&path, &SystemRandom::new()).unwrap().mark("test", &[]);
+            let all: Vec<_> = (0..16).map(|_| scope.spawn(make)).collect();
+            all.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(marks.iter().all(|mark| *mark == marks[0]));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 
     #[test]
