@@ -65,7 +65,7 @@ impl Cluster {
 }
 
 /// Waits until a request gets this status; says how long that took.
-pub(crate) async fn until_status(browser: &Browser, page: &Page, path: &str, status: u16) -> Duration {
+async fn until_status(browser: &Browser, page: &Page, path: &str, status: u16) -> Duration {
     let began = Instant::now();
     loop {
         let found = browser.fetch(page, path).await.unwrap().status;
