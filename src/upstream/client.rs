@@ -184,14 +184,29 @@ impl Client {
         let interims = Arc::new(Interims::default());
         let seen = Arc::clone(&interims);
         on_informational(&mut request, move |_| seen.one_more(interim));
-        let answer = async {
-            tokio::select! {
-                biased;
-                () = interims.too_many.notified() => Err(SendError::Interim(interim)),
-                answer = self.carry(request) => answer,
-            }
+        let (mut sender, is_new) = match self.pool.take() {
+            Some(sender) => (sender, false),
+            None => (self.connect().await?, true),
         };
-        let (answer, sender) = tokio::select! {
+        // The time for an answer does not run while there is nobody to ask.
+        moved.again();
+        let answer = async {
+            let request = match sender.try_send_request(request).await {
+                Ok(answer) => return Ok(answer),
+                // A request that might have been executed is never sent again. This one never left: its
+                // connection was just being closed.
+                Err(mut error) => match error.take_message().filter(|_| !is_new) {
+                    Some(unsent) => unsent,
+                    None => return Err(SendError::Exchange(error.into_error())),
+                },
+            };
+            sender = self.connect().await?;
+            moved.again();
+            sender.send_request(request).await.map_err(SendError::Exchange)
+        };
+        let answer = tokio::select! {
+            biased;
+            () = interims.too_many.notified() => return Err(SendError::Interim(interim)),
             answer = answer => answer?,
             () = moved.still_for(response) => return Err(SendError::TimedOut(response)),
         };
@@ -199,23 +214,6 @@ impl Client {
         let is_clean = !is_odd(&answer) && interims.seen.load(Ordering::Relaxed) <= interim;
         let back = is_clean.then(|| Return::new(sender, &self.pool));
         Ok(answer.map(|body| AnswerBody::new(body, back)))
-    }
-
-    /// Over a connection that waits, or a new one. A request that might have been executed is never sent again;
-    /// one that never left, because its connection was just being closed, goes over a new one.
-    async fn carry(&self, mut request: Request<Body>) -> Result<(Response<Incoming>, SendRequest<Body>), SendError> {
-        if let Some(mut sender) = self.pool.take() {
-            match sender.try_send_request(request).await {
-                Ok(answer) => return Ok((answer, sender)),
-                Err(mut error) => match error.take_message() {
-                    Some(unsent) => request = unsent,
-                    None => return Err(SendError::Exchange(error.into_error())),
-                },
-            }
-        }
-        let mut sender = self.connect().await?;
-        let answer = sender.send_request(request).await.map_err(SendError::Exchange)?;
-        Ok((answer, sender))
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>, SendError> {

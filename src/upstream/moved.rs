@@ -36,6 +36,11 @@ impl Moved {
         Self(Arc::new(Mutex::new(State { last: Instant::now(), waiting: false })))
     }
 
+    /// It moves only now: until here there was nowhere to go.
+    pub(super) fn again(&self) {
+        self.lock().last = Instant::now();
+    }
+
     /// The same body, watched.
     pub(super) fn watch(&self, body: Body) -> Body {
         if body.is_end_stream() {

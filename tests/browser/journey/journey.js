@@ -147,7 +147,8 @@ export class Journey {
     this.#pictures += 1;
     const file = path.join(this.told.screenshots, `${String(this.#pictures).padStart(2, "0")}-${name}.png`);
     await page.bringToFront();
-    await page.screenshot({ path: /** @type {`${string}.png`} */ (file) });
+    // Firefox has no window to take a picture of for a moment, while it brings one to the front.
+    await until("a picture", () => page.screenshot({ path: /** @type {`${string}.png`} */ (file) }));
     return file;
   }
 

@@ -85,6 +85,7 @@ export async function samGainsAServer(journey, page) {
   const isListed = () => page.evaluate(() => document.querySelector("#entries [data-server=web3]") !== null);
   await visit(page, `${journey.told.console}/s/web1/whostmgrd`);
   const whm = await opened(page, "web1/whostmgrd/support", "web1/whostmgrd");
+  await mainOf(whm);
   await whm.evaluate(() => { document.body.dataset.kept = "yes"; });
   assert.equal(await isListed(), false);
   await journey.let(3, "open-to-support");
