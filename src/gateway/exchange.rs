@@ -9,6 +9,7 @@ use http::HeaderValue;
 use http::Method;
 use http::Response;
 use http::StatusCode;
+use tokio::sync::Notify;
 
 use crate::edge;
 use crate::edge::Handshake;
@@ -31,6 +32,7 @@ use crate::proxy::Keeper;
 use crate::proxy::Tunnel;
 use crate::rewrite;
 use crate::rewrite::PanelAddresses;
+use crate::session::Session;
 use crate::upstream::Body;
 use crate::upstream::empty;
 
@@ -147,6 +149,7 @@ impl Gateway {
         tunnel: Tunnel,
         handshake: Handshake,
         offered: &HeaderMap,
+        session: Arc<Session>,
     ) -> Result<Response<Body>, Failure> {
         let Handshake { accept, socket } = handshake;
         // Over HTTP/2 there is nothing to switch: the stream itself becomes the socket (RFC 8441 section 5).
@@ -154,7 +157,15 @@ impl Gateway {
         let headers = rewrite::handshake_answer(&tunnel.headers, offered, accept).map_err(Failure::Rewrite)?;
         let mut mask = [0; 4];
         self.random.fill(&mut mask).map_err(|_| Failure::Random)?;
-        self.tunnels.spawn(tunnel.run(socket, self.websocket_idle, self.draining.clone(), mask));
+        let (idle, draining, sessions) = (self.websocket_idle, self.draining.clone(), Arc::clone(&self.sessions));
+        self.tunnels.spawn(async move {
+            let used = Notify::new();
+            tokio::select! {
+                () = tunnel.run(socket, idle, draining, mask, &used) => {}
+                // Who types into a terminal is at work, though no request comes.
+                () = sessions.keep_in_use(session, &used) => {}
+            }
+        });
         let mut response = Response::new(empty());
         *response.status_mut() = status;
         *response.headers_mut() = headers;

@@ -228,7 +228,7 @@ impl Gateway {
             Came::Moved(address) => Ok(answer::own(answer::moved(&address), &self.site)),
             Came::Socket(tunnel) => {
                 let handshake = websocket.ok_or(Failure::NotFound)?;
-                self.switch(tunnel, handshake, &headers)
+                self.switch(tunnel, handshake, &headers, Arc::clone(session))
             }
         }
     }

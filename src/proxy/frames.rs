@@ -10,12 +10,20 @@ pub(super) struct Frames {
     head: Vec<u8>,
     /// Bytes of the frame that are still to come after its head.
     left: u64,
+    /// Whether a frame of content has begun since it was last asked.
+    content: bool,
 }
 
 impl Frames {
     /// Whether no frame has begun that has not ended.
     pub(super) fn is_between(&self) -> bool {
         self.head.is_empty() && self.left == 0
+    }
+
+    /// Whether a frame of content has begun since the last call: pings and pongs, which machines send by
+    /// themselves, are none (RFC 6455 section 5.6).
+    pub(super) fn take_content(&mut self) -> bool {
+        std::mem::take(&mut self.content)
     }
 
     /// Takes bytes.
@@ -35,6 +43,7 @@ impl Frames {
             self.head.push(*byte);
             taken += 1;
             if let Some(length) = length(&self.head) {
+                self.content |= self.head.first().is_some_and(|first| first & 0x08 == 0);
                 self.head.clear();
                 self.left = length;
                 if length == 0 {
@@ -88,6 +97,17 @@ mod tests {
         };
         frame.extend(vec![0x88; length + if masked { 4 } else { 0 }]);
         frame
+    }
+
+    #[test]
+    fn pings_and_pongs_are_no_content() {
+        let mut frames = Frames::default();
+        frames.pass(&[0x89, 0x80, 0, 0, 0, 0, 0x8a, 0x81, 0, 0, 0, 0, b'x', 0x81]);
+        assert!(!frames.take_content());
+        frames.pass(&[0x81, 0, 0, 0, 0]);
+        assert!(frames.take_content());
+        frames.pass(b"l");
+        assert!(!frames.take_content(), "it is told once");
     }
 
     #[test]

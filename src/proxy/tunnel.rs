@@ -17,6 +17,7 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWrite;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -75,12 +76,20 @@ pub async fn connect(signed: SignedRequest, accept: &str, pace: Pace) -> Result<
 impl Tunnel {
     /// Carries bytes between the browser's socket and the server's until one of them ends, the session ends,
     /// or nothing has come from either side for `idle`. When `draining` begins, both sides are told between two
-    /// frames that we go away (close code 1001). `mask` is random.
-    pub async fn run(self, browser: OnUpgrade, idle: Duration, draining: CancellationToken, mask: [u8; 4]) {
+    /// frames that we go away (close code 1001). `mask` is random. `used` is notified of what the browser sends,
+    /// pings and pongs aside.
+    pub async fn run(
+        self,
+        browser: OnUpgrade,
+        idle: Duration,
+        draining: CancellationToken,
+        mask: [u8; 4],
+        used: &Notify,
+    ) {
         let Self { socket, ended, placed, .. } = self;
         let carried = async {
             let (browser, server) = tokio::try_join!(browser, socket).map_err(io::Error::other)?;
-            carry(TokioIo::new(browser), TokioIo::new(server), idle, &draining, mask).await
+            carry(TokioIo::new(browser), TokioIo::new(server), idle, &draining, mask, used).await
         };
         let told_in_vain = async {
             draining.cancelled().await;
@@ -104,6 +113,7 @@ async fn carry<A, B>(
     idle: Duration,
     draining: &CancellationToken,
     mask: [u8; 4],
+    used: &Notify,
 ) -> io::Result<()>
 where
     A: AsyncRead + AsyncWrite + Unpin,
@@ -123,8 +133,8 @@ where
             }
         }
     };
-    let way = |farewell| Way { began, last: &last, draining, farewell };
-    let (out, back) = (way(frames::masked_farewell(mask)), way(frames::farewell()));
+    let way = |farewell, used| Way { began, last: &last, draining, farewell, used };
+    let (out, back) = (way(frames::masked_farewell(mask), Some(used)), way(frames::farewell(), None));
     tokio::select! {
         done = async { tokio::try_join!(out.copy(from_browser, to_server), back.copy(from_server, to_browser)) } => done.map(|_| ()),
         error = watch => Err(error),
@@ -138,6 +148,8 @@ struct Way<'t> {
     draining: &'t CancellationToken,
     /// What is said at the end if the gateway stops.
     farewell: Vec<u8>,
+    /// Who hears of content.
+    used: Option<&'t Notify>,
 }
 
 impl Way<'_> {
@@ -162,6 +174,9 @@ impl Way<'_> {
                 to.write_all(bytes.get(..end).unwrap_or_default()).await?;
             } else {
                 frames.pass(bytes);
+                if let Some(used) = self.used.filter(|_| frames.take_content()) {
+                    used.notify_one();
+                }
                 to.write_all(bytes).await?;
             }
         }
@@ -176,12 +191,13 @@ impl fmt::Debug for Tunnel {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
     use tokio::io::DuplexStream;
 
     use super::*;
 
     async fn carry_on(browser: DuplexStream, server: DuplexStream, idle: Duration) -> io::Result<()> {
-        carry(browser, server, idle, &CancellationToken::new(), [0; 4]).await
+        carry(browser, server, idle, &CancellationToken::new(), [0; 4], &Notify::new()).await
     }
 
     #[tokio::test]
@@ -190,7 +206,10 @@ mod tests {
         let (server, mut shell) = tokio::io::duplex(64);
         let draining = CancellationToken::new();
         let stop = draining.clone();
-        let carrying = tokio::spawn(async move { carry(browser, server, FAREWELL, &draining, [1, 2, 3, 4]).await });
+        let carrying =
+            tokio::spawn(
+                async move { carry(browser, server, FAREWELL, &draining, [1, 2, 3, 4], &Notify::new()).await },
+            );
         // Five bytes, of which two come before the end begins.
         page.write_all(&[0x82, 0x85, 0, 0, 0, 0, b'h', b'e']).await.unwrap();
         let mut heard = [0; 8];
@@ -205,6 +224,25 @@ mod tests {
         shell.read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, [b"llo".to_vec(), frames::masked_farewell([1, 2, 3, 4])].concat());
         carrying.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_the_browser_sends_is_use_and_what_machines_say_is_not() {
+        let (browser, mut page) = tokio::io::duplex(64);
+        let (server, mut shell) = tokio::io::duplex(64);
+        let used = Arc::new(Notify::new());
+        let heard = Arc::clone(&used);
+        let draining = CancellationToken::new();
+        tokio::spawn(async move { carry(browser, server, FAREWELL, &draining, [0; 4], &used).await });
+        let mut passed = [0; 9];
+        shell.write_all(&[0x81, 1, b'x']).await.unwrap();
+        page.read_exact(&mut passed[..3]).await.unwrap();
+        page.write_all(&[0x8a, 0x80, 0, 0, 0, 0]).await.unwrap();
+        shell.read_exact(&mut passed[..6]).await.unwrap();
+        assert!(heard.notified().now_or_never().is_none());
+        page.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+        shell.read_exact(&mut passed[..7]).await.unwrap();
+        assert!(heard.notified().now_or_never().is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,6 +11,7 @@ use dashmap::DashMap;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
 
 use crate::identity::Principal;
 use crate::identity::RefreshGrant;
@@ -290,6 +291,19 @@ impl Sessions {
             Arc::new(session)
         };
         Ok(Some(Arc::clone(&self.live.entry(key.digest()).or_insert_with(fresh))))
+    }
+
+    /// Notes the session as used each time that `used` is notified, until it has ended.
+    pub async fn keep_in_use(&self, session: Arc<Session>, used: &Notify) {
+        loop {
+            used.notified().await;
+            match self.use_live(Arc::clone(&session), self.clock.now()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                // Requests say so too; what is open goes on for as long as the session does.
+                Err(error) => tracing::debug!(%error, "the use of a session was not noted"),
+            }
+        }
     }
 
     /// The session as it is in use here, noted as used; nothing if it has ended.

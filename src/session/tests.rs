@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
+use futures_util::FutureExt as _;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use crate::identity::Principal;
 use crate::identity::RefreshGrant;
@@ -142,6 +144,18 @@ async fn a_session_ends_when_it_was_idle_for_too_long() {
     assert!(!bench.lives(&token).await);
     assert!(!bench.used(&token).await);
     assert!(session.ended().is_cancelled(), "what runs under it is cut");
+}
+
+#[tokio::test]
+async fn who_types_into_a_terminal_uses_the_session() {
+    let bench = Bench::new().await;
+    let (token, session) = bench.begin().await;
+    let used = Notify::new();
+    bench.wait(NEARLY_IDLE);
+    used.notify_one();
+    assert!(bench.sessions.keep_in_use(session, &used).now_or_never().is_none(), "it goes on with the session");
+    bench.wait(NEARLY_IDLE);
+    assert!(bench.used(&token).await);
 }
 
 #[tokio::test]

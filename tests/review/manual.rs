@@ -35,10 +35,26 @@ fn said(folder: &TempDir, line: &str) -> String {
     String::from_utf8(shell.output().unwrap().stdout).unwrap()
 }
 
+fn manual() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/access.md")).unwrap()
+}
+
+#[test]
+fn the_defaults_of_whmcs_connect_are_two_lines() {
+    let manual = manual();
+    let (_, section) = manual.split_once("### Coming from WHMCS Connect").unwrap();
+    let (_, block) = section.split_once("```toml\n").unwrap();
+    let folder = checkouts();
+    fs::write(folder.path().join("main/directory.toml"), block.split("```").next().unwrap()).unwrap();
+    for (group, expected) in [("whmcs-full-administrators", "allowed: web1"), ("whmcs-sales", "denied: web1")] {
+        let said = said(&folder, &format!("panelgate explain --config panelgate.toml --groups {group} --server web1"));
+        assert!(said.starts_with(expected), "{group}: {said}");
+    }
+}
+
 #[test]
 fn the_manual_shows_what_the_program_says() {
-    let manual = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/access.md")).unwrap();
-    let folder = checkouts();
+    let (manual, folder) = (manual(), checkouts());
     let (mut shown, mut real, mut commands) = (String::new(), String::new(), 0);
     for block in manual.split("```console\n").skip(1) {
         let block = block.split("```").next().unwrap();
