@@ -5,6 +5,8 @@ use std::time::Duration;
 use lab::browser::Ask;
 use lab::browser::Browser;
 use lab::browser::Errand;
+use lab::browser::Http;
+use lab::browser::Message;
 use lab::browser::Page;
 use lab::gateway::Gateway;
 use lab::postgres::Postgres;
@@ -119,6 +121,26 @@ async fn any_gateway_serves_any_request_and_a_revocation_reaches_all() {
     assert!(took < Duration::from_secs(5), "{took:?}");
     until_status(&browser, &console, "/api/session", 401).await;
     assert!(first.pid().is_some());
+}
+
+/// The bound of docs/sessions.md: a terminal has no next request that could be refused.
+#[tokio::test]
+async fn signing_out_at_one_cuts_a_terminal_at_the_other() {
+    const BOUND: Duration = Duration::from_secs(5);
+    let cluster = Cluster::start("").await;
+    let Cluster { one: (one, _), two: (two, _), .. } = &cluster;
+    let browser = cluster.browser_at(two);
+    let console = browser.sign_in("sam").await.unwrap();
+    let panel = browser.open(&console, "web2", "cpaneld", "bob").await.unwrap();
+    let token = panel.url.path().split('/').nth(1).unwrap();
+    let shell = format!("/{token}/websocket/Shell?rows=24&cols=80");
+    let mut socket = browser.shake(Http::One, &panel, &shell, &[]).await.unwrap().opened().unwrap();
+    assert_eq!(socket.next().await.unwrap().unwrap(), Message::binary("double# "));
+    let elsewhere = cluster.browser_at(one);
+    elsewhere.steal_cookies(&browser);
+    elsewhere.submit(&console, "/sign-out", &[]).await.unwrap();
+    let end = tokio::time::timeout(BOUND, socket.next()).await.expect("the terminal goes on");
+    assert!(!matches!(end, Ok(Some(_))), "{end:?}");
 }
 
 #[tokio::test]
