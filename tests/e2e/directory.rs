@@ -26,6 +26,7 @@ use crate::stage::PATIENCE;
 use crate::stage::Stage;
 use crate::stage::outcome;
 use crate::stage::problem;
+use crate::stage::until;
 
 const WEB3_FOR_SUPPORT: &str =
     "[[rules]]\nrole_group = \"Support\"\nservers = [\"web3\"]\nservices = [\"whostmgrd\"]\naccount = \"root\"\n";
@@ -49,6 +50,8 @@ async fn a_rule_whose_time_is_over_cuts_what_it_opened() {
     while timeout(PATIENCE, stream.frame()).await.expect("the stream ends").is_some_and(|frame| frame.is_ok()) {}
     timeout(PATIENCE, shell.read_to_end(&mut Vec::new())).await.expect("the terminal ends").ok();
 
+    // It is cut first, and recorded then.
+    until("the cut on record", || !stage.outcomes("panel.cut").is_empty()).await;
     let cut = stage.events().into_iter().find(|event| event["kind"] == "panel.cut").unwrap();
     assert_eq!((outcome(&cut).as_str(), &cut["account"]), ("succeeded access_lost", &"root".into()));
     let at: Timestamp = cut["time"].as_str().unwrap().parse().unwrap();

@@ -83,11 +83,11 @@ async fn until_status(browser: &Browser, page: &Page, path: &str, status: u16) -
 pub(crate) async fn until_ready(replica: &Replica, status: u16) -> String {
     let began = Instant::now();
     loop {
-        let (found, text) = operations(replica.operations(), "/readyz", "*/*").await.unwrap();
-        if found == status {
-            return text;
+        let answer = operations(replica.operations(), "/readyz", "*/*").await;
+        match answer {
+            Ok((found, text)) if found == status => return text,
+            _ => assert!(began.elapsed() < PATIENCE, "readiness stays {answer:?}"),
         }
-        assert!(began.elapsed() < PATIENCE, "readiness stays {found}: {text}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -283,12 +283,16 @@ export async function says(where, selector, expected) {
 }
 
 /**
+ * Clicks on something. A page that is just replaced by another takes it away before it is reached.
  * @param {Page | Frame} where
  * @param {string} selector
  */
 export async function click(where, selector) {
-  const element = await visible(where, selector);
-  await element.click();
+  await until(`${selector} to be clicked`, async () => {
+    const element = await visible(where, selector);
+    await element.click();
+    return true;
+  });
 }
 
 /**
