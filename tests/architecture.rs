@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("fleet", &["model", "panel", "store", "telemetry", "upstream", "vault"]),
     ("audit", &["identity", "model", "policy", "session", "telemetry"]),
     ("console", &["identity", "model"]),
+    ("whmcs", &["model"]),
     (
         "gateway",
         &[
@@ -62,6 +63,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
             "upstream",
             "vault",
+            "whmcs",
         ],
     ),
 ];
@@ -72,7 +74,7 @@ const TOP: &[&str] = &["compose", "lib", "main"];
 /// Outside crates that may be named in some rooms only.
 const KEPT_IN: &[(&str, &[&str])] = &[
     ("openidconnect", &["identity"]),
-    ("reqwest", &["identity"]),
+    ("reqwest", &["identity", "whmcs"]),
     ("sqlx", &["store"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),
@@ -124,6 +126,7 @@ const EXPOSES: &[(&str, &str)] = &[
     ("src/vault/read.rs", "its own tests"),
     ("src/vault/seal.rs", "API tokens, on their way into a sealed record"),
     ("src/vault/tests.rs", "its own tests"),
+    ("src/whmcs/api.rs", "the API credentials of WHMCS, on their way to it"),
 ];
 
 /// Lines before a file's tests.

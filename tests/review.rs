@@ -17,3 +17,5 @@ mod matrix;
 mod pipeline;
 #[path = "review/tests_of_access.rs"]
 mod tests_of_access;
+#[path = "review/whmcs.rs"]
+mod whmcs;

@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::audit;
+use crate::cli::import::Import;
 use crate::cli::review;
 use crate::cli::servers::Servers;
 use crate::cli::sessions::Sessions;
@@ -50,6 +51,9 @@ was over, 3 stopped by a second one and what was open dropped, 64 wrong argument
     /// Bring servers under Panelgate's keys.
     #[command(subcommand)]
     Servers(Servers),
+    /// Make a directory out of what another product knows.
+    #[command(subcommand)]
+    Import(Import),
     /// Change the servers' API tokens.
     #[command(subcommand)]
     Token(Token),

@@ -8,6 +8,7 @@ mod audit;
 mod check;
 mod check_login;
 mod exit;
+mod import;
 mod load;
 mod prompt;
 mod review;
@@ -38,6 +39,8 @@ pub use audit::Report;
 pub use audit::ReportFormat;
 pub use audit::Verify;
 pub use exit::Exit;
+pub use import::Import;
+pub use import::Whmcs;
 pub use load::load;
 pub use review::Access;
 pub use review::Diff;
@@ -114,6 +117,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Audit(command) => audit::audit(&command, streams).map(Next::Exit),
         Command::Sessions(command) => sessions::run(&command, streams).map(Next::Exit),
         Command::Servers(command) => servers::run(&command, streams).map(Next::Exit),
+        Command::Import(command) => import::run(&command, streams).map(Next::Exit),
         Command::Token(command) => token::run(&command, streams).map(Next::Exit),
         Command::Vault(command) => vault::run(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {

@@ -7,6 +7,11 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServerId(Box<str>);
 
+/// First labels by which cPanel recognises its services and the sites of customers (cPanel docs, service
+/// and proxy subdomains). A panel origin that begins with one would be taken for something else.
+const CPANELS_OWN: [&str; 8] =
+    ["autoconfig", "autodiscover", "cpanel", "cpcalendars", "cpcontacts", "webdisk", "webmail", "whm"];
+
 /// Why a name is not spelt like a DNS label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidLabel {
@@ -28,6 +33,11 @@ impl ServerId {
     /// The label.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether cPanel's pages take a host name that begins with it for something else.
+    pub fn is_cpanels_own(&self) -> bool {
+        CPANELS_OWN.contains(&self.as_str())
     }
 }
 

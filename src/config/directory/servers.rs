@@ -25,11 +25,6 @@ use crate::model::ServerId;
 use crate::model::SpkiPin;
 use crate::model::Trust;
 
-/// First labels by which cPanel recognises its services and the sites of customers (cPanel docs, service
-/// and proxy subdomains). A panel origin that begins with one would be taken for something else.
-const RESERVED: [&str; 8] =
-    ["autoconfig", "autodiscover", "cpanel", "cpcalendars", "cpcontacts", "webdisk", "webmail", "whm"];
-
 /// A server as far as it could be read.
 pub(super) struct WrittenServer<'d> {
     /// Its id as it was written.
@@ -125,7 +120,7 @@ fn one<'d>(section: Section<'d>, origin: &Origin<'_>, tags: &mut Tags) -> Option
 
 fn id(field: &Field<'_>) -> Option<ServerId> {
     let id: ServerId = field.parse("the id becomes part of a host name: write for example \"web1\"")?;
-    if RESERVED.contains(&id.as_str()) {
+    if id.is_cpanels_own() {
         field.problem(
             format!("cPanel's pages take a host name that begins with {} for something else", quoted(id.as_str())),
             "choose another id, such as \"web1\"",

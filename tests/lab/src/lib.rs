@@ -8,6 +8,8 @@
 //! - [`pki`]: a certificate authority that lives for one run.
 //! - [`world`]: all of it put together, with the gateway's files.
 //! - [`postgres`]: a PostgreSQL server of one's own.
+//! - [`mariadb`]: a `MariaDB` server of one's own.
+//! - [`whmcs`]: WHMCS's tables and a double of its API.
 //! - [`phpmyadmin`]: the real phpMyAdmin with a database server of its own.
 //! - [`loopback`]: an own loopback address per part, so that every part can use the ports it has in life.
 //!
@@ -18,8 +20,10 @@ pub mod browser;
 pub mod cpsrvd;
 pub mod gateway;
 pub mod loopback;
+pub mod mariadb;
 pub mod phpmyadmin;
 pub mod pki;
 pub mod postgres;
 pub mod provider;
+pub mod whmcs;
 pub mod world;

@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::path::PathBuf;
@@ -22,6 +21,7 @@ use tokio::process::Command;
 use tokio::time::Instant;
 
 use crate::loopback::Loopback;
+use crate::mariadb::MariaDb;
 
 /// Where cPanel has it, below the security token.
 pub const PATH: &str = "/3rdparty/phpMyAdmin/";
@@ -42,6 +42,7 @@ const SHOP: &str = "CREATE DATABASE bob_shop; USE bob_shop; \
 pub struct PhpMyAdmin {
     place: Loopback,
     folder: TempDir,
+    database: MariaDb,
     children: Vec<Child>,
 }
 
@@ -52,9 +53,9 @@ impl PhpMyAdmin {
     /// When a package is missing, or one of them does not start.
     pub async fn start() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("panelgate-phpmyadmin-").tempdir()?;
-        let mut started = Self { place: Loopback::claim()?, folder, children: Vec::new() };
+        let database = MariaDb::start().await?;
+        let mut started = Self { place: Loopback::claim()?, folder, database, children: Vec::new() };
         started.lay_out()?;
-        started.start_database().await?;
         started.ask(SHOP).await?;
         started.start_php().await?;
         Ok(started)
@@ -70,12 +71,7 @@ impl PhpMyAdmin {
     /// # Errors
     /// When it fails, with the server's words.
     pub async fn ask(&self, statement: &str) -> anyhow::Result<String> {
-        let mut command = Command::new("mariadb");
-        command.arg("--no-defaults").arg("--socket").arg(self.socket()).args(["--user=root", "--batch"]);
-        command.args(["--skip-column-names", "--default-character-set=utf8mb4", "--execute", statement]);
-        let output = command.stdin(Stdio::null()).output().await.context("mariadb does not run")?;
-        ensure!(output.status.success(), "{statement}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(String::from_utf8(output.stdout)?.trim_end().to_owned())
+        self.database.ask(statement).await
     }
 
     /// A folder for PHP's web server: the package's, but for the file that says where the settings are. PHP takes
@@ -119,28 +115,8 @@ impl PhpMyAdmin {
              $cfg['VersionCheck'] = false;\n\
              $cfg['Servers'][1] = ['auth_type' => 'config', 'host' => 'localhost', 'socket' => '{}', \
              'user' => 'root', 'password' => '', 'AllowNoPassword' => true];\n",
-            self.socket().display()
+            self.database.socket().display()
         )
-    }
-
-    async fn start_database(&mut self) -> anyhow::Result<()> {
-        let user = if fs::metadata("/proc/self")?.uid() == 0 { vec!["--user=root"] } else { Vec::new() };
-        let data = format!("--datadir={}", self.at("data").display());
-        let mut install = Command::new("mariadb-install-db");
-        install
-            .args(["--no-defaults", &data, "--auth-root-authentication-method=normal", "--skip-test-db"])
-            .args(&user);
-        let done = install.stdin(Stdio::null()).output().await.context("mariadb-install-db does not run")?;
-        ensure!(done.status.success(), "mariadb-install-db: {}", String::from_utf8_lossy(&done.stderr));
-        let mut serve = Command::new("/usr/sbin/mariadbd");
-        serve.args(["--no-defaults", &data, "--skip-networking", "--innodb-flush-log-at-trx-commit=0"]).args(&user);
-        serve.arg(format!("--socket={}", self.socket().display()));
-        self.spawn(serve, "database.log")?;
-        let deadline = Instant::now() + PATIENCE;
-        while self.ask("SELECT 1").await.is_err() {
-            self.wait_until(deadline, "database.log").await?;
-        }
-        Ok(())
     }
 
     async fn start_php(&mut self) -> anyhow::Result<()> {
@@ -169,10 +145,6 @@ impl PhpMyAdmin {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
         Ok(())
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.at("database.sock")
     }
 
     fn at(&self, name: &str) -> PathBuf {
