@@ -8,6 +8,7 @@ mod pulse;
 mod reload;
 mod relying_party;
 mod rotation;
+mod rounds;
 mod servers;
 mod sockets;
 mod start_error;
@@ -89,6 +90,9 @@ pub use reload::Load;
 pub use relying_party::provider;
 pub use relying_party::provider_settings;
 pub use relying_party::way_back;
+pub use rounds::Rounds;
+pub use rounds::our_origins;
+pub use sockets::addresses;
 pub use start_error::StartError;
 
 /// Probes and collectors at once on the operations address; more wait.

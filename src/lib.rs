@@ -7,6 +7,7 @@ pub mod cli;
 pub mod compose;
 pub mod config;
 pub mod console;
+pub mod doctor;
 pub mod edge;
 pub mod fleet;
 pub mod gateway;

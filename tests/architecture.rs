@@ -49,11 +49,30 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "doctor",
+        &[
+            "audit",
+            "compose",
+            "config",
+            "edge",
+            "fleet",
+            "identity",
+            "listener",
+            "model",
+            "panel",
+            "store",
+            "telemetry",
+            "upstream",
+            "vault",
+        ],
+    ),
+    (
         "cli",
         &[
             "audit",
             "compose",
             "config",
+            "doctor",
             "fleet",
             "identity",
             "model",
@@ -90,7 +109,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("lol_html", &["rewrite"]),
     ("prometheus_client", &["telemetry"]),
     ("bech32", &["vault"]),
-    ("rustix", &["cli"]),
+    ("rustix", &["cli", "doctor"]),
 ];
 
 /// Rooms that compute and nothing else.

@@ -24,6 +24,8 @@ mod check_login;
 mod crowds;
 #[path = "e2e/directory.rs"]
 mod directory;
+#[path = "e2e/doctor.rs"]
+mod doctor;
 #[path = "e2e/edge.rs"]
 mod edge;
 #[path = "e2e/ending.rs"]

@@ -40,6 +40,7 @@ pub use report::Reported;
 pub use report::Search;
 pub use report::Stay;
 pub use report::report;
+pub use syslog::reach as reach_syslog;
 pub use verify::At;
 pub use verify::Finding;
 pub use verify::Verified;

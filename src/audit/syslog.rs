@@ -60,6 +60,13 @@ impl Syslog {
     }
 }
 
+/// Whether syslog can be reached: for UDP, whether there is a way there at all.
+///
+/// Blocks for as long as connecting may take.
+pub fn reach(target: &SyslogTarget) -> io::Result<()> {
+    Way::to(target).map(drop)
+}
+
 impl Way {
     fn to(target: &SyslogTarget) -> io::Result<Self> {
         match target {

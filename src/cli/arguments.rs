@@ -7,6 +7,7 @@ use clap::Parser;
 use clap::Subcommand;
 
 use crate::cli::audit;
+use crate::cli::doctor;
 use crate::cli::import::Import;
 use crate::cli::review;
 use crate::cli::servers::Servers;
@@ -31,6 +32,10 @@ pub enum Command {
         after_help = "Exit codes: 0 no problem, 1 the sign-in of --login fails or gives nothing, 64 wrong arguments, 78 wrong configuration"
     )]
     Check(Check),
+    /// Look from this machine at everything that a gateway needs, and say what to do: names, certificates, providers,
+    /// store, audit log, ports, limits and every server. Nothing is changed.
+    #[command(after_help = doctor::EXIT)]
+    Doctor(doctor::Doctor),
     /// Run the gateway.
     #[command(after_help = "Exit codes: 0 stopped by SIGTERM or SIGINT once open requests had ended or their time \
 was over, 3 stopped by a second one and what was open dropped, 64 wrong arguments, 70 it cannot start or go on, \

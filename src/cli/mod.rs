@@ -7,6 +7,7 @@ mod asked;
 mod audit;
 mod check;
 mod check_login;
+mod doctor;
 mod exit;
 mod import;
 mod load;
@@ -38,6 +39,8 @@ pub use audit::Audit;
 pub use audit::Report;
 pub use audit::ReportFormat;
 pub use audit::Verify;
+pub use doctor::Doctor;
+pub use doctor::DoctorFormat;
 pub use exit::Exit;
 pub use import::Import;
 pub use import::Whmcs;
@@ -112,6 +115,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
             check_login::login(&config.config, provider.as_ref(), streams).map(Next::Exit)
         }
         Command::Check(arguments) => check::check(&arguments, streams).map(Next::Exit),
+        Command::Doctor(asked) => doctor::run(&asked, streams).map(Next::Exit),
         Command::Explain(arguments) => review::explain(&arguments, streams).map(Next::Exit),
         Command::Access(command) => review::access(&command, streams).map(Next::Exit),
         Command::Audit(command) => audit::audit(&command, streams).map(Next::Exit),

@@ -15,6 +15,7 @@ use crate::model::TokenRef;
 use crate::model::Trust;
 use crate::panel_session::Hosted;
 use crate::panel_session::ServerIdentity;
+use crate::upstream::TrustSettings;
 use crate::upstream::Upstream;
 use crate::upstream::UpstreamLimits;
 use crate::vault::Binding;
@@ -24,10 +25,10 @@ use crate::vault::Vault;
 /// The servers of the directory, each with the way there.
 pub(super) fn servers(config: &Config, vault: Option<&Arc<Vault>>) -> Result<HashMap<ServerId, Hosted>, StartError> {
     let times = limits(config);
-    let mut servers = HashMap::new();
+    let (settings, mut servers) = (TrustSettings::default(), HashMap::new());
     for (id, server) in &config.directory.servers {
-        let upstream =
-            Upstream::new(server, times).map_err(|source| StartError::Trust { server: id.to_string(), source })?;
+        let upstream = Upstream::one_of(server, times, &settings)
+            .map_err(|source| StartError::Trust { server: id.to_string(), source })?;
         let hosted = Hosted {
             identity: identity(server)?,
             upstream,
@@ -50,7 +51,7 @@ pub(super) fn limits(config: &Config) -> UpstreamLimits {
 }
 
 /// The way to a server's token.
-fn token(server: &Server, vault: Option<&Arc<Vault>>) -> Result<Token, StartError> {
+pub(super) fn token(server: &Server, vault: Option<&Arc<Vault>>) -> Result<Token, StartError> {
     match (&server.api_token, vault) {
         (TokenRef::Outside(reference), _) => Ok(Token::Outside(reference.clone())),
         (TokenRef::Vault, Some(vault)) => Ok(Token::Sealed(Arc::clone(vault), Binding::of(server))),

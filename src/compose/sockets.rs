@@ -60,6 +60,11 @@ fn handed_over() -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
     Ok(given)
 }
 
+/// Every address that a gateway of this configuration listens on.
+pub fn addresses(config: &Config) -> Vec<SocketAddr> {
+    people(config).into_iter().chain(redirect(config)).chain(config.operations).collect()
+}
+
 /// The console's port, and in the `ports` style those of the services, on every address.
 fn people(config: &Config) -> Vec<SocketAddr> {
     let mut ports = vec![config.listen.console_port];

@@ -51,6 +51,11 @@ impl Assessment {
         self.privileges.contains(acl) || self.privileges.contains("all")
     }
 
+    /// What it cannot do that a token of ours is for: the ACL's name, and the purpose.
+    pub fn lacks(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        WANTED.into_iter().filter(|(acl, _)| !self.may(acl))
+    }
+
     /// What there is to say, a sentence a line.
     pub fn words(&self, account: &str) -> Vec<String> {
         let mut words = vec![format!("cPanel & WHM {}; the token may call {} functions", self.version, self.functions)];

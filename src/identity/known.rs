@@ -114,7 +114,7 @@ impl Known {
         {
             return outcome.clone();
         }
-        let outcome = fetch(transport, settings, now).await.map(Arc::new);
+        let outcome = fetch(transport, settings, now).await.map(|(snapshot, _)| Arc::new(snapshot));
         if let Ok(snapshot) = &outcome {
             self.current.store(Some(Arc::clone(snapshot)));
         }
@@ -124,7 +124,12 @@ impl Known {
     }
 }
 
-async fn fetch(transport: &Transport, settings: &ProviderSettings, now: Timestamp) -> Result<Snapshot, LoginError> {
+/// Metadata and keys, with the headers of the answer that had the keys.
+pub(super) async fn fetch(
+    transport: &Transport,
+    settings: &ProviderSettings,
+    now: Timestamp,
+) -> Result<(Snapshot, HeaderMap), LoginError> {
     let (_, document) = transport.object(Endpoint::Discovery, get(&metadata::address(&settings.issuer))?).await?;
     let metadata = Metadata::read(&document, settings)
         .map_err(|source| LoginError::Nonsense { endpoint: Endpoint::Discovery, source })?;
@@ -132,7 +137,7 @@ async fn fetch(transport: &Transport, settings: &ProviderSettings, now: Timestam
     let keys = keys::read(&set, settings.id_token_alg)
         .map_err(|source| LoginError::Nonsense { endpoint: Endpoint::Keys, source })?;
     let fresh = max_age(&headers).unwrap_or(DEFAULT_FRESH).clamp(MIN_FRESH, MAX_AGE);
-    Ok(Snapshot { metadata, keys, fetched_at: now, fresh_until: now.plus(fresh) })
+    Ok((Snapshot { metadata, keys, fetched_at: now, fresh_until: now.plus(fresh) }, headers))
 }
 
 fn get(address: &str) -> Result<http::Request<Vec<u8>>, LoginError> {

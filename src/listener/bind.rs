@@ -22,6 +22,16 @@ pub struct BindError {
     pub source: io::Error,
 }
 
+/// Whether an address could be bound now. Nothing listens there for it, so that nobody connects meanwhile.
+pub fn try_bind(address: SocketAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())
+}
+
 /// Binds an address. An IPv6 address is for IPv6 only, so that `0.0.0.0` and `::` stand side by side.
 pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
     let bound = || {

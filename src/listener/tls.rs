@@ -74,10 +74,48 @@ impl Certificates {
         self.in_force.load().iter().filter_map(end).collect()
     }
 
+    /// What there is to know of each, in the order in which they are chosen from.
+    pub fn held(&self) -> Vec<Held> {
+        self.in_force.load().iter().map(Held::of).collect()
+    }
+
     /// Whether others are the same certificates, in the same order.
     pub fn are(&self, others: &Self) -> bool {
         let (ours, theirs) = (self.in_force.load(), others.in_force.load());
         ours.iter().map(|one| &one.key.cert).eq(theirs.iter().map(|one| &one.key.cert))
+    }
+}
+
+/// A certificate of ours, without its key.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The names that it is valid for.
+    pub names: Vec<String>,
+    /// From when, in seconds since 1970.
+    pub begins: i64,
+    /// Until when, in seconds since 1970.
+    pub ends: i64,
+    /// The certificate, and what was put after it.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Whether somebody else signed it, and that one's certificate is not after it.
+    pub lacks_issuer: bool,
+}
+
+impl Held {
+    fn of(certificate: &Certificate) -> Self {
+        let Certificate { names, begins, ends, lacks_issuer, key } = certificate;
+        Self {
+            names: names.clone(),
+            begins: *begins,
+            ends: *ends,
+            chain: key.cert.clone(),
+            lacks_issuer: *lacks_issuer,
+        }
+    }
+
+    /// Whether it is valid for a name: one of its own, or one label below a wildcard.
+    pub fn covers(&self, server_name: &str) -> bool {
+        covers(&self.names, server_name)
     }
 }
 
@@ -110,7 +148,10 @@ pub fn server_config(certificates: Arc<Certificates>, offer: Offer) -> Result<Se
 struct Certificate {
     names: Vec<String>,
     /// In seconds since 1970.
+    begins: i64,
+    /// In seconds since 1970.
     ends: i64,
+    lacks_issuer: bool,
     key: Arc<CertifiedKey>,
 }
 
@@ -120,32 +161,50 @@ impl Certificate {
         let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(chain_path)?)
             .collect::<Result<_, _>>()
             .map_err(|_| TlsError::NoCertificate(chain_path.to_owned()))?;
-        let about = chain.first().and_then(about).filter(|(names, _)| !names.is_empty());
-        let (names, ends) = about.ok_or_else(|| TlsError::NoCertificate(chain_path.to_owned()))?;
+        let about = chain.first().and_then(about).filter(|about| !about.names.is_empty());
+        let about = about.ok_or_else(|| TlsError::NoCertificate(chain_path.to_owned()))?;
+        let About { names, begins, ends, is_self_signed } = about;
+        let lacks_issuer = chain.len() == 1 && !is_self_signed;
         let key = PrivateKeyDer::from_pem_slice(&read(key_path)?).map_err(|_| TlsError::NoKey(key_path.to_owned()))?;
         let key = CertifiedKey::from_der(chain, key, provider)
             .map_err(|source| TlsError::Refused { path: chain_path.to_owned(), source })?;
-        Ok(Self { names, ends, key: Arc::new(key) })
+        Ok(Self { names, begins, ends, lacks_issuer, key: Arc::new(key) })
     }
 
     fn covers(&self, server_name: &str) -> bool {
-        let parent = server_name.split_once('.').map(|(_, parent)| parent);
-        self.names.iter().any(|name| match name.strip_prefix("*.") {
-            Some(wild) => parent.is_some_and(|parent| parent.eq_ignore_ascii_case(wild)),
-            None => name.eq_ignore_ascii_case(server_name),
-        })
+        covers(&self.names, server_name)
     }
 }
 
-/// Its names, and when it ends.
-fn about(certificate: &CertificateDer<'_>) -> Option<(Vec<String>, i64)> {
+fn covers(names: &[String], server_name: &str) -> bool {
+    let parent = server_name.split_once('.').map(|(_, parent)| parent);
+    names.iter().any(|name| match name.strip_prefix("*.") {
+        Some(wild) => parent.is_some_and(|parent| parent.eq_ignore_ascii_case(wild)),
+        None => name.eq_ignore_ascii_case(server_name),
+    })
+}
+
+/// What a certificate says of itself.
+struct About {
+    names: Vec<String>,
+    begins: i64,
+    ends: i64,
+    is_self_signed: bool,
+}
+
+fn about(certificate: &CertificateDer<'_>) -> Option<About> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let alternatives = parsed.subject_alternative_name().ok()??;
     let name = |general: &GeneralName<'_>| {
         if let GeneralName::DNSName(name) = general { Some((*name).to_owned()) } else { None }
     };
     let names = alternatives.value.general_names.iter().filter_map(name).collect();
-    Some((names, parsed.validity().not_after.timestamp()))
+    Some(About {
+        names,
+        begins: parsed.validity().not_before.timestamp(),
+        ends: parsed.validity().not_after.timestamp(),
+        is_self_signed: parsed.subject() == parsed.issuer(),
+    })
 }
 
 impl ResolvesServerCert for Certificates {

@@ -14,6 +14,7 @@ mod one_time_login;
 mod page_cookies;
 mod privileges;
 mod security_token;
+mod settings;
 mod tokens;
 mod whm_api;
 
@@ -42,6 +43,7 @@ pub use privileges::functions;
 pub use privileges::privileges;
 pub use privileges::version;
 pub use security_token::SecurityToken;
+pub use settings::setting;
 pub use tokens::ListedToken;
 pub use tokens::TokenWish;
 pub use tokens::create_token;

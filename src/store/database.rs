@@ -118,23 +118,7 @@ impl Store {
     /// Unless the address says otherwise with `sslmode`, the server on another machine must show a certificate
     /// that is valid for its name.
     pub async fn connect(address: &SecretString, connections: u32) -> Result<Self, StoreError> {
-        let address = address.expose_secret();
-        let mut options = PgConnectOptions::from_str(address).map_err(StoreError::Address)?;
-        if !address.contains("sslmode=") && !is_here(&options) {
-            options = options.ssl_mode(PgSslMode::VerifyFull);
-        }
-        // The server gives up too, so that a statement that nobody waits for does not go on.
-        let limit = PATIENCE.as_millis().to_string();
-        let options = options
-            .application_name("panelgate")
-            .options([("statement_timeout", limit.as_str()), ("idle_in_transaction_session_timeout", limit.as_str())]);
-        let opened = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(PATIENCE)
-            .max_lifetime(Duration::from_mins(30))
-            .connect_with(options);
-        let opened = tokio::time::timeout(START, opened).await.map_err(|_| StoreError::TimedOut(START))?;
-        let pool = opened.map_err(StoreError::Connect)?;
+        let pool = pooled(options(address)?, connections, START).await?;
         layout::of_postgres(&pool).await?;
         let bell = Bell::default();
         bell.follow(&pool);
@@ -148,6 +132,35 @@ impl Store {
             Pool::Postgres(pool) => pool.close().await,
         }
     }
+}
+
+/// How the database at `address` is connected to.
+pub(super) fn options(address: &SecretString) -> Result<PgConnectOptions, StoreError> {
+    let address = address.expose_secret();
+    let mut options = PgConnectOptions::from_str(address).map_err(StoreError::Address)?;
+    if !address.contains("sslmode=") && !is_here(&options) {
+        options = options.ssl_mode(PgSslMode::VerifyFull);
+    }
+    // The server gives up too, so that a statement that nobody waits for does not go on.
+    let limit = PATIENCE.as_millis().to_string();
+    Ok(options
+        .application_name("panelgate")
+        .options([("statement_timeout", limit.as_str()), ("idle_in_transaction_session_timeout", limit.as_str())]))
+}
+
+/// A pool of so many connections, the first of which is made within `patience`.
+pub(super) async fn pooled(
+    options: PgConnectOptions,
+    connections: u32,
+    patience: Duration,
+) -> Result<PgPool, StoreError> {
+    let opened = PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(PATIENCE)
+        .max_lifetime(Duration::from_mins(30))
+        .connect_with(options);
+    let opened = tokio::time::timeout(patience, opened).await.map_err(|_| StoreError::TimedOut(patience))?;
+    opened.map_err(StoreError::Connect)
 }
 
 /// Whether another process holds the file (`SQLITE_BUSY` and its extended codes).

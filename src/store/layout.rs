@@ -122,7 +122,7 @@ pub(super) async fn of_postgres(pool: &PgPool) -> Result<(), StoreError> {
     }
     if !steps.is_empty() {
         sqlx::query("INSERT INTO layout (version) VALUES ($1)")
-            .bind(i64::try_from(STEPS.len()).unwrap_or(i64::MAX))
+            .bind(known())
             .execute(&mut *transaction)
             .await
             .map_err(StoreError::Query)?;
@@ -130,8 +130,13 @@ pub(super) async fn of_postgres(pool: &PgPool) -> Result<(), StoreError> {
     transaction.commit().await.map_err(StoreError::Query)
 }
 
+/// The layout of this version.
+pub(super) fn known() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
 fn missing(found: i64) -> Result<&'static [Step], StoreError> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    let known = known();
     let done = usize::try_from(found).unwrap_or_default();
     STEPS.get(done..).ok_or(StoreError::Newer { found, known })
 }

@@ -36,8 +36,8 @@ use crate::upstream::moved::Moved;
 use crate::upstream::pool::AnswerBody;
 use crate::upstream::pool::Pool;
 use crate::upstream::pool::Return;
-use crate::upstream::trust;
 use crate::upstream::trust::TrustError;
+use crate::upstream::trust::TrustSettings;
 
 /// Any error, on its way through a body.
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -104,7 +104,12 @@ pub enum SendError {
 impl Upstream {
     /// Reads what the server's entry refers to and prepares TLS.
     pub fn new(server: &Server, limits: UpstreamLimits) -> Result<Self, TrustError> {
-        let tls = Arc::new(trust::client_config(&server.trust)?);
+        Self::one_of(server, limits, &TrustSettings::default())
+    }
+
+    /// The same for one of many servers.
+    pub fn one_of(server: &Server, limits: UpstreamLimits, settings: &TrustSettings) -> Result<Self, TrustError> {
+        let tls = settings.of(&server.trust)?;
         Ok(Self { id: server.id.clone(), host: server.host.clone(), address: server.address, tls, limits })
     }
 
@@ -172,6 +177,11 @@ impl Client {
     /// Host and port that requests are for.
     pub fn authority(&self) -> &str {
         &self.authority
+    }
+
+    /// Connects, verifies the server's certificate, and closes again: nothing is asked.
+    pub async fn reach(&self) -> Result<(), ConnectError> {
+        self.connector.connect().await.map(drop)
     }
 
     /// Sends one request and waits for the head of the answer.

@@ -73,9 +73,46 @@ pub enum LookError {
 
 /// Looks at the certificate that WHM shows on a host.
 pub async fn look(host: &Host, address: Option<IpAddr>, timeout: Duration) -> Result<Presented, LookError> {
-    let provider = Arc::new(default_provider());
+    Looker::new().map_err(LookError::Tls)?.look(host, address, timeout).await
+}
+
+/// Looks at the certificates of many hosts; the system's authorities are read once.
+#[derive(Clone, Debug)]
+pub struct Looker {
+    public: Arc<Verifier>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Looker {
+    /// Reads the system's authorities.
+    pub fn new() -> Result<Self, TrustError> {
+        let provider = Arc::new(default_provider());
+        let public = Verifier::new(Arc::clone(&provider)).map_err(TrustError::Tls)?;
+        Ok(Self { public: Arc::new(public), provider })
+    }
+
+    /// Looks at the certificate that WHM shows on a host.
+    pub async fn look(&self, host: &Host, address: Option<IpAddr>, timeout: Duration) -> Result<Presented, LookError> {
+        look_with(self, host, address, timeout).await
+    }
+
+    /// Whether the system's authorities vouch for a certificate and the intermediates after it, under this name.
+    pub fn vouches_for(&self, chain: &[CertificateDer<'_>], name: &Host, now: Timestamp) -> bool {
+        let Some((end_entity, intermediates)) = chain.split_first() else { return false };
+        let Ok(name) = ServerName::try_from(name.to_string()) else { return false };
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now.0));
+        self.public.verify_server_cert(end_entity, intermediates, &name, &[], now).is_ok()
+    }
+}
+
+async fn look_with(
+    looker: &Looker,
+    host: &Host,
+    address: Option<IpAddr>,
+    timeout: Duration,
+) -> Result<Presented, LookError> {
+    let (public, provider) = (Arc::clone(&looker.public), Arc::clone(&looker.provider));
     let tls = |error| LookError::Tls(TrustError::Tls(error));
-    let public = Verifier::new(Arc::clone(&provider)).map_err(tls)?;
     let looking = Arc::new(Looking { seen: Mutex::new(None), public, provider: Arc::clone(&provider) });
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -129,7 +166,7 @@ fn plain(text: &str) -> String {
 #[derive(Debug)]
 struct Looking {
     seen: Mutex<Option<(Vec<u8>, bool)>>,
-    public: Verifier,
+    public: Arc<Verifier>,
     provider: Arc<CryptoProvider>,
 }
 

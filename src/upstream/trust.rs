@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::OnceLock;
 
 use aws_lc_rs::constant_time;
 use aws_lc_rs::digest;
@@ -47,6 +48,27 @@ pub enum TrustError {
     /// The TLS library refuses the settings.
     #[error("the TLS settings are refused")]
     Tls(#[source] rustls::Error),
+}
+
+/// TLS settings for many servers. Those with public roots share theirs: reading all the system's authorities
+/// takes some milliseconds.
+#[derive(Debug, Default)]
+pub struct TrustSettings {
+    public: OnceLock<Arc<ClientConfig>>,
+}
+
+impl TrustSettings {
+    /// The TLS settings for a server.
+    pub(super) fn of(&self, trust: &Trust) -> Result<Arc<ClientConfig>, TrustError> {
+        if *trust != Trust::PublicRoots {
+            return client_config(trust).map(Arc::new);
+        }
+        if let Some(shared) = self.public.get() {
+            return Ok(Arc::clone(shared));
+        }
+        let made = Arc::new(client_config(trust)?);
+        Ok(Arc::clone(self.public.get_or_init(|| made)))
+    }
 }
 
 /// The TLS settings for one server.

@@ -1,5 +1,8 @@
 //! A certificate authority that lives for one run, and certificates made by it.
 
+use std::time::Duration;
+use std::time::SystemTime;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -50,8 +53,19 @@ impl Authority {
 
     /// Issues a server certificate for DNS names (wildcards allowed) or IP addresses.
     pub fn issue(&self, names: &[&str]) -> Result<Identity, rcgen::Error> {
+        self.sign(&server_params(names)?)
+    }
+
+    /// The same, which ends at a moment in seconds since 1970.
+    pub fn issue_until(&self, names: &[&str], end: u64) -> Result<Identity, rcgen::Error> {
+        let mut params = server_params(names)?;
+        params.not_after = (SystemTime::UNIX_EPOCH + Duration::from_secs(end)).into();
+        self.sign(&params)
+    }
+
+    fn sign(&self, params: &CertificateParams) -> Result<Identity, rcgen::Error> {
         let key = KeyPair::generate()?;
-        let certificate = server_params(names)?.signed_by(&key, &self.issuer)?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
         Ok(Identity {
             certificate: format!("{}{}", certificate.pem(), self.pem),
             spki_sha256: pin_of(&key),
