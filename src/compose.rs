@@ -63,9 +63,6 @@ use crate::model::ReferenceId;
 use crate::model::Service;
 use crate::model::SystemClock;
 use crate::operations::Operations;
-use crate::panel_session::PanelLimits;
-use crate::panel_session::PanelSessions;
-use crate::panel_session::PlaceLimits;
 use crate::policy::Policy;
 use crate::proxy::HeldBodies;
 use crate::proxy::Pace;
@@ -127,24 +124,25 @@ impl Ready {
         let notes = notes.map_err(StartError::Notes)?;
         let vault = vault::vault(config, &store, &clock, &random)?;
         vault::check(config, vault.as_ref()).await?;
-        let panels = panels(config, vault.as_ref(), &random)?;
         let audit = AuditLog::open(audit::settings(config), &clock).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = lifetimes(config);
         let origins = origins(config);
         let site = site(config, &origins);
+        let (ours, known) = (Arc::clone(&clock), Arc::clone(&random));
+        let sessions =
+            Sessions::new(store.clone(), key.clone(), ours, known, lifetimes, bounded(limits.sessions)).map(Arc::new);
+        let sessions = sessions.map_err(StartError::Sessions)?;
+        let panels = servers::panels(config, vault.as_ref(), &random, &sessions)?;
         let gateway = Gateway {
             pending: Arc::new(PendingLogins::new(
-                store.clone(),
-                key.clone(),
+                store,
+                key,
                 Arc::clone(&clock),
                 pending_lifetime,
                 (bounded(limits.pending_logins), bounded(limits.pending_logins_per_address)),
             )),
-            sessions: Arc::new(
-                Sessions::new(store, key, Arc::clone(&clock), Arc::clone(&random), lifetimes, bounded(limits.sessions))
-                    .map_err(StartError::Sessions)?,
-            ),
+            sessions,
             policy: Arc::new(Policy::new(Arc::clone(&config.directory))),
             directory: Arc::clone(&config.directory),
             pace: Pace {
@@ -306,29 +304,6 @@ fn operate(
     };
     let limits = ListenerLimits { connections: OPERATIONS_CONNECTIONS, ..limits };
     Operations::new(metrics, health, Arc::new(open)).serve(socket, limits)
-}
-
-fn panels(
-    config: &Config,
-    vault: Option<&Arc<Vault>>,
-    random: &Arc<dyn SecureRandom + Send + Sync>,
-) -> Result<PanelSessions, StartError> {
-    let limits = &config.limits;
-    Ok(PanelSessions::new(
-        servers::servers(config, vault)?,
-        Arc::clone(random),
-        PanelLimits {
-            sessions: size(limits.panel_sessions),
-            answer: size(limits.api_answer_kib * 1024),
-            open: Duration::from_secs(limits.open_seconds),
-            places: PlaceLimits {
-                person: size(limits.requests_per_session),
-                panel: size(limits.requests_per_panel_session),
-                server: size(limits.requests_per_server),
-                wait: Duration::from_secs(limits.request_wait_seconds),
-            },
-        },
-    ))
 }
 
 /// The store and the server key, in the state folder.

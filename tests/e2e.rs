@@ -28,6 +28,8 @@ mod directory;
 mod doctor;
 #[path = "e2e/edge.rs"]
 mod edge;
+#[path = "e2e/egress.rs"]
+mod egress;
 #[path = "e2e/ending.rs"]
 mod ending;
 #[path = "e2e/envelope.rs"]

@@ -53,7 +53,7 @@ async fn rotate(rotate: &Rotate, config: &Config, desk: &Desk, streams: &mut Str
     let (rotator, wanted) = (desk.rotator(), new_token(config));
     let mut failed = 0;
     for server in servers {
-        let upstream = Upstream::new(server, desk.limits)?;
+        let upstream = Upstream::new(server, desk.limits)?.leaving_from(desk.source);
         match rotator.rotate(&upstream, &Binding::of(server), &wanted).await {
             Ok(done) => {
                 let until = done.expires_at.map(|end| end.to_string()).unwrap_or_default();

@@ -1,6 +1,7 @@
 //! What commands about the fleet work with, beside a gateway that serves.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SecureRandom;
@@ -43,6 +44,8 @@ pub struct Desk {
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// How long things may take at servers.
     pub limits: UpstreamLimits,
+    /// The address that connections to servers come from, if one is named.
+    pub source: Option<IpAddr>,
     /// Bytes of an API answer that are read at most.
     pub answer_limit: usize,
 }
@@ -87,7 +90,8 @@ pub async fn desk(config: &Config, by: &str) -> Result<Desk, StartError> {
     let vault = vault::vault(config, &store, &clock, &random)?.ok_or(StartError::VaultMissing)?;
     let notes = Notes::new(store, key, Arc::clone(&clock), Arc::clone(&random), by).map_err(StartError::Notes)?;
     let answer_limit = size(config.limits.api_answer_kib * 1024);
-    Ok(Desk { vault, notes, clock, random, limits: servers::limits(config), answer_limit })
+    let (limits, source) = (servers::limits(config), config.upstream.source);
+    Ok(Desk { vault, notes, clock, random, limits, source, answer_limit })
 }
 
 /// Writes the notes that wait into the audit log. What could not be recorded stays.

@@ -1,6 +1,7 @@
 //! What a look at everything works with, beside a gateway that serves or where none runs yet: nothing is created
 //! or changed by it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +42,7 @@ pub struct Rounds {
     /// The vault: nothing if the configuration has none, or the store is none that it can be read from.
     vault: Result<Option<Arc<Vault>>, StartError>,
     limits: UpstreamLimits,
+    source: Option<IpAddr>,
     settings: TrustSettings,
     /// Bytes of an API answer that are read at most.
     pub answer_limit: usize,
@@ -61,7 +63,8 @@ impl Rounds {
         };
         let limits = UpstreamLimits { response, ..servers::limits(config) };
         let settings = TrustSettings::default();
-        Self { store, vault, limits, settings, answer_limit: size(config.limits.api_answer_kib * 1024) }
+        let source = config.upstream.source;
+        Self { store, vault, limits, source, settings, answer_limit: size(config.limits.api_answer_kib * 1024) }
     }
 
     /// The way to a server, and to its token.
@@ -70,7 +73,7 @@ impl Rounds {
     /// When the server cannot be verified as configured, or its token is in a vault that does not open.
     pub fn way_to(&self, server: &Server) -> Result<(Upstream, Result<Token, &StartError>), StartError> {
         let trust = |source| StartError::Trust { server: server.id.to_string(), source };
-        let upstream = Upstream::one_of(server, self.limits, &self.settings).map_err(trust)?;
+        let upstream = Upstream::one_of(server, self.limits, &self.settings).map_err(trust)?.leaving_from(self.source);
         let token = match &self.vault {
             Ok(vault) => Ok(servers::token(server, vault.as_ref())?),
             Err(error) => Err(error),

@@ -2,19 +2,27 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest;
+use aws_lc_rs::rand::SecureRandom;
 
 use crate::compose::StartError;
+use crate::compose::size;
 use crate::config::Config;
+use crate::config::Egress;
 use crate::model::Server;
 use crate::model::ServerId;
 use crate::model::TokenRef;
 use crate::model::Trust;
 use crate::panel_session::Hosted;
+use crate::panel_session::PanelLimits;
+use crate::panel_session::PanelSessions;
+use crate::panel_session::PlaceLimits;
 use crate::panel_session::ServerIdentity;
+use crate::session::Sessions;
 use crate::upstream::TrustSettings;
 use crate::upstream::Upstream;
 use crate::upstream::UpstreamLimits;
@@ -29,6 +37,7 @@ pub(super) fn servers(config: &Config, vault: Option<&Arc<Vault>>) -> Result<Has
     for (id, server) in &config.directory.servers {
         let upstream = Upstream::one_of(server, times, &settings)
             .map_err(|source| StartError::Trust { server: id.to_string(), source })?;
+        let upstream = upstream.leaving_from(config.upstream.source);
         let hosted = Hosted {
             identity: identity(server)?,
             upstream,
@@ -38,6 +47,36 @@ pub(super) fn servers(config: &Config, vault: Option<&Arc<Vault>>) -> Result<Has
         servers.insert(id.clone(), hosted);
     }
     Ok(servers)
+}
+
+/// The panel sessions on the servers of the directory. Where all gateways leave from one address, they share them
+/// through the store.
+pub(super) fn panels(
+    config: &Config,
+    vault: Option<&Arc<Vault>>,
+    random: &Arc<dyn SecureRandom + Send + Sync>,
+    sessions: &Arc<Sessions>,
+) -> Result<PanelSessions, StartError> {
+    if let Some(ip) = config.upstream.source {
+        TcpListener::bind((ip, 0)).map_err(|source| StartError::Source { ip, source })?;
+    }
+    let limits = &config.limits;
+    let limits = PanelLimits {
+        sessions: size(limits.panel_sessions),
+        answer: size(limits.api_answer_kib * 1024),
+        open: Duration::from_secs(limits.open_seconds),
+        places: PlaceLimits {
+            person: size(limits.requests_per_session),
+            panel: size(limits.requests_per_panel_session),
+            server: size(limits.requests_per_server),
+            wait: Duration::from_secs(limits.request_wait_seconds),
+        },
+    };
+    let panels = PanelSessions::new(servers(config, vault)?, Arc::clone(random), limits);
+    Ok(match config.upstream.egress {
+        Egress::Own => panels,
+        Egress::Shared => panels.shared_through(Arc::clone(sessions)),
+    })
 }
 
 /// How long things may take at servers.

@@ -1,6 +1,7 @@
 //! Why a gateway does not start.
 
 use std::io;
+use std::net::IpAddr;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -113,6 +114,14 @@ pub enum StartError {
     /// A socket was handed over that the configuration does not ask for.
     #[error("a socket for {0} was handed over, and the configuration has nothing that listens there")]
     Unasked(SocketAddr),
+    /// Connections to servers cannot come from the configured address.
+    #[error("connections to servers cannot come from {ip}, which is [upstream] source")]
+    Source {
+        /// The address.
+        ip: IpAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// An address cannot be listened on.
     #[error("an address cannot be used")]
     Bind(#[source] BindError),

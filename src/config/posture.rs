@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::config::settings::ClientCredential;
 use crate::config::settings::Config;
+use crate::config::settings::Egress;
 use crate::config::settings::GroupsSource;
 use crate::config::settings::PanelStyle;
 use crate::config::settings::Provider;
@@ -82,6 +83,13 @@ impl Posture<'_> {
         for provider in &self.0.providers {
             self.provider(provider, f)?;
         }
+        let source =
+            self.0.upstream.source.map_or("the address that the system chooses".to_owned(), |ip| ip.to_string());
+        let common = match self.0.upstream.egress {
+            Egress::Own => "",
+            Egress::Shared => ", as all gateways do: they share each cpsrvd session",
+        };
+        writeln!(f, "  leaves from  {source}{common}")?;
         for server in self.0.directory.servers.values() {
             let trust = match &server.trust {
                 Trust::PublicRoots => "the system's authorities".to_owned(),

@@ -59,6 +59,8 @@ pub struct Config {
     pub log: Log,
     /// Where probes and collectors ask; nowhere by default.
     pub operations: Option<SocketAddr>,
+    /// From where servers are reached.
+    pub upstream: Leaving,
     /// What is bounded, and by how much.
     pub limits: Limits,
     /// The servers, role groups and rules.
@@ -88,6 +90,7 @@ impl Config {
             ("audit", self.audit != other.audit),
             ("log", self.log != other.log),
             ("operations", self.operations != other.operations),
+            ("upstream", self.upstream != other.upstream),
             ("limits", self.limits != other.limits),
         ];
         differs.into_iter().filter_map(|(section, differs)| differs.then_some(section)).collect()
@@ -293,6 +296,25 @@ pub struct Log {
     pub filter: String,
     /// How a line looks.
     pub format: LogFormat,
+}
+
+/// From where servers are reached. cpsrvd ties a session to the address that it was opened from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leaving {
+    /// Whether all gateways leave from one address.
+    pub egress: Egress,
+    /// The address of this machine that connections to servers come from; the system chooses, if there is none.
+    pub source: Option<IpAddr>,
+}
+
+/// Whether all gateways reach servers from one address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Egress {
+    /// Each from one of its own: each opens cpsrvd sessions of its own.
+    #[default]
+    Own,
+    /// All from one: they share each cpsrvd session.
+    Shared,
 }
 
 /// How a line of the log looks.

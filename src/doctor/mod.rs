@@ -47,7 +47,7 @@ const SOON: Duration = Duration::from_hours(14 * 24);
 /// # Errors
 /// When TLS cannot be set up on this machine at all.
 pub async fn examine(config: &Config, clock: &dyn Clock) -> Result<Vec<Finding>, TrustError> {
-    let looker = Looker::new()?;
+    let looker = Looker::new()?.leaving_from(config.upstream.source);
     let origins = compose::our_origins(config);
     let rounds = Rounds::begin(config, API).await;
     let everybody: Vec<&Server> = config.directory.servers.values().collect();
@@ -77,7 +77,7 @@ pub async fn examine_servers(
     servers: &[&Server],
     clock: &dyn Clock,
 ) -> Result<Vec<Finding>, TrustError> {
-    let looker = Looker::new()?;
+    let looker = Looker::new()?.leaving_from(config.upstream.source);
     let rounds = Rounds::begin(config, API).await;
     Ok(visit(config, servers, &rounds, &looker, clock).await)
 }

@@ -170,6 +170,8 @@ impl Visit<'_> {
         let says = format!("{title} (port {port}): {}", Chain(error));
         let advice = match error {
             ConnectError::Resolve(_) => format!("make a DNS record for {host}, or write its `address` ({source})"),
+            ConnectError::Source(_) => "write an address of this machine in [upstream] source".to_owned(),
+            ConnectError::Family => format!("give {host} an address of that family, or change [upstream] source"),
             ConnectError::Refused(_) => {
                 format!("see that {title} runs there, and that the server's firewall lets this machine to port {port}")
             }

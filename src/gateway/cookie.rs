@@ -22,6 +22,8 @@ pub(super) enum Cookie {
     Login,
     /// The entry to a service of a server, on the panel origin.
     Panel(Service),
+    /// The version of a panel session that the browser has seen, on the panel origin.
+    Seen(Service),
     /// The verifier of a hand-off under way, on the panel origin.
     Verifier(Service),
 }
@@ -37,6 +39,7 @@ impl Cookie {
             Self::Session => format!("{prefix}panelgate-session"),
             Self::Login => format!("{prefix}panelgate-login"),
             Self::Panel(service) => format!("{prefix}panelgate-{}", service.host_label()),
+            Self::Seen(service) => format!("{prefix}panelgate-{}-seen", service.host_label()),
             Self::Verifier(service) => format!("{prefix}panelgate-{}-verifier", service.host_label()),
         }
     }
@@ -45,6 +48,11 @@ impl Cookie {
     pub(super) fn set(self, scheme: Scheme, token: &Token256, lifetime: Option<Duration>) -> Option<HeaderValue> {
         let max_age = lifetime.map(|span| format!("; Max-Age={}", span.as_secs())).unwrap_or_default();
         self.line(scheme, token.expose().expose_secret(), &max_age)
+    }
+
+    /// A `Set-Cookie` line that sets it to a number, until the browser closes.
+    pub(super) fn number(self, scheme: Scheme, number: u64) -> Option<HeaderValue> {
+        self.line(scheme, &number.to_string(), "")
     }
 
     /// A `Set-Cookie` line that removes it.
@@ -60,7 +68,7 @@ impl Cookie {
         // The way back from the provider starts on another site; a panel is only ever entered from ours.
         let same_site = match self {
             Self::Session | Self::Login => "Lax",
-            Self::Panel(_) | Self::Verifier(_) => "Strict",
+            Self::Panel(_) | Self::Seen(_) | Self::Verifier(_) => "Strict",
         };
         let name = self.name(scheme);
         let line = format!("{name}={value}; Path=/{secure}; HttpOnly; SameSite={same_site}{max_age}");

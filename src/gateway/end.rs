@@ -108,6 +108,7 @@ impl Gateway {
             // What may not stay open is found by the review of open panels, twice a second.
             Heard::Renewed(id) => self.notices.list_changed_of(id),
             Heard::ServerClosed(server) => self.cut_server(&server),
+            Heard::Laid(key) => self.panels.changed_elsewhere(&key),
             Heard::Ordered(ticket) => self.carry_out(&ticket).await,
         }
     }

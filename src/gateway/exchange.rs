@@ -1,6 +1,8 @@
 //! One request at the server, and once more if the server has dropped the panel session meanwhile.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -45,6 +47,9 @@ pub(super) struct Errand<'a> {
     pub(super) addresses: &'a PanelAddresses,
     pub(super) access: &'a (dyn Fn() -> AccessRequest + Sync),
     pub(super) asked: &'a Asked<'a>,
+    /// The version of the panel session that the answer came under, for the browser to bring along; 0 for one
+    /// that other gateways do not have.
+    pub(super) version: &'a AtomicU64,
 }
 
 /// What came of a request.
@@ -127,8 +132,12 @@ impl Gateway {
         let signed = SignedRequest::sign(grant, errand.asked.session, Arc::clone(panel), errand.addresses, incoming)
             .map_err(Failure::Sign)?;
         if errand.websocket.is_none() {
-            let forwarded = errand.asked.waits.on(proxy::forward(signed, self.pace)).await;
-            return forwarded.map(Came::Answer).map_err(Failure::Proxy);
+            let forwarded = errand.asked.waits.on(proxy::forward(signed, self.pace)).await.map_err(Failure::Proxy)?;
+            if panel.is_shared() {
+                errand.asked.waits.on(Box::pin(self.panels.keep(panel, forwarded.lost.is_none()))).await;
+                errand.version.store(panel.version(), Ordering::Relaxed);
+            }
+            return Ok(Came::Answer(forwarded));
         }
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes).map_err(|_| Failure::Random)?;
@@ -137,7 +146,11 @@ impl Gateway {
         let signed = signed.with_handshake(errand.headers, value);
         let accept = edge::accept(&key);
         let connected = errand.asked.waits.on(proxy::connect(signed, &accept, self.pace)).await;
-        match connected.map_err(Failure::Proxy)? {
+        let connected = connected.map_err(Failure::Proxy)?;
+        if panel.is_shared() {
+            Box::pin(self.panels.keep(panel, matches!(connected, Connected::Open(_)))).await;
+        }
+        match connected {
             Connected::Answered(answer) => Ok(Came::Answer(answer)),
             Connected::Open(tunnel) => Ok(Came::Socket(tunnel)),
         }

@@ -361,7 +361,7 @@ fn send_code(error: &SendError) -> &'static str {
     match error {
         SendError::Connect(error) => match error {
             ConnectError::Resolve(_) => "server_name_unknown",
-            ConnectError::Refused(_) => "server_unreachable",
+            ConnectError::Refused(_) | ConnectError::Source(_) | ConnectError::Family => "server_unreachable",
             ConnectError::TimedOut(_) => "server_timeout",
             ConnectError::PinMismatch => "certificate_pin_mismatch",
             ConnectError::Certificate(_) => "certificate_untrusted",

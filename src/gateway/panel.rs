@@ -1,6 +1,8 @@
 //! What a panel origin answers.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use http::HeaderValue;
 use http::Method;
@@ -16,6 +18,7 @@ use crate::console::LeavePage;
 use crate::console::OwnTabPage;
 use crate::console::assets;
 use crate::edge::Arrival;
+use crate::edge::Cookies;
 use crate::edge::Destination;
 use crate::edge::EdgeRequest;
 use crate::edge::Framing;
@@ -36,11 +39,14 @@ use crate::gateway::open::Asked;
 use crate::gateway::open::access_to;
 use crate::gateway::page;
 use crate::gateway::words;
+use crate::model::ReferenceId;
 use crate::model::Scheme;
 use crate::model::Service;
 use crate::model::Target;
 use crate::panel::page_cookies_for_browser;
 use crate::panel_session::Claim;
+use crate::panel_session::PanelSession;
+use crate::policy::Grant;
 use crate::proxy;
 use crate::proxy::Answer;
 use crate::proxy::Keeper;
@@ -166,6 +172,7 @@ impl Gateway {
             connection,
             body,
             fetch,
+            cookies,
             ..
         } = request;
         if is_page {
@@ -176,6 +183,7 @@ impl Gateway {
         let asked = Asked { reference, client, session, before: Some(&entry.security_token), waits: &waits };
         let access = || access_to(&entry.place);
         let (grant, panel) = self.open(access(), &asked).await?;
+        let panel = self.latest(panel, &grant, &asked, (&cookies, origin)).await;
         match panel.claimed_by(&target) {
             Claim::Own | Claim::Nobody => {}
             Claim::Former(address) if websocket.is_none() => {
@@ -199,6 +207,7 @@ impl Gateway {
             addresses: &addresses,
             access: &access,
             asked: &asked,
+            version: &AtomicU64::new(0),
         };
         match self.exchange(&errand, grant, panel, body).await? {
             Came::Answer(answer)
@@ -209,17 +218,14 @@ impl Gateway {
             }
             Came::Answer(answer) => {
                 let is_whole = answer.is_whole;
-                let mut response = respond(answer, &target, &addresses)?;
+                let response = respond(answer, &target, &addresses)?;
+                let mut response = with_version(response, errand.version.load(Ordering::Relaxed), &cookies, origin);
                 if fetch.destination == Destination::Frame {
-                    let (notices, problem) = (Arc::clone(&self.notices), words::broken_off(reference));
-                    let (session, place) = (session.id(), entry.place.clone());
-                    response = response.map(|body| Watched { body, notices, session, place, problem }.boxed_unsync());
+                    response = self.telling(response, &entry, reference);
                 }
-                let response = if is_page {
-                    page::with_our_links(response, &method, target.as_str(), &addresses)
-                } else {
-                    response
-                };
+                if is_page {
+                    response = page::with_our_links(response, &method, target.as_str(), &addresses);
+                }
                 if is_whole {
                     return Ok(response);
                 }
@@ -233,6 +239,28 @@ impl Gateway {
         }
     }
 
+    /// The answer for a frame, of which the console hears if it breaks off.
+    fn telling(&self, response: Response<Body>, entry: &Entry, reference: ReferenceId) -> Response<Body> {
+        let (notices, problem) = (Arc::clone(&self.notices), words::broken_off(reference));
+        let (session, place) = (entry.session.id(), entry.place.clone());
+        response.map(|body| Watched { body, notices, session, place, problem }.boxed_unsync())
+    }
+
+    /// The panel session as other gateways have left it.
+    async fn latest(
+        &self,
+        panel: Arc<PanelSession>,
+        grant: &Grant,
+        asked: &Asked<'_>,
+        (cookies, origin): (&Cookies, &PanelOrigin),
+    ) -> Arc<PanelSession> {
+        if !panel.is_shared() {
+            return panel;
+        }
+        let seen = seen_version(cookies, origin);
+        asked.waits.on(Box::pin(self.panels.up_to_date(grant, asked.session, panel, seen))).await
+    }
+
     fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {
         let upstream = self.panels.upstream(&origin.server)?;
         let (host, address) = (upstream.host().clone(), upstream.address());
@@ -243,6 +271,19 @@ impl Gateway {
         let console = self.origins.console().clone();
         Some(PanelAddresses { host, address, service: origin.service, origins, console })
     }
+}
+
+/// The version of the panel session that the browser has seen, wherever that was; 0 for none.
+fn seen_version(cookies: &Cookies, origin: &PanelOrigin) -> u64 {
+    cookies.number(&Cookie::Seen(origin.service).name(origin.origin.scheme)).unwrap_or_default()
+}
+
+/// The answer, with the version that it came under if that is newer than what the browser has seen.
+fn with_version(response: Response<Body>, version: u64, cookies: &Cookies, origin: &PanelOrigin) -> Response<Body> {
+    if version == 0 || version <= seen_version(cookies, origin) {
+        return response;
+    }
+    answer::with_cookies(response, [Cookie::Seen(origin.service).number(origin.origin.scheme, version)])
 }
 
 /// A page that would hide itself, or be hidden, in the frame.

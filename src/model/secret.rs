@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use aws_lc_rs::constant_time;
 use aws_lc_rs::digest;
 use aws_lc_rs::error::Unspecified;
+use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SecureRandom;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -86,6 +87,21 @@ impl Token256 {
         &self.0
     }
 
+    /// Another one, made of this one and some names: HMAC-SHA-256. Nobody who has it knows this one.
+    #[must_use]
+    pub fn derived(&self, names: &[&[u8]]) -> Self {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0));
+        for name in names {
+            context.update(&u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(name);
+        }
+        let mut out = [0; 32];
+        for (slot, byte) in out.iter_mut().zip(context.sign().as_ref()) {
+            *slot = *byte;
+        }
+        Self(out)
+    }
+
     /// SHA-256 of it: what may be stored, compared and looked up.
     pub fn digest(&self) -> [u8; 32] {
         let mut out = [0; 32];
@@ -132,5 +148,15 @@ mod tests {
         assert!(Token256::parse(text.expose_secret()).unwrap().same_as(&token));
         assert!(!format!("{token:?}").contains(text.expose_secret()));
         assert!(Token256::parse("short").is_none());
+    }
+
+    #[test]
+    fn what_is_derived_depends_on_the_token_and_each_name() {
+        let (one, other) = (Token256([1; 32]), Token256([2; 32]));
+        let made = one.derived(&[b"a", b"bc"]);
+        assert!(made.same_as(&one.derived(&[b"a", b"bc"])));
+        for different in [one.derived(&[b"ab", b"c"]), other.derived(&[b"a", b"bc"]), one.derived(&[])] {
+            assert!(!made.same_as(&different));
+        }
     }
 }

@@ -6,6 +6,8 @@ use std::fmt;
 use http::HeaderMap;
 use http::HeaderValue;
 use http::header::SET_COOKIE;
+use serde::Deserialize;
+use serde::Serialize;
 use zeroize::Zeroize;
 
 /// Cookies in one jar. Panels and their tools set around ten.
@@ -22,35 +24,87 @@ pub fn is_session_cookie(name: &str) -> bool {
     SESSION_COOKIES.contains(&name)
 }
 
+/// The cookies of a jar on their way through a sealed record. They are printable ASCII.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JarRecord(BTreeMap<String, String>);
+
+impl fmt::Debug for JarRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JarRecord({} cookies)", self.0.len())
+    }
+}
+
 /// The cookies of one panel session: opaque bytes, sent back exactly as they came.
 ///
 /// Never merged with another one's and never printed. `Domain` and `Path` are not looked at: a jar
 /// belongs to one service of one server, and cpsrvd's cookies are for all of it.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct CookieJar {
     cookies: BTreeMap<Box<[u8]>, Box<[u8]>>,
 }
 
 impl CookieJar {
-    /// Takes in every `Set-Cookie` of an answer. What is too large, or too many, is left out.
-    pub fn absorb(&mut self, headers: &HeaderMap) {
+    /// Takes in every `Set-Cookie` of an answer; says whether that changed anything. What is too large, or too
+    /// many, is left out.
+    pub fn absorb(&mut self, headers: &HeaderMap) -> bool {
+        let mut changed = false;
         for line in headers.get_all(SET_COOKIE) {
-            self.absorb_line(line.as_bytes());
+            changed |= self.absorb_line(line.as_bytes());
         }
+        changed
     }
 
-    fn absorb_line(&mut self, line: &[u8]) {
+    fn absorb_line(&mut self, line: &[u8]) -> bool {
         let mut parts = line.split(|b| *b == b';');
-        let Some((name, value)) = parts.next().and_then(pair) else { return };
+        let Some((name, value)) = parts.next().and_then(pair) else { return false };
         if name.is_empty() || name.len() + value.len() > MOST_BYTES || !is_cookie_text(name) || !is_cookie_text(value) {
-            return;
+            return false;
         }
         // The other attributes (`port=2087` of RFC 2965 among them) are for browsers.
-        if parts.any(ends_the_cookie) || value.is_empty() {
-            self.cookies.remove(name);
-        } else if self.cookies.len() < MOST_COOKIES || self.cookies.contains_key(name) {
-            self.cookies.insert(name.into(), value.into());
+        if parts.any(ends_the_cookie) || value.is_empty() { self.drop(name) } else { self.put(name, value) }
+    }
+
+    fn put(&mut self, name: &[u8], value: &[u8]) -> bool {
+        let is_full = self.cookies.len() >= MOST_COOKIES;
+        match self.cookies.get(name) {
+            Some(known) if **known == *value => return false,
+            None if is_full => return false,
+            Some(_) | None => self.cookies.insert(name.into(), value.into()),
+        };
+        true
+    }
+
+    fn drop(&mut self, name: &[u8]) -> bool {
+        self.cookies.remove(name).is_some()
+    }
+
+    /// This jar with what has changed in another one from `before` to `after`.
+    #[must_use]
+    pub fn with_changes(&self, before: &Self, after: &Self) -> Self {
+        let mut merged = self.clone();
+        for name in before.cookies.keys().filter(|name| !after.cookies.contains_key(*name)) {
+            merged.drop(name);
         }
+        for (name, value) in after.cookies.iter().filter(|(name, value)| before.cookies.get(*name) != Some(value)) {
+            merged.put(name, value);
+        }
+        merged
+    }
+
+    /// What is in it, to be sealed.
+    pub fn record(&self) -> JarRecord {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        JarRecord(self.cookies.iter().map(|(name, value)| (text(name), text(value))).collect())
+    }
+
+    /// The jar of a record.
+    pub fn restore(record: &JarRecord) -> Self {
+        let mut jar = Self::default();
+        for (name, value) in &record.0 {
+            jar.put(name.as_bytes(), value.as_bytes());
+        }
+        jar
     }
 
     /// Whether the jar holds a session of cpsrvd.
@@ -155,6 +209,26 @@ mod tests {
         assert_eq!(sent(&jar(&["a=1", "a=2"])), "a=2");
         assert_eq!(sent(&jar(&["a=1", "a=x; Max-Age=0"])), "");
         assert_eq!(sent(&jar(&["a=1", "a="])), "");
+    }
+
+    #[test]
+    fn what_two_gateways_changed_comes_together() {
+        let common = jar(&["whostmgrsession=s", "lang=en", "old=1"]);
+        let here = jar(&["whostmgrsession=s", "lang=de", "old=1", "mail=a"]);
+        let there = jar(&["whostmgrsession=s", "lang=en", "token=b"]);
+        let merged = there.with_changes(&common, &here);
+        assert_eq!(sent(&merged), "lang=de; mail=a; token=b; whostmgrsession=s");
+        assert_eq!(sent(&here.with_changes(&common, &there)), sent(&merged));
+        let restored = CookieJar::restore(&merged.record());
+        assert!(restored == merged && !format!("{:?}", merged.record()).contains("whostmgr"));
+    }
+
+    #[test]
+    fn a_jar_says_whether_an_answer_changed_it() {
+        let mut jar = jar(&["a=1"]);
+        for (line, changed) in [("a=1", false), ("a=2", true), ("b=; Max-Age=0", false), ("a=; Max-Age=0", true)] {
+            assert_eq!(jar.absorb_line(line.as_bytes()), changed, "{line}");
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub use create_user_session::OneTimeLogin;
 pub use create_user_session::create_user_session;
 pub use customers::is_customer;
 pub use jar::CookieJar;
+pub use jar::JarRecord;
 pub use jar::is_session_cookie;
 pub use log_out::log_out;
 pub use log_out::logout_ends_one_session;

@@ -84,6 +84,11 @@ impl Endings {
         });
     }
 
+    /// Clears a place in the store in the background.
+    pub(super) fn clear(&self, clearing: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(clearing);
+    }
+
     /// Waits until all are ended or left.
     pub(super) async fn finish(&self) {
         self.tasks.close();

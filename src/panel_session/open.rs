@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use crate::panel::LoginError;
 use crate::panel::SecurityToken;
 use crate::panel::WhmApi;
 use crate::panel_session::places::Places;
+use crate::panel_session::sharing::Common;
+use crate::panel_session::sharing::SharedRecord;
+use crate::session::Drawer;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::SessionId;
@@ -90,8 +94,10 @@ pub struct PanelSession {
     landing: Target,
     places: Places,
     used_at: Mutex<Instant>,
-    /// When the server last said that the account is a customer of the one that it was reached through.
-    proven_at: Mutex<Instant>,
+    /// When the server last said here that the account is a customer of the one that it was reached through.
+    proven_at: Mutex<Option<Instant>>,
+    /// What it has in common with other gateways, if it is in the drawer.
+    common: OnceLock<Common>,
     owner: Owner,
 }
 
@@ -113,7 +119,7 @@ impl PanelSession {
         owner: Owner,
     ) -> Result<Self, OpenError> {
         prove(api, place).await?;
-        let proven_at = Mutex::new(Instant::now());
+        let proven_at = Mutex::new(Some(Instant::now()));
         let login = panel::create_user_session(api, &place.account, place.service, chosen).await;
         let login = login.map_err(OpenError::Api)?;
         let door = upstream.client(place.service);
@@ -133,8 +139,69 @@ impl PanelSession {
             places: owner.places.clone(),
             used_at: Mutex::new(Instant::now()),
             proven_at,
+            common: OnceLock::new(),
             owner,
         })
+    }
+
+    /// One that another gateway has opened; nothing if what is in the drawer cannot be one.
+    pub(super) fn adopt(
+        upstream: &Upstream,
+        place: &EntryPlace,
+        record: &SharedRecord,
+        drawer: Drawer,
+        owner: Owner,
+    ) -> Option<Self> {
+        let mut tokens: Vec<_> = record.digits.iter().filter_map(|digits| SecurityToken::parse(&digits.0)).collect();
+        let security_token = tokens.pop()?;
+        Some(Self {
+            place: place.clone(),
+            client: upstream.client_until(place.service, owner.ended.clone()),
+            door: upstream.client(place.service),
+            jar: Mutex::new(CookieJar::restore(&record.jar)),
+            security_token,
+            formerly: tokens,
+            landing: Target::parse(&record.landing).ok()?,
+            places: owner.places.clone(),
+            used_at: Mutex::new(Instant::now()),
+            proven_at: Mutex::new(None),
+            common: OnceLock::from(Common::new(record, drawer, true)),
+            owner,
+        })
+    }
+
+    /// What it has in common with other gateways.
+    pub(super) fn common(&self) -> Option<&Common> {
+        self.common.get()
+    }
+
+    /// Notes that it is there for other gateways.
+    pub(super) fn share(&self, common: Common) {
+        // It is put in the drawer once, by whoever opened it.
+        drop(self.common.set(common));
+    }
+
+    /// Whether other gateways have it too.
+    pub fn is_shared(&self) -> bool {
+        self.common().is_some()
+    }
+
+    /// The version of what other gateways know of it; 0 if it is this gateway's alone.
+    pub fn version(&self) -> u64 {
+        self.common().map_or(0, Common::version)
+    }
+
+    /// Its cookies as they are.
+    pub(super) fn jar(&self) -> CookieJar {
+        self.jar.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces its cookies; says whether what is there now is more than what is in the drawer.
+    pub(super) fn replace_jar(&self, with: impl FnOnce(&CookieJar) -> (CookieJar, bool)) -> bool {
+        let mut jar = self.jar.lock().unwrap_or_else(PoisonError::into_inner);
+        let (replaced, differs) = with(&jar);
+        *jar = replaced;
+        differs
     }
 
     /// Whose it is.
@@ -229,19 +296,23 @@ impl PanelSession {
     /// How long ago the server said that the account is a customer of the one that it was reached through;
     /// nothing if nobody has to say so.
     pub(super) fn proven(&self) -> Option<Duration> {
-        needs_proof(&self.place).map(|_| self.proven_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed())
+        let proven_at = *self.proven_at.lock().unwrap_or_else(PoisonError::into_inner);
+        needs_proof(&self.place).map(|_| proven_at.map_or(Duration::MAX, |then| then.elapsed()))
     }
 
     /// Asks the server again.
     pub(super) async fn prove_again(&self, api: &WhmApi<'_>) -> Result<(), OpenError> {
         prove(api, &self.place).await?;
-        *self.proven_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.proven_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         Ok(())
     }
 
     /// Takes in the cookies of an answer.
     pub fn absorb(&self, headers: &HeaderMap) {
-        self.jar.lock().unwrap_or_else(PoisonError::into_inner).absorb(headers);
+        let changed = self.jar.lock().unwrap_or_else(PoisonError::into_inner).absorb(headers);
+        if let Some(common) = self.common().filter(|_| changed) {
+            common.changed();
+        }
     }
 }
 

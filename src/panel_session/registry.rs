@@ -8,7 +8,6 @@ use std::time::Duration;
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
 use tokio::sync::Mutex;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -27,11 +26,15 @@ use crate::panel_session::places::PanelLimits;
 use crate::panel_session::rest::Cause;
 use crate::panel_session::rest::Resting;
 use crate::panel_session::rest::Rests;
+use crate::panel_session::sharing::Sharing;
+use crate::panel_session::vacancy::Before;
+use crate::panel_session::vacancy::Vacancy;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::Session;
 use crate::session::SessionId;
+use crate::session::Sessions;
 use crate::upstream::Upstream;
 
 /// A person's place for a panel session.
@@ -41,23 +44,10 @@ pub enum Place<'r> {
     /// It is open.
     Open(Arc<PanelSession>),
     /// It is empty, and for the holder of this to fill.
-    Vacant(Vacancy<'r>),
+    Vacant(Box<Vacancy<'r>>),
     /// It is empty, and the last attempt to fill it failed a moment ago.
     Resting(Resting),
 }
-
-/// The right to open a panel session. Whoever else asks for the same one waits until this is gone.
-#[must_use = "others wait while this is held"]
-pub struct Vacancy<'r> {
-    sessions: &'r PanelSessions,
-    key: Key,
-    slot: OwnedMutexGuard<Option<Arc<PanelSession>>>,
-    ended: CancellationToken,
-    before: Before,
-}
-
-/// The security tokens under which pages may still be open, the latest last.
-type Before = Vec<SecretDigits>;
 
 /// A panel session, or one that is being opened, that was cut.
 #[derive(Debug)]
@@ -92,8 +82,8 @@ pub(super) type Held = Arc<Mutex<Option<Arc<PanelSession>>>>;
 
 /// A person's place. What runs under it ends with it.
 #[derive(Clone)]
-struct Slot {
-    held: Held,
+pub(super) struct Slot {
+    pub(super) held: Held,
     session: Arc<Session>,
     /// A child of the session's, so that it can end alone.
     ended: CancellationToken,
@@ -105,13 +95,15 @@ struct Slot {
 /// A registry knows the servers of one version of the directory; those of all versions share the slots.
 #[derive(Clone)]
 pub struct PanelSessions {
-    servers: Arc<HashMap<ServerId, Hosted>>,
-    slots: Arc<DashMap<Key, Slot>>,
-    rests: Arc<Rests>,
-    random: Arc<dyn SecureRandom + Send + Sync>,
+    pub(super) servers: Arc<HashMap<ServerId, Hosted>>,
+    pub(super) slots: Arc<DashMap<Key, Slot>>,
+    pub(super) rests: Arc<Rests>,
+    pub(super) random: Arc<dyn SecureRandom + Send + Sync>,
     endings: Endings,
-    places: Arc<AllPlaces>,
-    limits: PanelLimits,
+    pub(super) places: Arc<AllPlaces>,
+    pub(super) limits: PanelLimits,
+    /// Set where all gateways leave from one address.
+    pub(super) sharing: Option<Sharing>,
 }
 
 impl PanelSessions {
@@ -123,7 +115,13 @@ impl PanelSessions {
     ) -> Self {
         let (slots, rests, places) = (Arc::default(), Arc::default(), Arc::new(AllPlaces::new(limits.places)));
         let endings = Endings::new(limits.answer, limits.open);
-        Self { servers: Arc::new(servers), slots, rests, random, endings, places, limits }
+        Self { servers: Arc::new(servers), slots, rests, random, endings, places, limits, sharing: None }
+    }
+
+    /// The same, whose panel sessions are there for every gateway on the same store.
+    #[must_use]
+    pub fn shared_through(self, sessions: Arc<Sessions>) -> Self {
+        Self { sharing: Some(Sharing::new(sessions)), ..self }
     }
 
     /// The same registry for the servers of another version of the directory.
@@ -151,6 +149,9 @@ impl PanelSessions {
         let asked = Instant::now();
         let first = before.cloned().or_else(|| session.security_token(&place_of(grant)));
         let mut vacancy = self.lock(grant, session, first.into_iter().collect()).await?;
+        if vacancy.slot.is_none() {
+            self.adopt(&mut vacancy, None).await;
+        }
         if let Some(found) = vacancy.slot.clone() {
             if found.proven().is_some_and(|ago| ago > PROVEN)
                 && let Err(error) = self.prove_again(&found).await
@@ -163,7 +164,10 @@ impl PanelSessions {
         }
         let rest = self.rests.failed_since(&vacancy.key, asked);
         let rest = rest.or_else(|| before.and_then(|_| self.rests.now(&vacancy.key, Cause::Gone)));
-        Ok(rest.map_or(Place::Vacant(vacancy), Place::Resting))
+        match rest {
+            Some(rest) => Ok(Place::Resting(rest)),
+            None => Ok(Box::pin(self.in_turn(vacancy, None)).await),
+        }
     }
 
     /// The place in which `stale` has been found dead, to be filled anew under the same security token. Of
@@ -180,12 +184,17 @@ impl PanelSessions {
         if let Some(found) = vacancy.slot.as_ref().filter(|found| !Arc::ptr_eq(found, stale)) {
             return Ok(Place::Open(Arc::clone(found)));
         }
+        self.note_refusal(stale);
+        self.adopt(&mut vacancy, Some(stale)).await;
+        if let Some(found) = vacancy.slot.as_ref().filter(|found| !Arc::ptr_eq(found, stale)) {
+            return Ok(Place::Open(Arc::clone(found)));
+        }
         let rest = self.rests.failed_since(&vacancy.key, asked).or_else(|| self.rests.now(&vacancy.key, cause));
         if let Some(rest) = rest {
             return Ok(Place::Resting(rest));
         }
         *vacancy.slot = None;
-        Ok(Place::Vacant(vacancy))
+        Ok(Box::pin(self.in_turn(vacancy, Some(stale))).await)
     }
 
     /// Notes that a new panel session was of no use: the server gave the same answer as under the old one.
@@ -234,7 +243,13 @@ impl PanelSessions {
 
     /// Lets go of a session's panel sessions.
     pub fn forget(&self, session: SessionId) {
-        self.keep(|(owner, ..), _| *owner != session);
+        self.slots.retain(|key, slot| {
+            let stays = key.0 != session;
+            if !stays {
+                self.let_go(key, slot);
+            }
+            stays
+        });
     }
 
     /// Lets go of the panel sessions of sessions that have ended, and of those that nobody has used for
@@ -245,20 +260,18 @@ impl PanelSessions {
             // Locked: it is being opened or asked for right now.
             Err(_) => true,
         };
-        self.keep(|(owner, ..), slot| live(*owner) && used(slot));
-        self.rests.sweep(|(owner, ..)| live(*owner));
-        self.places.sweep(live);
-    }
-
-    /// Whoever is not kept is cut: what no slot stands for, nobody could review any more.
-    fn keep(&self, stays: impl Fn(&Key, &Slot) -> bool) {
         self.slots.retain(|key, slot| {
-            let stays = stays(key, slot);
-            if !stays {
-                self.let_go(key, slot);
+            let stays = live(key.0) && used(slot);
+            match (stays, &self.sharing) {
+                (true, _) => {}
+                (false, None) => self.let_go(key, slot),
+                // It may be in use at another gateway.
+                (false, Some(_)) => slot.ended.cancel(),
             }
             stays
         });
+        self.rests.sweep(|(owner, ..)| live(*owner));
+        self.places.sweep(live);
     }
 
     /// The panel sessions that are open, and the requests of all of them that are at the servers.
@@ -269,12 +282,18 @@ impl PanelSessions {
     }
 
     /// The place, once nobody else is at it; that is waited for as long as opening may take.
-    async fn lock(&self, grant: &Grant, session: &Arc<Session>, before: Before) -> Result<Vacancy<'_>, OpenError> {
+    pub(super) async fn lock(
+        &self,
+        grant: &Grant,
+        session: &Arc<Session>,
+        before: Before,
+    ) -> Result<Vacancy<'_>, OpenError> {
         let key = self.key(grant, session)?;
         let Slot { held, ended, .. } = self.slot(&key, session)?;
         let locked = tokio::time::timeout(self.limits.open, held.lock_owned()).await;
         let slot = locked.map_err(|_| OpenError::TimedOut(self.limits.open))?;
-        Ok(Vacancy { sessions: self, key, slot, ended, before })
+        let drawer = self.sharing.as_ref().map(|sharing| sharing.drawer(session, &key));
+        Ok(Vacancy { sessions: self, key, slot, ended, before, drawer, reserved: None })
     }
 
     fn slot(&self, key: &Key, session: &Arc<Session>) -> Result<Slot, OpenError> {
@@ -300,7 +319,12 @@ impl PanelSessions {
         Some((panel.owner(), place, identity))
     }
 
-    async fn fresh(&self, grant: &Grant, before: &Before, owner: Owner) -> Result<Arc<PanelSession>, OpenError> {
+    pub(super) async fn fresh(
+        &self,
+        grant: &Grant,
+        before: &Before,
+        owner: Owner,
+    ) -> Result<Arc<PanelSession>, OpenError> {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
         let place = place_of(grant);
         let chosen = open::choose(before.last(), &*self.random)?;
@@ -311,7 +335,7 @@ impl PanelSessions {
         opened.unwrap_or(Err(OpenError::TimedOut(self.limits.open))).map(Arc::new)
     }
 
-    async fn prove_again(&self, panel: &PanelSession) -> Result<(), OpenError> {
+    pub(super) async fn prove_again(&self, panel: &PanelSession) -> Result<(), OpenError> {
         let hosted = self.servers.get(&panel.place().server).ok_or(OpenError::UnknownServer)?;
         let (client, credential) = hosted.api().await.map_err(OpenError::Vault)?;
         let api = WhmApi { client: &client, credential: &credential, answer_limit: self.limits.answer };
@@ -320,8 +344,12 @@ impl PanelSessions {
     }
 
     /// Cuts what runs under a place, and has its session ended at the server while nobody waits.
-    fn let_go(&self, (_, place, identity): &Key, slot: &Slot) {
+    fn let_go(&self, key: &Key, slot: &Slot) {
+        let (_, place, identity) = key;
         slot.ended.cancel();
+        if let Some(sharing) = &self.sharing {
+            self.endings.clear(sharing.clearing(sharing.drawer(&slot.session, key)));
+        }
         // With another entry for the server there is no way left to the one that the session is on.
         let Some(hosted) = self.servers.get(&place.server).filter(|hosted| hosted.identity == *identity) else {
             return;
@@ -335,54 +363,12 @@ impl PanelSessions {
     }
 }
 
-impl Vacancy<'_> {
-    /// Opens the panel session. The grant must be the one that the place was asked for with.
-    ///
-    /// # Errors
-    /// Shared with everybody who waited for this.
-    pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, Arc<OpenError>> {
-        let places = self.sessions.places.for_panel(self.key.0, &self.key.1.server);
-        let owner = Owner { session: self.key.0, ended: self.ended.clone(), places };
-        match self.sessions.fresh(grant, &self.before, owner).await {
-            Ok(fresh) => {
-                *self.slot = Some(Arc::clone(&fresh));
-                Ok(fresh)
-            }
-            Err(error) => {
-                let error = Arc::new(error);
-                self.sessions.rests.begin(&self.key, Cause::Gone, &error);
-                Err(error)
-            }
-        }
-    }
-}
-
-impl Drop for Vacancy<'_> {
-    /// A place that stays empty is given up, so that it does not count as a panel session; unless somebody
-    /// waits for it. One of the two references is ours, the other the registry's.
-    fn drop(&mut self) {
-        if self.slot.is_none() {
-            let own = OwnedMutexGuard::mutex(&self.slot);
-            let unwanted = |slot: &Slot| Arc::ptr_eq(&slot.held, own) && Arc::strong_count(&slot.held) <= 2;
-            if self.sessions.slots.remove_if(&self.key, |_, slot| unwanted(slot)).is_some() {
-                self.ended.cancel();
-            }
-        }
-    }
-}
-
 fn place_of(grant: &Grant) -> EntryPlace {
     EntryPlace {
         server: grant.server().clone(),
         service: grant.service(),
         account: grant.account().clone(),
         through: grant.through().cloned(),
-    }
-}
-
-impl fmt::Debug for Vacancy<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Vacancy")
     }
 }
 

@@ -10,6 +10,7 @@
 //! cancels its token, which cuts everything that runs under it.
 
 mod again;
+mod drawer;
 mod entries;
 mod entry;
 mod handoff;
@@ -26,6 +27,8 @@ mod share;
 mod tests;
 mod thread;
 
+pub use drawer::Drawer;
+pub use drawer::Found;
 pub use entry::Entry;
 pub use entry::EntryPlace;
 pub use entry::SecretDigits;

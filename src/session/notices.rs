@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use tokio::sync::watch;
 
 use crate::model::ServerId;
+use crate::session::drawer::LAID;
 use crate::session::orders::ORDERED;
 use crate::session::person::SessionId;
 use crate::session::renewal::RENEWED;
@@ -28,6 +29,8 @@ pub enum Heard {
     Renewed(SessionId),
     /// The entries to this server have ended.
     ServerClosed(ServerId),
+    /// Something else lies in this drawer.
+    Laid(Key),
     /// The command line has left an order, under this ticket.
     Ordered(Key),
 }
@@ -80,6 +83,7 @@ impl Sessions {
                 self.forget_cookies(session.id());
                 self.reload(&session).await.map(|_| Some(Heard::Renewed(SessionId(id))))
             }
+            (LAID, _) => Ok(Some(Heard::Laid(id))),
             (ORDERED, _) => Ok(Some(Heard::Ordered(id))),
             // Not in use here, or of a newer version that shares the store.
             _ => Ok(None),

@@ -68,6 +68,8 @@ pub enum Purpose {
     ConsoleEntry,
     /// A browser's entry to a panel origin.
     PanelEntry,
+    /// A panel session that several gateways use.
+    PanelSession,
     /// A ticket of the console for the entrance of a panel origin.
     Ticket,
     /// A hand-off code on its way from the console to a panel origin.
@@ -90,6 +92,7 @@ impl Purpose {
             Self::Session => "session",
             Self::ConsoleEntry => "console-entry",
             Self::PanelEntry => "panel-entry",
+            Self::PanelSession => "panel-session",
             Self::Ticket => "ticket",
             Self::Handoff => "handoff",
             Self::LogoutToken => "logout-token",

@@ -80,6 +80,8 @@ pub struct Upstream {
     id: ServerId,
     host: Host,
     address: Option<IpAddr>,
+    /// Where connections come from; the system chooses, if it is nothing.
+    source: Option<IpAddr>,
     tls: Arc<ClientConfig>,
     limits: UpstreamLimits,
 }
@@ -110,7 +112,15 @@ impl Upstream {
     /// The same for one of many servers.
     pub fn one_of(server: &Server, limits: UpstreamLimits, settings: &TrustSettings) -> Result<Self, TrustError> {
         let tls = settings.of(&server.trust)?;
-        Ok(Self { id: server.id.clone(), host: server.host.clone(), address: server.address, tls, limits })
+        let (id, host, address) = (server.id.clone(), server.host.clone(), server.address);
+        Ok(Self { id, host, address, source: None, tls, limits })
+    }
+
+    /// The same, with connections that come from this address of the machine. Servers are then reached over its
+    /// address family alone: cpsrvd ties a session to one address.
+    #[must_use]
+    pub fn leaving_from(self, source: Option<IpAddr>) -> Self {
+        Self { source, ..self }
     }
 
     /// The server's short name.
@@ -148,6 +158,7 @@ impl Upstream {
         let connector = Connector {
             host: self.host.clone(),
             address: self.address,
+            source: self.source,
             port: service.port(),
             tls: Arc::clone(&self.tls),
             timeout: self.limits.connect,

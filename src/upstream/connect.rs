@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustls::CertificateError;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,12 @@ pub enum ConnectError {
     /// The host name has no address.
     #[error("the host name does not resolve")]
     Resolve(#[source] io::Error),
+    /// Connections cannot come from the address that is configured: it is none of this machine's.
+    #[error("nothing can leave from the address in [upstream] source")]
+    Source(#[source] io::Error),
+    /// The server has no address of the family of `[upstream] source`.
+    #[error("the server has no address of the family that [upstream] source has")]
+    Family,
     /// Nothing listens there, or a firewall says no.
     #[error("the connection was refused")]
     Refused(#[source] io::Error),
@@ -45,6 +52,7 @@ pub enum ConnectError {
 pub(super) struct Connector {
     pub(super) host: Host,
     pub(super) address: Option<IpAddr>,
+    pub(super) source: Option<IpAddr>,
     pub(super) port: u16,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) timeout: Duration,
@@ -58,7 +66,7 @@ impl Connector {
     pub(super) async fn connect(&self) -> Result<Line, ConnectError> {
         let timeout = self.timeout;
         let connecting = async {
-            let tcp = TcpStream::connect(&*self.addresses().await?).await.map_err(ConnectError::Refused)?;
+            let tcp = self.dial(&self.addresses().await?).await?;
             // Small requests and terminals suffer from Nagle's algorithm.
             tcp.set_nodelay(true).map_err(ConnectError::Refused)?;
             let name = match &self.host {
@@ -69,6 +77,23 @@ impl Connector {
             Ok(Line::new(tls, self.stall, self.ended.clone()))
         };
         tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::TimedOut(timeout)))
+    }
+
+    /// A connection to the first of these addresses that answers.
+    async fn dial(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
+        let Some(source) = self.source else {
+            return TcpStream::connect(addresses).await.map_err(ConnectError::Refused);
+        };
+        let mut last = None;
+        for address in addresses.iter().filter(|address| address.is_ipv4() == source.is_ipv4()) {
+            let socket = if source.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+            let bound = socket.and_then(|socket| socket.bind(SocketAddr::new(source, 0)).map(|()| socket));
+            match bound.map_err(ConnectError::Source)?.connect(*address).await {
+                Ok(tcp) => return Ok(tcp),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.map_or(ConnectError::Family, ConnectError::Refused))
     }
 
     async fn addresses(&self) -> Result<Vec<SocketAddr>, ConnectError> {

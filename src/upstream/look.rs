@@ -71,9 +71,14 @@ pub enum LookError {
     Unreadable,
 }
 
-/// Looks at the certificate that WHM shows on a host.
-pub async fn look(host: &Host, address: Option<IpAddr>, timeout: Duration) -> Result<Presented, LookError> {
-    Looker::new().map_err(LookError::Tls)?.look(host, address, timeout).await
+/// Looks at the certificate that WHM shows on a host, from an address of this machine if one is named.
+pub async fn look(
+    host: &Host,
+    address: Option<IpAddr>,
+    source: Option<IpAddr>,
+    timeout: Duration,
+) -> Result<Presented, LookError> {
+    Looker::new().map_err(LookError::Tls)?.leaving_from(source).look(host, address, timeout).await
 }
 
 /// Looks at the certificates of many hosts; the system's authorities are read once.
@@ -81,6 +86,7 @@ pub async fn look(host: &Host, address: Option<IpAddr>, timeout: Duration) -> Re
 pub struct Looker {
     public: Arc<Verifier>,
     provider: Arc<CryptoProvider>,
+    source: Option<IpAddr>,
 }
 
 impl Looker {
@@ -88,7 +94,13 @@ impl Looker {
     pub fn new() -> Result<Self, TrustError> {
         let provider = Arc::new(default_provider());
         let public = Verifier::new(Arc::clone(&provider)).map_err(TrustError::Tls)?;
-        Ok(Self { public: Arc::new(public), provider })
+        Ok(Self { public: Arc::new(public), provider, source: None })
+    }
+
+    /// The same, with connections that come from this address of the machine.
+    #[must_use]
+    pub fn leaving_from(self, source: Option<IpAddr>) -> Self {
+        Self { source, ..self }
     }
 
     /// Looks at the certificate that WHM shows on a host.
@@ -111,6 +123,7 @@ async fn look_with(
     address: Option<IpAddr>,
     timeout: Duration,
 ) -> Result<Presented, LookError> {
+    let source = looker.source;
     let (public, provider) = (Arc::clone(&looker.public), Arc::clone(&looker.provider));
     let tls = |error| LookError::Tls(TrustError::Tls(error));
     let looking = Arc::new(Looking { seen: Mutex::new(None), public, provider: Arc::clone(&provider) });
@@ -123,7 +136,7 @@ async fn look_with(
     let port = Service::Whostmgrd.port();
     let ended = CancellationToken::new();
     let connector =
-        Connector { host: host.clone(), address, port, tls: Arc::new(config), timeout, stall: timeout, ended };
+        Connector { host: host.clone(), address, source, port, tls: Arc::new(config), timeout, stall: timeout, ended };
     let broken_off = connector.connect().await;
     let seen = looking.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (seen, broken_off) {

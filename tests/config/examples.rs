@@ -53,7 +53,7 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 46, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 48, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -77,6 +77,8 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(written.fleet.addresses.len(), 2, "shown, and not a default");
     written.fleet.addresses.clear();
     assert_eq!(defaults.fleet, written.fleet);
+    assert_eq!(written.upstream.source.take().map(|ip| ip.to_string()).as_deref(), Some("192.0.2.10"), "shown");
+    assert_eq!(defaults.upstream, written.upstream);
     assert_eq!(defaults.operations, None);
     assert!(written.operations.is_some_and(|address| address.ip().is_loopback()));
     assert_eq!(defaults.providers[0].groups, written.providers[0].groups);

@@ -96,6 +96,7 @@ fn about_the_network() {
             Case("key that others can read", "\"key.pem\"", "\"open-key.pem\""),
             Case("certificate of the other style", "\"ports\"", "\"hosts\""),
             Case("empty path", "\"key.pem\"", "\"\""),
+            Case("nothing leaves from here", "[tls]", "[upstream]\nsource = \"0.0.0.0\"\negress = \"both\"\n[tls]"),
             Case("plain HTTP on a panel port", "console_port = 443", "redirect_port = 2083"),
             Case("plain HTTP on the console's port", "console_port = 443", "redirect_port = 443"),
         ],

@@ -34,7 +34,7 @@ impl Cluster {
     }
 
     /// With the lines of the plan as further limits.
-    async fn planned(plan: Plan) -> Self {
+    pub(crate) async fn planned(plan: Plan) -> Self {
         let limits = &plan.more;
         let database = Postgres::start().await.unwrap();
         let more = format!(
@@ -61,7 +61,7 @@ impl Cluster {
         browser
     }
 
-    fn go_to(&self, browser: &mut Browser, replica: &Replica) {
+    pub(crate) fn go_to(&self, browser: &mut Browser, replica: &Replica) {
         browser.lead_to(&self.world, replica.ip()).unwrap();
     }
 }

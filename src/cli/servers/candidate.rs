@@ -77,7 +77,7 @@ impl Candidate {
 
     /// The certificate that it shows.
     pub(super) async fn certificate(&self, desk: &Desk) -> Result<Presented, Failed> {
-        Ok(look(&self.host, self.address, desk.limits.connect).await?)
+        Ok(look(&self.host, self.address, desk.source, desk.limits.connect).await?)
     }
 
     /// Says what the certificate is.
@@ -124,7 +124,7 @@ pub(super) async fn verify(
     desk: &Desk,
     streams: &mut Streams<'_>,
 ) -> Result<Verified, Failed> {
-    let upstream = Upstream::new(server, desk.limits)?;
+    let upstream = Upstream::new(server, desk.limits)?.leaving_from(desk.source);
     let client = upstream.client(Service::Whostmgrd);
     let credential = ApiCredential { account: server.api_account.clone(), token: contents.token.clone() };
     let api = WhmApi { client: &client, credential: &credential, answer_limit: desk.answer_limit };
@@ -184,7 +184,7 @@ async fn enter(
         return Ok(());
     }
     let wanted = NewToken { privileges: Some(proper_privileges(wish.rotated)), ..new_token(config) };
-    let upstream = Upstream::new(server, desk.limits)?;
+    let upstream = Upstream::new(server, desk.limits)?.leaving_from(desk.source);
     // From here on the server works with the token that was given, whatever becomes of the new one.
     match desk.rotator().rotate(&upstream, binding, &wanted).await {
         Ok(done) => {

@@ -8,6 +8,7 @@ mod groups;
 mod network;
 mod operation;
 mod provider;
+mod upstream;
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -49,6 +50,7 @@ pub(super) fn read(
     let audit = operation::audit(&top);
     let log = operation::log(&top);
     let operations = operation::operations(&top);
+    let upstream = upstream::read(&top);
     let limits = top.section("limits").map(|section| {
         let limits = Limits::read(&section);
         section.finish();
@@ -79,6 +81,7 @@ pub(super) fn read(
         audit: audit?,
         log: log?,
         operations: operations?,
+        upstream: upstream?,
         limits: limits.unwrap_or_default(),
         directory: directory?,
         access_tests: access_tests?,

@@ -67,7 +67,7 @@ pub struct Plan {
     /// One person has an account there: `kim`, with the groups that the administrators have at the first
     /// one, and with Ada's `sub`.
     pub contractors: bool,
-    /// Lines added to the gateway's main configuration file.
+    /// Lines added to the gateway's main configuration file. `{gateway}` stands for the gateway's own address.
     pub more: String,
     /// The directory, instead of the usual one. `{web1}` and so on stand for the servers' own lines
     /// (everything but the access).
@@ -309,6 +309,7 @@ impl World {
     fn main_file(&self) -> String {
         let Plan { console, issuer, style, more, .. } = &self.plan;
         let (style, gateway) = (style.as_str(), self.gateway);
+        let more = more.replace("{gateway}", &gateway.to_string());
         let mut text = format!(
             "directory = \"directory.toml\"\n\
              [console]\norigin = \"{console}\"\n\

@@ -1,0 +1,404 @@
+//! Panel sessions that several gateways use together, where all of them leave from one address.
+//!
+//! Whoever opens or renews one puts it in its drawer in the store: the security token and the cookie jar. Any
+//! other gateway takes it from there, and nobody asks the server again. What answers change in the jar is on the
+//! drawer before the browser has the answer, with a version that the browser brings along with its next request
+//! ([`PanelSessions::up_to_date`]), so that whichever gateway that one reaches knows whether it has to look.
+//!
+//! A session that another gateway has only just put there and that the server refuses here, twice in a row, means
+//! that the gateways do not leave from one address. They are then left apart for that server for a while, each with
+//! sessions of its own, and the log says so.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use serde::Deserialize;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::model::ServerId;
+use crate::model::Timestamp;
+use crate::panel::CookieJar;
+use crate::panel::JarRecord;
+use crate::panel_session::open::PanelSession;
+use crate::panel_session::registry::Key;
+use crate::session::Drawer;
+use crate::session::Found;
+use crate::session::SecretDigits;
+use crate::session::Session;
+use crate::session::SessionError;
+use crate::session::Sessions;
+
+/// Between two looks whether another gateway is done with opening.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How often something is written again that another gateway has changed meanwhile.
+const TRIES: u32 = 4;
+
+/// How long an answer waits for its cookies to be in the drawer.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long after a failure to write the next answers do not wait.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// A session that was in the drawer for less than this has not died of its idle time (cPanel: 15 minutes).
+const YOUNG: Duration = Duration::from_mins(5);
+
+/// After so many refusals in a row gateways are left apart for a server. One may be the server's restart.
+const REFUSALS: u32 = 2;
+
+/// How long gateways are left apart for a server.
+const APART: Duration = Duration::from_mins(10);
+
+/// A panel session in its drawer.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SharedRecord {
+    /// Random: tells one opening from the next under the same security token.
+    opening: [u8; 16],
+    version: u64,
+    written_at: Timestamp,
+    /// The security token, after those of before.
+    pub(super) digits: Vec<SecretDigits>,
+    pub(super) landing: String,
+    pub(super) jar: JarRecord,
+}
+
+/// What a panel session has in common with the other gateways.
+pub(super) struct Common {
+    opening: [u8; 16],
+    drawer: Drawer,
+    /// Another gateway has opened it, this lately, and nothing has come of it here yet.
+    untried: AtomicBool,
+    written_at: Timestamp,
+    /// Something else is in the drawer by now.
+    outdated: AtomicBool,
+    /// The jar here is another one than in the drawer.
+    dirty: AtomicBool,
+    synced: Mutex<Synced>,
+    writing: tokio::sync::Mutex<()>,
+}
+
+struct Synced {
+    version: u64,
+    jar: CookieJar,
+    pause_until: Option<Instant>,
+}
+
+/// The drawers of all panel sessions.
+#[derive(Clone)]
+pub(super) struct Sharing {
+    sessions: Arc<Sessions>,
+    refusals: Arc<DashMap<ServerId, Refusals>>,
+}
+
+/// What a server made of sessions that other gateways had opened.
+struct Refusals {
+    in_a_row: u32,
+    since: Instant,
+}
+
+/// The right to open a panel session, of all gateways. Given back when dropped.
+pub(super) struct Reserved {
+    sharing: Sharing,
+    drawer: Drawer,
+}
+
+/// What came of asking for that right.
+pub(super) enum Turn {
+    /// It is ours; or nobody can say whose it is.
+    Ours(Option<Reserved>),
+    /// Somebody else has opened it meanwhile.
+    Done(SharedRecord, Drawer),
+}
+
+impl Sharing {
+    pub(super) fn new(sessions: Arc<Sessions>) -> Self {
+        Self { sessions, refusals: Arc::default() }
+    }
+
+    pub(super) fn drawer(&self, session: &Session, (_, place, identity): &Key) -> Drawer {
+        let (account, through) = (place.account.to_string(), place.through.as_ref().map(ToString::to_string));
+        let through = through.unwrap_or_default();
+        let service = place.service.to_string();
+        let names =
+            [place.server.as_str().as_bytes(), service.as_bytes(), account.as_bytes(), through.as_bytes(), &identity.0];
+        self.sessions.drawer(session, &names)
+    }
+
+    /// What another gateway has opened, unless it is `stale`.
+    pub(super) async fn find(
+        &self,
+        drawer: &Drawer,
+        server: &ServerId,
+        stale: Option<&PanelSession>,
+    ) -> Option<SharedRecord> {
+        if self.are_apart(server) {
+            return None;
+        }
+        match self.sessions.in_drawer::<SharedRecord>(drawer).await {
+            Ok(found) => found.map(|found| found.value).filter(|found| is_other(found, stale)),
+            Err(error) => {
+                tracing::debug!(%error, "a panel session of other gateways cannot be looked for");
+                None
+            }
+        }
+    }
+
+    /// Waits for the right to open, for `most` at most, or until another gateway has opened.
+    pub(super) async fn turn(
+        &self,
+        drawer: &Drawer,
+        server: &ServerId,
+        stale: Option<&PanelSession>,
+        most: Duration,
+    ) -> Turn {
+        let until = Instant::now() + most;
+        while !self.are_apart(server) {
+            match self.sessions.reserve(drawer, most * 2).await {
+                Ok(ours) => {
+                    let reserved = ours.then(|| Reserved { sharing: self.clone(), drawer: drawer.clone() });
+                    if let Some(found) = self.find(drawer, server, stale).await {
+                        return Turn::Done(found, drawer.clone());
+                    }
+                    if reserved.is_some() || Instant::now() >= until {
+                        return Turn::Ours(reserved);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "other gateways cannot be asked: opening alone");
+                    break;
+                }
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Turn::Ours(None)
+    }
+
+    /// Puts a panel session that was just opened in its drawer. One that cannot be put there is good all the same.
+    pub(super) async fn put(&self, drawer: Drawer, panel: &PanelSession, opening: [u8; 16]) {
+        if self.are_apart(&panel.place().server) {
+            return;
+        }
+        match self.put_over(&drawer, panel, opening).await {
+            Ok(Some(record)) => panel.share(Common::new(&record, drawer, false)),
+            Ok(None) => tracing::debug!("other gateways were faster with a panel session"),
+            Err(error) => tracing::debug!(%error, "a panel session is not there for other gateways"),
+        }
+    }
+
+    async fn put_over(
+        &self,
+        drawer: &Drawer,
+        panel: &PanelSession,
+        opening: [u8; 16],
+    ) -> Result<Option<SharedRecord>, SessionError> {
+        for _ in 0..TRIES {
+            let found: Option<Found<SharedRecord>> = self.sessions.in_drawer(drawer).await?;
+            if found.is_none() {
+                // What cannot be read any more is in the way.
+                self.sessions.clear(drawer).await?;
+            }
+            let record = SharedRecord {
+                opening,
+                version: found.as_ref().map_or(0, |found| found.value.version) + 1,
+                written_at: self.sessions.now(),
+                digits: panel.all_digits(),
+                landing: panel.landing().to_string(),
+                jar: panel.jar().record(),
+            };
+            if self.sessions.lay_in(drawer, &record, found.as_ref()).await? {
+                return Ok(Some(record));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has what an answer changed in the jar in the drawer before anybody goes on, as far as that goes quickly.
+    pub(super) async fn keep(&self, panel: &PanelSession) {
+        let Some(common) = panel.common().filter(|common| common.dirty.load(Ordering::Acquire)) else { return };
+        let _alone = common.writing.lock().await;
+        if common.is_paused() || !common.dirty.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        match tokio::time::timeout(PATIENCE, self.write(common, panel)).await {
+            Ok(Ok(())) => {}
+            failed => {
+                let error = failed.err().map_or("the store failed", |_| "the store takes too long");
+                tracing::debug!(error, "other gateways do not have the cookies of a panel session yet");
+                common.dirty.store(true, Ordering::Release);
+                common.synced().pause_until = Some(Instant::now() + PAUSE);
+            }
+        }
+    }
+
+    async fn write(&self, common: &Common, panel: &PanelSession) -> Result<(), SessionError> {
+        for _ in 0..TRIES {
+            let found: Option<Found<SharedRecord>> = self.sessions.in_drawer(&common.drawer).await?;
+            let Some(found) = found.filter(|found| found.value.opening == common.opening) else {
+                // Another one has taken its place, or the session has ended.
+                common.outdated.store(true, Ordering::Release);
+                return Ok(());
+            };
+            let (mine, before) = (panel.jar(), common.synced().jar.clone());
+            let merged = CookieJar::restore(&found.value.jar).with_changes(&before, &mine);
+            let record = SharedRecord {
+                version: found.value.version + 1,
+                written_at: self.sessions.now(),
+                digits: found.value.digits.clone(),
+                landing: found.value.landing.clone(),
+                jar: merged.record(),
+                opening: common.opening,
+            };
+            if self.sessions.lay_in(&common.drawer, &record, Some(&found)).await? {
+                common.took_over(panel, merged, &mine, record.version);
+                return Ok(());
+            }
+        }
+        common.dirty.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// What is in the drawer by now, where that may be something else than what is known here.
+    pub(super) async fn newer(&self, panel: &PanelSession, seen: u64) -> Option<SharedRecord> {
+        let common = panel.common()?;
+        let behind = seen > common.synced().version;
+        if !behind && !common.outdated.load(Ordering::Acquire) {
+            return None;
+        }
+        let _alone = common.writing.lock().await;
+        let looked = tokio::time::timeout(PATIENCE, self.sessions.in_drawer::<SharedRecord>(&common.drawer)).await;
+        let found = looked.ok()?.ok()?;
+        common.outdated.store(false, Ordering::Release);
+        let found = found?.value;
+        if found.opening != common.opening {
+            return Some(found);
+        }
+        if found.version > common.synced().version {
+            let before = common.synced().jar.clone();
+            common.took_over(panel, CookieJar::restore(&found.jar), &before, found.version);
+        }
+        None
+    }
+
+    /// Notes that the server has refused a panel session. If another gateway has only just opened it, and nothing
+    /// has come of it here, the gateways do not leave from one address.
+    pub(super) fn refused(&self, panel: &PanelSession) {
+        let Some(common) = panel.common().filter(|common| common.untried.load(Ordering::Acquire)) else { return };
+        if self.sessions.now().since(common.written_at) < YOUNG {
+            let server = &panel.place().server;
+            let mut refusals =
+                self.refusals.entry(server.clone()).or_insert(Refusals { in_a_row: 0, since: Instant::now() });
+            refusals.in_a_row = refusals.in_a_row.saturating_add(1);
+            refusals.since = Instant::now();
+            if refusals.in_a_row == REFUSALS {
+                tracing::warn!(%server, "panel sessions that other gateways opened are refused here: do all gateways leave from one address, as egress = \"shared\" says?");
+            }
+        }
+    }
+
+    /// Notes that the server has taken a panel session.
+    pub(super) fn taken(&self, panel: &PanelSession) {
+        if panel.common().is_some_and(|common| common.untried.swap(false, Ordering::AcqRel)) {
+            self.refusals.remove(&panel.place().server);
+        }
+    }
+
+    fn are_apart(&self, server: &ServerId) -> bool {
+        let found = self.refusals.get(server);
+        found.is_some_and(|found| found.in_a_row >= REFUSALS && found.since.elapsed() < APART)
+    }
+
+    /// Clears the drawer of a panel session that was let go.
+    pub(super) fn clearing(&self, drawer: Drawer) -> impl Future<Output = ()> + Send + use<> {
+        let sessions = Arc::clone(&self.sessions);
+        async move {
+            if let Err(error) = sessions.clear(&drawer).await {
+                tracing::debug!(%error, "a panel session that was let go is still there for other gateways");
+            }
+        }
+    }
+}
+
+impl Common {
+    /// Of what is in the drawer; `adopted` if another gateway has opened it.
+    pub(super) fn new(record: &SharedRecord, drawer: Drawer, adopted: bool) -> Self {
+        let synced = Synced { version: record.version, jar: CookieJar::restore(&record.jar), pause_until: None };
+        Self {
+            opening: record.opening,
+            drawer,
+            untried: AtomicBool::new(adopted),
+            written_at: record.written_at,
+            outdated: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+            synced: Mutex::new(synced),
+            writing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The version in the drawer, as far as it is known here.
+    pub(super) fn version(&self) -> u64 {
+        self.synced().version
+    }
+
+    /// Notes that an answer has changed the jar.
+    pub(super) fn changed(&self) {
+        self.dirty.store(true, Ordering::Release);
+    }
+
+    /// Notes that another gateway has put something in this drawer.
+    pub(super) fn changed_elsewhere(&self, key: &[u8; 32]) {
+        if self.drawer.key() == *key {
+            self.outdated.store(true, Ordering::Release);
+        }
+    }
+
+    /// Goes on with what is in the drawer, and with what has changed here since the jar was like `then`.
+    fn took_over(&self, panel: &PanelSession, laid: CookieJar, then: &CookieJar, version: u64) {
+        let mut synced = self.synced();
+        let go_on = |now: &CookieJar| {
+            let jar = laid.with_changes(then, now);
+            let differs = jar != laid;
+            (jar, differs)
+        };
+        if panel.replace_jar(go_on) {
+            self.dirty.store(true, Ordering::Release);
+        }
+        *synced = Synced { version, jar: laid, pause_until: None };
+    }
+
+    fn is_paused(&self) -> bool {
+        self.synced().pause_until.is_some_and(|until| until > Instant::now())
+    }
+
+    fn synced(&self) -> std::sync::MutexGuard<'_, Synced> {
+        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn is_other(found: &SharedRecord, stale: Option<&PanelSession>) -> bool {
+    stale.and_then(PanelSession::common).is_none_or(|common| common.opening != found.opening)
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let (sharing, drawer) = (self.sharing.clone(), self.drawer.clone());
+        tokio::spawn(async move {
+            if let Err(error) = sharing.sessions.give_up(&drawer).await {
+                tracing::debug!(%error, "other gateways wait until the right to open has run out");
+            }
+        });
+    }
+}
+
+impl fmt::Debug for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sharing")
+    }
+}
