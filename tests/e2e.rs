@@ -84,6 +84,8 @@ mod renewal;
 mod replicas;
 #[path = "e2e/restarts.rs"]
 mod restarts;
+#[path = "e2e/revocation.rs"]
+mod revocation;
 #[path = "e2e/sign_in.rs"]
 mod sign_in;
 #[path = "e2e/stage.rs"]

@@ -59,7 +59,7 @@ async fn signal(name: &str, pid: u32) {
 }
 
 /// Ends every connection to the database, so that what was set counts for those that come.
-async fn cut_connections(database: &Postgres) {
+pub(crate) async fn cut_connections(database: &Postgres) {
     let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                      WHERE datname = 'panelgate' AND pid <> pg_backend_pid()";
     database.ask("postgres", statement).await.unwrap();

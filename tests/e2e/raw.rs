@@ -1,9 +1,11 @@
 //! A connection on which anything can be said, byte for byte.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use lab::browser::Http;
 use lab::browser::trusting;
+use lab::world::World;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWriteExt as _;
@@ -27,8 +29,17 @@ impl Raw {
     }
 
     pub(crate) async fn try_connect(stage: &Stage, name: &str, port: u16) -> std::io::Result<Self> {
-        let tls = TlsConnector::from(Arc::new(trusting(&stage.world, Http::One).unwrap()));
-        let tcp = TcpStream::connect((stage.world.gateway(), port)).await?;
+        Self::reach(&stage.world, stage.world.gateway(), name, port).await
+    }
+
+    /// Connects to one of several gateways.
+    pub(crate) async fn connect_to(world: &World, gateway: IpAddr, name: &str, port: u16) -> Self {
+        Self::reach(world, gateway, name, port).await.unwrap()
+    }
+
+    async fn reach(world: &World, gateway: IpAddr, name: &str, port: u16) -> std::io::Result<Self> {
+        let tls = TlsConnector::from(Arc::new(trusting(world, Http::One).unwrap()));
+        let tcp = TcpStream::connect((gateway, port)).await?;
         let name = ServerName::try_from(name.to_owned()).unwrap();
         Ok(Self { stream: tls.connect(name, tcp).await?, read: Vec::new() })
     }
