@@ -11,6 +11,7 @@ mod open;
 mod places;
 mod registry;
 mod rest;
+mod shared;
 mod sharing;
 mod signed;
 mod together;

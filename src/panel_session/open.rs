@@ -21,8 +21,8 @@ use crate::panel::LoginError;
 use crate::panel::SecurityToken;
 use crate::panel::WhmApi;
 use crate::panel_session::places::Places;
-use crate::panel_session::sharing::Common;
-use crate::panel_session::sharing::SharedRecord;
+use crate::panel_session::shared::Shared;
+use crate::panel_session::shared::SharedRecord;
 use crate::session::Drawer;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
@@ -97,7 +97,7 @@ pub struct PanelSession {
     /// When the server last said here that the account is a customer of the one that it was reached through.
     proven_at: Mutex<Option<Instant>>,
     /// What it has in common with other gateways, if it is in the drawer.
-    common: OnceLock<Common>,
+    shared: OnceLock<Shared>,
     owner: Owner,
 }
 
@@ -139,7 +139,7 @@ impl PanelSession {
             places: owner.places.clone(),
             used_at: Mutex::new(Instant::now()),
             proven_at,
-            common: OnceLock::new(),
+            shared: OnceLock::new(),
             owner,
         })
     }
@@ -165,30 +165,30 @@ impl PanelSession {
             places: owner.places.clone(),
             used_at: Mutex::new(Instant::now()),
             proven_at: Mutex::new(None),
-            common: OnceLock::from(Common::new(record, drawer, true)),
+            shared: OnceLock::from(Shared::new(record, drawer, true)),
             owner,
         })
     }
 
     /// What it has in common with other gateways.
-    pub(super) fn common(&self) -> Option<&Common> {
-        self.common.get()
+    pub(super) fn shared(&self) -> Option<&Shared> {
+        self.shared.get()
     }
 
     /// Notes that it is there for other gateways.
-    pub(super) fn share(&self, common: Common) {
+    pub(super) fn share(&self, shared: Shared) {
         // It is put in the drawer once, by whoever opened it.
-        drop(self.common.set(common));
+        drop(self.shared.set(shared));
     }
 
     /// Whether other gateways have it too.
     pub fn is_shared(&self) -> bool {
-        self.common().is_some()
+        self.shared().is_some()
     }
 
     /// The version of what other gateways know of it; 0 if it is this gateway's alone.
     pub fn version(&self) -> u64 {
-        self.common().map_or(0, Common::version)
+        self.shared().map_or(0, Shared::version)
     }
 
     /// Its cookies as they are.
@@ -310,8 +310,8 @@ impl PanelSession {
     /// Takes in the cookies of an answer.
     pub fn absorb(&self, headers: &HeaderMap) {
         let changed = self.jar.lock().unwrap_or_else(PoisonError::into_inner).absorb(headers);
-        if let Some(common) = self.common().filter(|_| changed) {
-            common.changed();
+        if let Some(shared) = self.shared().filter(|_| changed) {
+            shared.changed();
         }
     }
 }

@@ -12,26 +12,20 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use serde::Deserialize;
-use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::model::ServerId;
-use crate::model::Timestamp;
 use crate::panel::CookieJar;
-use crate::panel::JarRecord;
 use crate::panel_session::open::PanelSession;
 use crate::panel_session::registry::Key;
+use crate::panel_session::shared::Shared;
+use crate::panel_session::shared::SharedRecord;
 use crate::session::Drawer;
 use crate::session::Found;
-use crate::session::SecretDigits;
 use crate::session::Session;
 use crate::session::SessionError;
 use crate::session::Sessions;
@@ -56,40 +50,6 @@ const REFUSALS: u32 = 2;
 
 /// How long gateways are left apart for a server.
 const APART: Duration = Duration::from_mins(10);
-
-/// A panel session in its drawer.
-#[derive(Serialize, Deserialize)]
-pub(super) struct SharedRecord {
-    /// Random: tells one opening from the next under the same security token.
-    opening: [u8; 16],
-    version: u64,
-    written_at: Timestamp,
-    /// The security token, after those of before.
-    pub(super) digits: Vec<SecretDigits>,
-    pub(super) landing: String,
-    pub(super) jar: JarRecord,
-}
-
-/// What a panel session has in common with the other gateways.
-pub(super) struct Common {
-    opening: [u8; 16],
-    drawer: Drawer,
-    /// Another gateway has opened it, this lately, and nothing has come of it here yet.
-    untried: AtomicBool,
-    written_at: Timestamp,
-    /// Something else is in the drawer by now.
-    outdated: AtomicBool,
-    /// The jar here is another one than in the drawer.
-    dirty: AtomicBool,
-    synced: Mutex<Synced>,
-    writing: tokio::sync::Mutex<()>,
-}
-
-struct Synced {
-    version: u64,
-    jar: CookieJar,
-    pause_until: Option<Instant>,
-}
 
 /// The drawers of all panel sessions.
 #[derive(Clone)]
@@ -187,7 +147,7 @@ impl Sharing {
             return;
         }
         match self.put_over(&drawer, panel, opening).await {
-            Ok(Some(record)) => panel.share(Common::new(&record, drawer, false)),
+            Ok(Some(record)) => panel.share(Shared::new(&record, drawer, false)),
             Ok(None) => tracing::debug!("other gateways were faster with a panel session"),
             Err(error) => tracing::debug!(%error, "a panel session is not there for other gateways"),
         }
@@ -222,31 +182,31 @@ impl Sharing {
 
     /// Has what an answer changed in the jar in the drawer before anybody goes on, as far as that goes quickly.
     pub(super) async fn keep(&self, panel: &PanelSession) {
-        let Some(common) = panel.common().filter(|common| common.dirty.load(Ordering::Acquire)) else { return };
-        let _alone = common.writing.lock().await;
-        if common.is_paused() || !common.dirty.swap(false, Ordering::AcqRel) {
+        let Some(shared) = panel.shared().filter(|shared| shared.dirty.load(Ordering::Acquire)) else { return };
+        let _alone = shared.writing.lock().await;
+        if shared.is_paused() || !shared.dirty.swap(false, Ordering::AcqRel) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, self.write(common, panel)).await {
+        match tokio::time::timeout(PATIENCE, self.write(shared, panel)).await {
             Ok(Ok(())) => {}
             failed => {
                 let error = failed.err().map_or("the store failed", |_| "the store takes too long");
                 tracing::debug!(error, "other gateways do not have the cookies of a panel session yet");
-                common.dirty.store(true, Ordering::Release);
-                common.synced().pause_until = Some(Instant::now() + PAUSE);
+                shared.dirty.store(true, Ordering::Release);
+                shared.synced().pause_until = Some(Instant::now() + PAUSE);
             }
         }
     }
 
-    async fn write(&self, common: &Common, panel: &PanelSession) -> Result<(), SessionError> {
+    async fn write(&self, shared: &Shared, panel: &PanelSession) -> Result<(), SessionError> {
         for _ in 0..TRIES {
-            let found: Option<Found<SharedRecord>> = self.sessions.in_drawer(&common.drawer).await?;
-            let Some(found) = found.filter(|found| found.value.opening == common.opening) else {
+            let found: Option<Found<SharedRecord>> = self.sessions.in_drawer(&shared.drawer).await?;
+            let Some(found) = found.filter(|found| found.value.opening == shared.opening) else {
                 // Another one has taken its place, or the session has ended.
-                common.outdated.store(true, Ordering::Release);
+                shared.outdated.store(true, Ordering::Release);
                 return Ok(());
             };
-            let (mine, before) = (panel.jar(), common.synced().jar.clone());
+            let (mine, before) = (panel.jar(), shared.synced().jar.clone());
             let merged = CookieJar::restore(&found.value.jar).with_changes(&before, &mine);
             let record = SharedRecord {
                 version: found.value.version + 1,
@@ -254,35 +214,35 @@ impl Sharing {
                 digits: found.value.digits.clone(),
                 landing: found.value.landing.clone(),
                 jar: merged.record(),
-                opening: common.opening,
+                opening: shared.opening,
             };
-            if self.sessions.lay_in(&common.drawer, &record, Some(&found)).await? {
-                common.took_over(panel, merged, &mine, record.version);
+            if self.sessions.lay_in(&shared.drawer, &record, Some(&found)).await? {
+                shared.took_over(panel, merged, &mine, record.version);
                 return Ok(());
             }
         }
-        common.dirty.store(true, Ordering::Release);
+        shared.dirty.store(true, Ordering::Release);
         Ok(())
     }
 
     /// What is in the drawer by now, where that may be something else than what is known here.
     pub(super) async fn newer(&self, panel: &PanelSession, seen: u64) -> Option<SharedRecord> {
-        let common = panel.common()?;
-        let behind = seen > common.synced().version;
-        if !behind && !common.outdated.load(Ordering::Acquire) {
+        let shared = panel.shared()?;
+        let behind = seen > shared.synced().version;
+        if !behind && !shared.outdated.load(Ordering::Acquire) {
             return None;
         }
-        let _alone = common.writing.lock().await;
-        let looked = tokio::time::timeout(PATIENCE, self.sessions.in_drawer::<SharedRecord>(&common.drawer)).await;
+        let _alone = shared.writing.lock().await;
+        let looked = tokio::time::timeout(PATIENCE, self.sessions.in_drawer::<SharedRecord>(&shared.drawer)).await;
         let found = looked.ok()?.ok()?;
-        common.outdated.store(false, Ordering::Release);
+        shared.outdated.store(false, Ordering::Release);
         let found = found?.value;
-        if found.opening != common.opening {
+        if found.opening != shared.opening {
             return Some(found);
         }
-        if found.version > common.synced().version {
-            let before = common.synced().jar.clone();
-            common.took_over(panel, CookieJar::restore(&found.jar), &before, found.version);
+        if found.version > shared.synced().version {
+            let before = shared.synced().jar.clone();
+            shared.took_over(panel, CookieJar::restore(&found.jar), &before, found.version);
         }
         None
     }
@@ -290,8 +250,8 @@ impl Sharing {
     /// Notes that the server has refused a panel session. If another gateway has only just opened it, and nothing
     /// has come of it here, the gateways do not leave from one address.
     pub(super) fn refused(&self, panel: &PanelSession) {
-        let Some(common) = panel.common().filter(|common| common.untried.load(Ordering::Acquire)) else { return };
-        if self.sessions.now().since(common.written_at) < YOUNG {
+        let Some(shared) = panel.shared().filter(|shared| shared.untried.load(Ordering::Acquire)) else { return };
+        if self.sessions.now().since(shared.written_at) < YOUNG {
             let server = &panel.place().server;
             let mut refusals =
                 self.refusals.entry(server.clone()).or_insert(Refusals { in_a_row: 0, since: Instant::now() });
@@ -305,7 +265,7 @@ impl Sharing {
 
     /// Notes that the server has taken a panel session.
     pub(super) fn taken(&self, panel: &PanelSession) {
-        if panel.common().is_some_and(|common| common.untried.swap(false, Ordering::AcqRel)) {
+        if panel.shared().is_some_and(|shared| shared.untried.swap(false, Ordering::AcqRel)) {
             self.refusals.remove(&panel.place().server);
         }
     }
@@ -326,64 +286,8 @@ impl Sharing {
     }
 }
 
-impl Common {
-    /// Of what is in the drawer; `adopted` if another gateway has opened it.
-    pub(super) fn new(record: &SharedRecord, drawer: Drawer, adopted: bool) -> Self {
-        let synced = Synced { version: record.version, jar: CookieJar::restore(&record.jar), pause_until: None };
-        Self {
-            opening: record.opening,
-            drawer,
-            untried: AtomicBool::new(adopted),
-            written_at: record.written_at,
-            outdated: AtomicBool::new(false),
-            dirty: AtomicBool::new(false),
-            synced: Mutex::new(synced),
-            writing: tokio::sync::Mutex::default(),
-        }
-    }
-
-    /// The version in the drawer, as far as it is known here.
-    pub(super) fn version(&self) -> u64 {
-        self.synced().version
-    }
-
-    /// Notes that an answer has changed the jar.
-    pub(super) fn changed(&self) {
-        self.dirty.store(true, Ordering::Release);
-    }
-
-    /// Notes that another gateway has put something in this drawer.
-    pub(super) fn changed_elsewhere(&self, key: &[u8; 32]) {
-        if self.drawer.key() == *key {
-            self.outdated.store(true, Ordering::Release);
-        }
-    }
-
-    /// Goes on with what is in the drawer, and with what has changed here since the jar was like `then`.
-    fn took_over(&self, panel: &PanelSession, laid: CookieJar, then: &CookieJar, version: u64) {
-        let mut synced = self.synced();
-        let go_on = |now: &CookieJar| {
-            let jar = laid.with_changes(then, now);
-            let differs = jar != laid;
-            (jar, differs)
-        };
-        if panel.replace_jar(go_on) {
-            self.dirty.store(true, Ordering::Release);
-        }
-        *synced = Synced { version, jar: laid, pause_until: None };
-    }
-
-    fn is_paused(&self) -> bool {
-        self.synced().pause_until.is_some_and(|until| until > Instant::now())
-    }
-
-    fn synced(&self) -> std::sync::MutexGuard<'_, Synced> {
-        self.synced.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 fn is_other(found: &SharedRecord, stale: Option<&PanelSession>) -> bool {
-    stale.and_then(PanelSession::common).is_none_or(|common| common.opening != found.opening)
+    stale.and_then(PanelSession::shared).is_none_or(|shared| shared.opening != found.opening)
 }
 
 impl Drop for Reserved {

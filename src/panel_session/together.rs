@@ -9,7 +9,7 @@ use crate::panel_session::registry::Held;
 use crate::panel_session::registry::Key;
 use crate::panel_session::registry::PanelSessions;
 use crate::panel_session::registry::Place;
-use crate::panel_session::sharing::SharedRecord;
+use crate::panel_session::shared::SharedRecord;
 use crate::panel_session::sharing::Turn;
 use crate::panel_session::vacancy::Vacancy;
 use crate::policy::Grant;
@@ -56,9 +56,9 @@ impl PanelSessions {
             // What is just being opened is written after this.
             let held = slot.held.try_lock().ok().and_then(|held| held.clone());
             if let Some(panel) = held
-                && let Some(common) = panel.common()
+                && let Some(shared) = panel.shared()
             {
-                common.changed_elsewhere(key);
+                shared.changed_elsewhere(key);
             }
         }
     }
