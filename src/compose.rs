@@ -10,6 +10,8 @@ mod relying_party;
 mod rotation;
 mod rounds;
 mod servers;
+mod sessions;
+mod shield;
 mod sockets;
 mod start_error;
 mod vault;
@@ -66,7 +68,6 @@ use crate::operations::Operations;
 use crate::policy::Policy;
 use crate::proxy::HeldBodies;
 use crate::proxy::Pace;
-use crate::session::Lifetimes;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
 use crate::store;
@@ -89,6 +90,9 @@ pub use relying_party::provider_settings;
 pub use relying_party::way_back;
 pub use rounds::Rounds;
 pub use rounds::our_origins;
+pub use sessions::sessions;
+pub use shield::ShieldDesk;
+pub use shield::shield;
 pub use sockets::addresses;
 pub use start_error::StartError;
 
@@ -126,7 +130,7 @@ impl Ready {
         vault::check(config, vault.as_ref()).await?;
         let audit = AuditLog::open(audit::settings(config), &clock).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
-        let lifetimes = lifetimes(config);
+        let lifetimes = sessions::lifetimes(config);
         let origins = origins(config);
         let site = site(config, &origins);
         let (ours, known) = (Arc::clone(&clock), Arc::clone(&random));
@@ -253,27 +257,6 @@ impl Ready {
             operations.abort();
         }
         recorded
-    }
-}
-
-/// The sessions in the store of a gateway, for a command beside it.
-///
-/// # Errors
-/// When the store or the server key cannot be used.
-pub async fn sessions(config: &Config) -> Result<Sessions, StartError> {
-    let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
-    let (store, key) = state(config, &*random).await?;
-    let limit = bounded(config.limits.sessions);
-    Sessions::new(store, key, Arc::new(SystemClock), random, lifetimes(config), limit).map_err(StartError::Sessions)
-}
-
-fn lifetimes(config: &Config) -> Lifetimes {
-    Lifetimes {
-        idle: config.session.idle,
-        absolute: config.session.absolute,
-        refresh: config.session.refresh,
-        grace: config.session.provider_grace,
-        store_grace: Duration::from_secs(config.limits.store_grace_seconds),
     }
 }
 

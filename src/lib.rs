@@ -21,6 +21,7 @@ pub mod policy;
 pub mod proxy;
 pub mod rewrite;
 pub mod session;
+pub mod shield;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

@@ -47,6 +47,8 @@ pub enum Kind {
     TokenChanged,
     /// The vault as a whole: its key is changed, or its tokens are written to or read from a file.
     VaultChanged,
+    /// A server's panels answer to strangers, or no longer.
+    ShieldChanged,
     /// A provider's word that somebody signed out was refused.
     ProviderLogout,
     /// The provider names other groups for somebody who is signed in. The event has the new ones.
@@ -91,6 +93,7 @@ impl Kind {
             Self::ServerEnrolled => "server.enrolled",
             Self::TokenChanged => "token.changed",
             Self::VaultChanged => "vault.changed",
+            Self::ShieldChanged => "shield.changed",
             Self::ProviderLogout => "provider.logout",
             Self::GroupsChanged => "session.groups_changed",
             Self::PanelHop => "panel.hop",

@@ -12,6 +12,7 @@ use crate::cli::import::Import;
 use crate::cli::review;
 use crate::cli::servers::Servers;
 use crate::cli::sessions::Sessions;
+use crate::cli::shield::Shield;
 use crate::cli::token::Token;
 use crate::cli::vault::Vault;
 use crate::model::ProviderId;
@@ -59,6 +60,9 @@ was over, 3 stopped by a second one and what was open dropped, 64 wrong argument
     /// Make a directory out of what another product knows.
     #[command(subcommand)]
     Import(Import),
+    /// See whether the servers' panels answer to anybody but the gateway.
+    #[command(subcommand)]
+    Shield(Shield),
     /// Change the servers' API tokens.
     #[command(subcommand)]
     Token(Token),

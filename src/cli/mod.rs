@@ -16,6 +16,7 @@ mod review;
 mod serve;
 mod servers;
 mod sessions;
+mod shield;
 mod token;
 mod vault;
 
@@ -57,6 +58,7 @@ pub use servers::Add;
 pub use servers::AddMany;
 pub use servers::Servers;
 pub use sessions::Sessions;
+pub use shield::Shield;
 pub use token::Token;
 pub use vault::Vault;
 
@@ -122,6 +124,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Sessions(command) => sessions::run(&command, streams).map(Next::Exit),
         Command::Servers(command) => servers::run(&command, streams).map(Next::Exit),
         Command::Import(command) => import::run(&command, streams).map(Next::Exit),
+        Command::Shield(command) => shield::run(&command, streams).map(Next::Exit),
         Command::Token(command) => token::run(&command, streams).map(Next::Exit),
         Command::Vault(command) => vault::run(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {

@@ -118,6 +118,8 @@ fn event(note: &Note) -> Event {
         Act::Stored | Act::Removed | Act::Rebound | Act::Creating => (Kind::TokenChanged, Outcome::Begun),
         Act::Switched | Act::Revoked | Act::RolledBack => (Kind::TokenChanged, Outcome::Succeeded),
         Act::RotationFailed => (Kind::TokenChanged, Outcome::Failed),
+        Act::ShieldOpened => (Kind::ShieldChanged, Outcome::Failed),
+        Act::ShieldClosed => (Kind::ShieldChanged, Outcome::Succeeded),
         Act::Rekeyed | Act::Exported | Act::Imported => (Kind::VaultChanged, Outcome::Begun),
     };
     let mut event =

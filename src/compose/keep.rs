@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::compose::fleet;
 use crate::compose::reload::Current;
+use crate::compose::shield;
 use crate::fleet::Notes;
 
 /// How often sessions are looked through for those of which the provider is to be asked again.
@@ -15,6 +16,9 @@ const FRESH: Duration = Duration::from_secs(1);
 /// How often other processes are listened to. With the time that acting takes it stays below the second in
 /// which a session that was ended by hand is cut, and far below the five that other nodes may take.
 const LISTEN: Duration = Duration::from_millis(250);
+
+/// What was seen of the servers from outside is measured at every so many of those.
+const MEASURE: u32 = 5;
 
 /// Asks providers again before what they said is too old. An answer that is under way is waited for when the
 /// gateway stops: a refresh token that was spent and not kept would end its session.
@@ -39,12 +43,16 @@ pub(super) async fn listen(current: Current) {
     }
 }
 
-/// Records what commands and the gateway itself noted about tokens and servers.
+/// Records what commands and the gateway itself noted about tokens and servers, and measures what they left.
 pub(super) async fn notes(current: Current, notes: Notes) {
     let mut ticks = ticks(FRESH);
-    loop {
+    let history = notes.shield();
+    for tick in 0_u32.. {
         ticks.tick().await;
         fleet::record_notes(&current, &notes).await;
+        if tick.is_multiple_of(MEASURE) {
+            shield::measure(&current, &history).await;
+        }
     }
 }
 

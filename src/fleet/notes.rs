@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::model::Clock;
 use crate::model::Timestamp;
 use crate::model::Token256;
+use crate::shield::History;
 use crate::store;
 use crate::store::Key;
 use crate::store::Purpose;
@@ -61,6 +62,10 @@ pub enum Act {
     Exported,
     /// Tokens came out of an encrypted file.
     Imported,
+    /// A server's panels answer to strangers.
+    ShieldOpened,
+    /// They answer no longer.
+    ShieldClosed,
 }
 
 impl Act {
@@ -79,6 +84,8 @@ impl Act {
             Self::Rekeyed => "rekeyed",
             Self::Exported => "exported",
             Self::Imported => "imported",
+            Self::ShieldOpened => "shield_opened",
+            Self::ShieldClosed => "shield_closed",
         }
     }
 }
@@ -144,6 +151,11 @@ impl Notes {
     ) -> Result<Self, NoteError> {
         let node = Token256::random(&*random).map_err(|_| NoteError::Random)?.digest();
         Ok(Self { store, key, clock, random, by: by.to_owned(), node })
+    }
+
+    /// What was seen of the servers' panels from outside, in the same store.
+    pub fn shield(&self) -> History {
+        History::new(self.store.clone(), self.key.clone(), Arc::clone(&self.clock))
     }
 
     /// Notes what is about to be done. Without it, it must not be done.

@@ -82,6 +82,8 @@ pub enum Purpose {
     ApiToken,
     /// What is still to be written into the audit log about tokens and servers.
     FleetNote,
+    /// What was seen of a server's panels from outside.
+    Shield,
 }
 
 impl Purpose {
@@ -99,6 +101,7 @@ impl Purpose {
             Self::Order => "order",
             Self::ApiToken => "api-token",
             Self::FleetNote => "fleet-note",
+            Self::Shield => "shield",
         }
     }
 }

@@ -19,6 +19,8 @@ use prometheus_client::registry::Registry;
 
 use crate::telemetry::Check;
 use crate::telemetry::Health;
+use crate::telemetry::shielded::ShieldGauges;
+use crate::telemetry::shielded::Shielded;
 
 /// Bounds of the histograms, in seconds: from what the gateway itself takes to what a slow server takes.
 const BUCKETS: [f64; 14] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -138,6 +140,7 @@ pub struct Metrics {
     checks: Family<ByCheck, Gauge>,
     certificates: Family<ByName, Gauge>,
     provider_clocks: Family<ByProvider, Gauge>,
+    shield: ShieldGauges,
 }
 
 impl Metrics {
@@ -163,6 +166,7 @@ impl Metrics {
             checks: Family::default(),
             certificates: Family::default(),
             provider_clocks: Family::default(),
+            shield: ShieldGauges::default(),
         };
         metrics.register(started);
         metrics
@@ -198,6 +202,7 @@ impl Metrics {
             "Panel sessions opened, renewed, failed and cut",
             self.panel_sessions.clone(),
         );
+        self.shield.register(&mut registry);
         registry.register("reloads", "Configurations that were read again, by outcome", self.reloads.clone());
         registry.register(
             "certificate_reloads",
@@ -301,6 +306,11 @@ impl Metrics {
         for (name, end) in ends {
             self.certificates.get_or_create(&ByName { name }).set(end);
         }
+    }
+
+    /// What was last seen of the servers from outside. Replaces what was said before.
+    pub fn shield(&self, servers: impl Iterator<Item = Shielded>) {
+        self.shield.set(servers);
     }
 
     /// All of it as `OpenMetrics` text.

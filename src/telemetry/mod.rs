@@ -6,6 +6,7 @@ mod health;
 mod log;
 mod metrics;
 mod redact;
+mod shielded;
 mod waits;
 
 pub use chain::Chain;
@@ -18,4 +19,5 @@ pub use metrics::Open;
 pub use metrics::PanelAct;
 pub use metrics::RequestPlace;
 pub use redact::redacted_path;
+pub use shielded::Shielded;
 pub use waits::Waits;

@@ -6,6 +6,7 @@
 
 mod client;
 mod connect;
+mod knock;
 mod line;
 mod look;
 mod moved;
@@ -21,6 +22,9 @@ pub use client::UpstreamLimits;
 pub use client::empty;
 pub use client::full;
 pub use connect::ConnectError;
+pub use knock::Knocked;
+pub use knock::Knocker;
+pub use knock::Speech;
 pub use look::LookError;
 pub use look::Looker;
 pub use look::Presented;

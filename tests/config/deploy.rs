@@ -87,6 +87,15 @@ fn the_firewall_lets_only_gateways_to_the_panels() {
     assert_eq!(said, "the gateway reaches the panels, a stranger does not\n");
 }
 
+/// The same, looked at by the program itself from either side: what it says is what packets do.
+#[test]
+fn a_look_from_outside_sees_what_the_firewall_does() {
+    let recipe = at("deploy/nftables/cpanel-server.nft");
+    let mut look = Command::new(at("tests/deploy/shield.sh"));
+    let said = content(look.arg(&recipe).arg(env!("CARGO_BIN_EXE_panelgate")));
+    assert_eq!(said, "open without the recipe, closed to strangers with it, open to gateways\n");
+}
+
 #[test]
 fn the_image_is_described_as_it_should_be() {
     assert_eq!(content(python("hadolint").arg(at("deploy/docker/Dockerfile"))), "");

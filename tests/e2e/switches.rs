@@ -58,6 +58,7 @@ const TURNS: &[Turn] = turns! {
     tls_versions = TlsVersions::Only12;
     tls_versions = TlsVersions::Only13;
     keep_alive = false;
+    service_subdomains = false;
     keep_alive_idle = Duration::from_secs(1);
     framing = Framing::ContentLength;
     framing = Framing::Chunked;

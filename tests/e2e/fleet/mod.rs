@@ -2,6 +2,7 @@
 
 mod enrol;
 mod rotate;
+mod shield;
 mod vault;
 
 use std::process::Stdio;

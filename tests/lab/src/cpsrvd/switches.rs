@@ -110,6 +110,8 @@ pub struct Switches {
     pub x_frame: bool,
     /// `csp`: a policy with a nonce on two WHM pages.
     pub csp: bool,
+    /// `proxysubdomains`: whether the web server passes whm.… and the like on to the panels.
+    pub service_subdomains: bool,
     /// Whether absolute URLs take their name from the request's `Host`; otherwise the host name is used.
     pub absolute_from_host: bool,
     /// Whether the phpMyAdmin-like tool resists being framed.
@@ -200,6 +202,7 @@ impl Default for Switches {
             referrer_refusal: ReferrerRefusal::LoginPage,
             x_frame: true,
             csp: false,
+            service_subdomains: true,
             absolute_from_host: true,
             phpmyadmin_frame_busting: true,
             roundcube_referer_check: true,

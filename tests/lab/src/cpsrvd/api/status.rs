@@ -129,6 +129,7 @@ pub(super) fn get_tweaksetting(call: &Call<'_>) -> Outcome {
         "referrerblanksafety" => flag(switches.referrer_blank_safety),
         "requiressl" => flag(switches.require_ssl),
         "csp" => flag(switches.csp),
+        "proxysubdomains" => flag(switches.service_subdomains),
         "maxcpsrvdconnections" => json!(switches.handler_cap),
         "logout_redirect_url" => json!(switches.logout_redirect_url),
         "allow_deprecated_accesshash" => flag(switches.allow_accesshash),
