@@ -15,6 +15,7 @@ mod shield;
 mod sockets;
 mod start_error;
 mod vault;
+mod watch;
 
 use std::fs;
 use std::path::Path;
@@ -41,7 +42,6 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::compose::reload::Current;
 use crate::compose::reload::Reloader;
-use crate::compose::rotation::Rotation;
 use crate::compose::sockets::Sockets;
 use crate::config::Config;
 use crate::config::Limits;
@@ -53,6 +53,7 @@ use crate::console::SignInChoice;
 use crate::console::Site;
 use crate::edge::Origins;
 use crate::edge::PanelStyle;
+use crate::fleet::Lookout;
 use crate::fleet::Notes;
 use crate::gateway::Gateway;
 use crate::gateway::Notices;
@@ -77,12 +78,13 @@ use crate::telemetry::Check;
 use crate::telemetry::Health;
 use crate::telemetry::Metrics;
 use crate::telemetry::Open;
-use crate::vault::Vault;
 use crate::vault::read as read_secret;
 
 pub use audit::audit_head;
 pub use fleet::Desk;
+pub use fleet::Looking;
 pub use fleet::desk;
+pub use fleet::looking;
 pub use fleet::new_token;
 pub use reload::Load;
 pub use relying_party::provider;
@@ -103,8 +105,7 @@ const OPERATIONS_CONNECTIONS: usize = 32;
 #[derive(Debug)]
 pub struct Ready {
     current: Current,
-    vault: Option<Arc<Vault>>,
-    notes: Notes,
+    lookout: Lookout,
     config: Config,
     listener: Listener,
     certificates: Option<Arc<Certificates>>,
@@ -128,6 +129,7 @@ impl Ready {
         let notes = notes.map_err(StartError::Notes)?;
         let vault = vault::vault(config, &store, &clock, &random)?;
         vault::check(config, vault.as_ref()).await?;
+        let lookout = fleet::lookout(config, (&store, &key), vault.clone(), &notes, (&clock, &random))?;
         let audit = AuditLog::open(audit::settings(config), &clock).map_err(StartError::Audit)?;
         let pending_lifetime = Duration::from_mins(limits.pending_login_minutes);
         let lifetimes = sessions::lifetimes(config);
@@ -178,8 +180,7 @@ impl Ready {
         let limits = listener_limits(limits);
         Ok(Self {
             current: Current::new(gateway),
-            vault,
-            notes,
+            lookout,
             config: config.clone(),
             listener: Listener::new(tls, front, limits),
             certificates,
@@ -197,11 +198,12 @@ impl Ready {
     /// Serves until `stop` is cancelled, then lets open requests end. Meanwhile the configuration is read
     /// again with `load` when its files change, and when `again` is told to.
     pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { current, vault, notes, config, listener, certificates, sockets, limits, drain } = self;
+        let Self { current, lookout, config, listener, certificates, sockets, limits, drain } = self;
         let front = front::front(&config);
         let leave = config.balancer.as_ref().map(|balancer| balancer.leave).unwrap_or_default();
         let Sockets { people, redirect, operations } = sockets;
         let gateway = current.gateway();
+        let (vault, notes) = (lookout.vault.clone(), lookout.notes.clone());
         let operations = operations.map(|socket| tokio::spawn(operate(&gateway, &listener, socket, limits)));
         record(&gateway, Kind::GatewayStarted).await?;
         tracing::info!(console = %gateway.origins.console(), directory = %gateway.policy.version(), "serving");
@@ -210,12 +212,7 @@ impl Ready {
         let freshening = tokio::spawn(keep::fresh(current.clone(), stop.clone()));
         let mut keepers = JoinSet::new();
         keepers.spawn(keep::listen(current.clone()));
-        if let Some(vault) = &vault {
-            let answer_limit = size(config.limits.api_answer_kib * 1024);
-            let rotator = fleet::rotator(vault, &notes, &gateway.clock, &gateway.random, answer_limit);
-            let rotation = Rotation { rotator, fleet: config.fleet.clone(), wanted: new_token(&config) };
-            keepers.spawn(rotation::run(current.clone(), rotation));
-        }
+        fleet::look_after(&mut keepers, &current, &config, lookout);
         keepers.spawn(keep::notes(current.clone(), notes));
         keepers.spawn(pulse::run(current.clone()));
         keepers.spawn(reload::review(current.clone()));

@@ -362,6 +362,7 @@ fn entry(server: &str, name: &str, service: Service, account: &str) -> Entry {
         server_name: server_name.into(),
         service,
         account: account.parse().unwrap(),
+        trouble: (server == "down").then_some("no answer"),
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Kind {
     SessionEnded,
     /// What was open on a server was ended by hand.
     ServerClosed,
+    /// A server is in another condition than before, or an operator accepts the one it is in.
+    ServerCondition,
     /// A server enters the directory.
     ServerEnrolled,
     /// A server's API token is stored, changed or revoked.
@@ -90,6 +92,7 @@ impl Kind {
             Self::SignOut => "sign_out",
             Self::SessionEnded => "session.ended",
             Self::ServerClosed => "server.closed",
+            Self::ServerCondition => "server.condition",
             Self::ServerEnrolled => "server.enrolled",
             Self::TokenChanged => "token.changed",
             Self::VaultChanged => "vault.changed",

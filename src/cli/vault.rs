@@ -140,6 +140,18 @@ pub(super) fn at_the_desk(
     streams: &mut Streams<'_>,
     act: impl AsyncFnOnce(&Config, &Desk, &mut Streams<'_>) -> Result<Exit, Failed>,
 ) -> io::Result<Exit> {
+    with_config(path, streams, async |config, streams| {
+        let desk = compose::desk(config, &operator()).await?;
+        act(config, &desk, streams).await
+    })
+}
+
+/// Reads the configuration and does something with it; what fails is told.
+pub(super) fn with_config(
+    path: &Path,
+    streams: &mut Streams<'_>,
+    act: impl AsyncFnOnce(&Config, &mut Streams<'_>) -> Result<Exit, Failed>,
+) -> io::Result<Exit> {
     let config = match load(path) {
         Ok(config) => config,
         Err(problems) => {
@@ -149,10 +161,7 @@ pub(super) fn at_the_desk(
     };
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let done = match compose::desk(&config, &operator()).await {
-            Ok(desk) => act(&config, &desk, streams).await,
-            Err(error) => Err(error.into()),
-        };
+        let done = act(&config, streams).await;
         done.or_else(|error| {
             writeln!(streams.err, "error: {}", Chain(&*error))?;
             Ok(Exit::Software)

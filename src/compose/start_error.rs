@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
+use crate::fleet::AdvisoryError;
 use crate::fleet::NoteError;
 use crate::identity::InvalidPointer;
 use crate::identity::InvalidProvider;
@@ -60,6 +61,9 @@ pub enum StartError {
     /// A command works on the vault, and there is none.
     #[error("there is no vault: add a section `[vault]` with master_key to the main file")]
     VaultMissing,
+    /// The table of known holes cannot be used.
+    #[error("the table of `[fleet] advisories` cannot be used")]
+    Advisories(#[source] AdvisoryError),
     /// Notes for the audit log cannot be written.
     #[error("what is done to tokens cannot be noted for the audit log")]
     Notes(#[source] NoteError),

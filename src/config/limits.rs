@@ -86,6 +86,7 @@ limits! {
     body_idle_seconds = 300, 1..=3600 "seconds": "Time without a byte within a body, in either direction";
     websocket_idle_minutes = 15, 1..=1440 "minutes": "Time without a byte on a WebSocket, in both directions";
     open_seconds = 30, 1..=300 "seconds": "Time to open a panel session on a server";
+    look_seconds = 20, 1..=60 "seconds": "Time for the watch to look at a server";
     replay_body_kib = 256, 0..=16_384 "KiB": "Size up to which a request's body is held, to be sent again after the server has dropped the panel session";
     replay_bodies_kib = 65_536, 0..=16_777_216 "KiB": "Size of all bodies held at once";
     pending_logins = 10_000, 10..=1_000_000 "sign-ins": "Sign-ins that wait for their return from the provider";

@@ -248,6 +248,10 @@ pub struct Fleet {
     pub rotate: bool,
     /// How long before its end a token is due.
     pub rotate_before: Duration,
+    /// Between two looks at a server; nothing, if servers are not watched.
+    pub watch: Option<Duration>,
+    /// The table of known holes; nothing for the one that comes with the program.
+    pub advisories: Option<PathBuf>,
     /// The only addresses that may use tokens that Panelgate creates; any, if there are none.
     pub addresses: Vec<IpAddr>,
 }

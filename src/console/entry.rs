@@ -17,6 +17,8 @@ pub struct Entry {
     pub service: Service,
     /// The account to open it as.
     pub account: Account,
+    /// What is wrong with the server, in a few words of the program.
+    pub trouble: Option<&'static str>,
 }
 
 impl Entry {
@@ -36,7 +38,13 @@ impl Entry {
 
     #[cfg(test)]
     pub(in crate::console) fn for_test(server: &str, name: &str, service: Service, account: &str) -> Self {
-        Self { server: server.parse().unwrap(), server_name: name.into(), service, account: account.parse().unwrap() }
+        Self {
+            server: server.parse().unwrap(),
+            server_name: name.into(),
+            service,
+            account: account.parse().unwrap(),
+            trouble: None,
+        }
     }
 }
 

@@ -85,8 +85,9 @@ pub fn list_mark(entries: &[Entry]) -> String {
 
 fn mark(entries: &[&Entry]) -> String {
     let text = entries.iter().fold(String::new(), |text, entry| {
-        let Entry { server, server_name, service, account } = entry;
-        text + &format!("{server}\n{server_name}\n{service}\n{account}\n")
+        let Entry { server, server_name, service, account, trouble } = entry;
+        let trouble = trouble.unwrap_or_default();
+        text + &format!("{server}\n{server_name}\n{service}\n{account}\n{trouble}\n")
     });
     assets::fingerprint(text.as_bytes())
 }

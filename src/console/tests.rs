@@ -46,9 +46,10 @@ fn no_access(reason: NoAccess) -> NoAccessPage {
 }
 
 fn home(selected: Option<Entry>) -> ConsolePage {
+    let ill = Entry::for_test("web2", "Frankfurt 2", Service::Cpaneld, "shop");
     let entries = vec![
         Entry::for_test("web10", "Frankfurt 10", Service::Whostmgrd, "root"),
-        Entry::for_test("web2", "Frankfurt 2", Service::Cpaneld, "shop"),
+        Entry { trouble: Some("no answer"), ..ill },
         Entry::for_test("mail1", "mail1", Service::Webmaild, "ann@example.com"),
         Entry::for_test("web2", "Frankfurt 2", Service::Whostmgrd, "root"),
         Entry::for_test("evil", HOSTILE, Service::Whostmgrd, "root"),

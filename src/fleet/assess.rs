@@ -13,7 +13,7 @@ pub const OPEN: &str = "create-user-session";
 pub const MANAGE: &str = "manage-api-tokens";
 
 /// What a token of ours needs: the ACL's name, and what it is for.
-const WANTED: [(&str, &str); 4] = [
+pub(super) const WANTED: [(&str, &str); 4] = [
     (OPEN, "open panels: without it nobody gets in"),
     ("list-accts", "tell whose customer an account is: without it nobody goes on from a reseller's WHM to a customer"),
     ("basic-system-info", "read load and services for the watch over the fleet"),

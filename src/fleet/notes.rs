@@ -66,6 +66,12 @@ pub enum Act {
     ShieldOpened,
     /// They answer no longer.
     ShieldClosed,
+    /// What is wrong with a server is something else than before.
+    Troubled,
+    /// Nothing is wrong with a server any more.
+    Well,
+    /// An operator accepts how a server is now.
+    Accepted,
 }
 
 impl Act {
@@ -86,6 +92,9 @@ impl Act {
             Self::Imported => "imported",
             Self::ShieldOpened => "shield_opened",
             Self::ShieldClosed => "shield_closed",
+            Self::Troubled => "troubled",
+            Self::Well => "well",
+            Self::Accepted => "accepted",
         }
     }
 }

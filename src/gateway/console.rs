@@ -158,7 +158,8 @@ impl Gateway {
             Some(server) if self.origins.panel(&reach.server, reach.service).is_some() => server.name.clone(),
             _ => reach.server.to_string(),
         };
-        Entry { server: reach.server, server_name, service: reach.service, account: reach.account }
+        let trouble = self.health.server(reach.server.as_str());
+        Entry { server: reach.server, server_name, service: reach.service, account: reach.account, trouble }
     }
 
     /// Somebody who is signed in and may open nothing: recorded like any denial, and explained.

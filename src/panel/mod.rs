@@ -16,6 +16,7 @@ mod privileges;
 mod security_token;
 mod settings;
 mod tokens;
+mod wellbeing;
 mod whm_api;
 
 pub use actions::action;
@@ -51,5 +52,7 @@ pub use tokens::create_token;
 pub use tokens::is_token;
 pub use tokens::list_tokens;
 pub use tokens::revoke_token;
+pub use wellbeing::is_setting_on;
+pub use wellbeing::load;
 pub use whm_api::ApiCredential;
 pub use whm_api::WhmApi;

@@ -84,6 +84,8 @@ pub enum Purpose {
     FleetNote,
     /// What was seen of a server's panels from outside.
     Shield,
+    /// What the watch over the fleet found out about a server.
+    ServerCondition,
 }
 
 impl Purpose {
@@ -102,6 +104,7 @@ impl Purpose {
             Self::ApiToken => "api-token",
             Self::FleetNote => "fleet-note",
             Self::Shield => "shield",
+            Self::ServerCondition => "server-condition",
         }
     }
 }

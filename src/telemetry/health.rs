@@ -1,5 +1,6 @@
 //! What is wrong with this process, in words, for probes and people.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -69,6 +70,7 @@ impl Check {
 #[derive(Default)]
 pub struct Health {
     wrong: Mutex<[Option<&'static str>; Check::ALL.len()]>,
+    servers: Mutex<HashMap<String, &'static str>>,
 }
 
 impl Health {
@@ -96,6 +98,16 @@ impl Health {
     pub fn wrong(&self, check: Check) -> Option<&'static str> {
         let wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         wrong.get(check.place()).copied().flatten()
+    }
+
+    /// What is wrong with servers, by their ids, in words that stand in the code. Replaces what was said before.
+    pub fn servers_are(&self, wrong: HashMap<String, &'static str>) {
+        *self.servers.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
+    }
+
+    /// What is wrong with a server, if anything is known to be.
+    pub fn server(&self, id: &str) -> Option<&'static str> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
     }
 
     fn set(&self, check: Check, sentence: Option<&'static str>) {

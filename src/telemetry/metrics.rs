@@ -3,6 +3,7 @@
 //! Every label has a bounded set of values: words of closed lists, ids of servers that the directory names,
 //! names in our own certificates. Nothing that a request or a person brings along becomes a label.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -19,6 +20,8 @@ use prometheus_client::registry::Registry;
 
 use crate::telemetry::Check;
 use crate::telemetry::Health;
+use crate::telemetry::servers::ServerState;
+use crate::telemetry::servers::Servers;
 use crate::telemetry::shielded::ShieldGauges;
 use crate::telemetry::shielded::Shielded;
 
@@ -141,6 +144,7 @@ pub struct Metrics {
     certificates: Family<ByName, Gauge>,
     provider_clocks: Family<ByProvider, Gauge>,
     shield: ShieldGauges,
+    servers: Servers,
 }
 
 impl Metrics {
@@ -167,6 +171,7 @@ impl Metrics {
             certificates: Family::default(),
             provider_clocks: Family::default(),
             shield: ShieldGauges::default(),
+            servers: Servers::default(),
         };
         metrics.register(started);
         metrics
@@ -234,6 +239,7 @@ impl Metrics {
             "How far a provider's clock was ahead of ours at the latest sign-in",
             self.provider_clocks.clone(),
         );
+        self.servers.register(&mut registry);
     }
 
     /// A request was answered after `took`, of which it had waited for others for `waited`.
@@ -313,6 +319,11 @@ impl Metrics {
         self.shield.set(servers);
     }
 
+    /// The servers as they were last seen, by their ids. Replaces what was said before.
+    pub fn servers_are(&self, states: &HashMap<String, ServerState>) {
+        self.servers.are(states);
+    }
+
     /// All of it as `OpenMetrics` text.
     pub fn render(&self, health: &Health) -> Result<String, fmt::Error> {
         for check in Check::ALL {
@@ -381,6 +392,26 @@ mod tests {
         }
         assert!(!text.contains("waited_seconds_count{place=\"console\"}"));
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn of_servers_the_last_look_is_told_and_nothing_more() {
+        let metrics = Metrics::new(0);
+        let says = |line: &str| metrics.render(&Health::default()).unwrap().contains(line);
+        let state = |troubles: &[&'static str], load| ServerState {
+            troubles: troubles.to_vec(),
+            load,
+            ..ServerState::default()
+        };
+        let are = |states: &[(&str, ServerState)]| {
+            metrics.servers_are(&states.iter().map(|(id, state)| ((*id).to_owned(), state.clone())).collect());
+        };
+        are(&[("web1", state(&["unreachable", "vulnerable"], Some(0.5))), ("web2", state(&[], None))]);
+        assert!(says("panelgate_server_trouble{server=\"web1\",trouble=\"unreachable\"} 1"));
+        assert!(says("panelgate_server_load{server=\"web1\"} 0.5") && says("server_seen_seconds{server=\"web2\"} 0"));
+        are(&[("web1", state(&["vulnerable"], None))]);
+        assert!(says("panelgate_server_trouble{server=\"web1\",trouble=\"vulnerable\"} 1"));
+        assert!(!says("unreachable") && !says("server_load{") && !says("web2"));
     }
 
     #[test]

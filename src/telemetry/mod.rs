@@ -6,6 +6,7 @@ mod health;
 mod log;
 mod metrics;
 mod redact;
+mod servers;
 mod shielded;
 mod waits;
 
@@ -19,5 +20,6 @@ pub use metrics::Open;
 pub use metrics::PanelAct;
 pub use metrics::RequestPlace;
 pub use redact::redacted_path;
+pub use servers::ServerState;
 pub use shielded::Shielded;
 pub use waits::Waits;

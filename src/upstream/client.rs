@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::client::conn::http1::SendRequest;
 use hyper::ext::on_informational;
+use rustls::CertificateError;
 use rustls::ClientConfig;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +31,13 @@ use crate::model::Host;
 use crate::model::Server;
 use crate::model::ServerId;
 use crate::model::Service;
+use crate::model::Timestamp;
 use crate::upstream::connect::ConnectError;
 use crate::upstream::connect::Connector;
+use crate::upstream::line::Line;
+use crate::upstream::look;
+use crate::upstream::look::LookError;
+use crate::upstream::look::Presented;
 use crate::upstream::moved::Moved;
 use crate::upstream::pool::AnswerBody;
 use crate::upstream::pool::Pool;
@@ -143,6 +149,11 @@ impl Upstream {
         format!("{}:{}", self.host, service.port())
     }
 
+    /// The certificate that it shows on WHM's port, whether it is trusted or not. Nothing is sent to it.
+    pub async fn shown(&self) -> Result<Presented, LookError> {
+        look(&self.host, self.address, self.source, self.limits.connect).await
+    }
+
     /// How long things may take.
     pub fn limits(&self) -> UpstreamLimits {
         self.limits
@@ -207,7 +218,8 @@ impl Client {
         on_informational(&mut request, move |_| seen.one_more(interim));
         let (mut sender, is_new) = match self.pool.take() {
             Some(sender) => (sender, false),
-            None => (self.connect().await?, true),
+            // Seldom, and large: it has no place in the future of every request.
+            None => (Box::pin(self.connect()).await?, true),
         };
         // The time for an answer does not run while there is nobody to ask.
         moved.again();
@@ -221,7 +233,7 @@ impl Client {
                     None => return Err(SendError::Exchange(error.into_error())),
                 },
             };
-            sender = self.connect().await?;
+            sender = Box::pin(self.connect()).await?;
             moved.again();
             sender.send_request(request).await.map_err(SendError::Exchange)
         };
@@ -237,21 +249,38 @@ impl Client {
         Ok(answer.map(|body| AnswerBody::new(body, back)))
     }
 
-    async fn connect(&self) -> Result<SendRequest<Body>, SendError> {
-        let stream = self.connector.connect().await.map_err(SendError::Connect)?;
-        let (sender, connection) = http1::Builder::new()
-            .max_headers(ANSWER_HEADERS)
-            .max_buf_size(BUFFER)
-            .handshake(stream)
-            .await
-            .map_err(SendError::Exchange)?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.with_upgrades().await {
-                tracing::debug!(%error, "a connection to a server ended badly");
-            }
-        });
-        Ok(sender)
+    /// Connects, and says until when the certificate is valid that the server proved itself with. The connection
+    /// waits for a request.
+    pub async fn certificate_end(&self) -> Result<Timestamp, SendError> {
+        let line = self.connector.connect().await.map_err(SendError::Connect)?;
+        let seen = line.certificate().and_then(|der| look::read(der, false));
+        let unreadable = || rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
+        let seen = seen.ok_or_else(|| SendError::Connect(ConnectError::Certificate(unreadable())))?;
+        let mut sender = over(line).await?;
+        sender.ready().await.map_err(SendError::Exchange)?;
+        self.pool.give(sender);
+        Ok(seen.not_after)
     }
+
+    async fn connect(&self) -> Result<SendRequest<Body>, SendError> {
+        over(self.connector.connect().await.map_err(SendError::Connect)?).await
+    }
+}
+
+/// Speaks HTTP over a connection.
+async fn over(line: Line) -> Result<SendRequest<Body>, SendError> {
+    let (sender, connection) = http1::Builder::new()
+        .max_headers(ANSWER_HEADERS)
+        .max_buf_size(BUFFER)
+        .handshake(line)
+        .await
+        .map_err(SendError::Exchange)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.with_upgrades().await {
+            tracing::debug!(%error, "a connection to a server ended badly");
+        }
+    });
+    Ok(sender)
 }
 
 impl fmt::Debug for Client {

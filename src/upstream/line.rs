@@ -36,6 +36,11 @@ impl Line {
         Self { io: TokioIo::new(stream), ended: Box::pin(ended.cancelled_owned()), limit, stalled: None }
     }
 
+    /// The certificate that the server proved itself with.
+    pub(super) fn certificate(&self) -> Option<&[u8]> {
+        self.io.inner().get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
+    }
+
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.ended.as_mut().poll(cx).is_pending() {
             return Ok(());

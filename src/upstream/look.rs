@@ -146,7 +146,7 @@ async fn look_with(
     }
 }
 
-fn read(der: &[u8], is_public: bool) -> Option<Presented> {
+pub(super) fn read(der: &[u8], is_public: bool) -> Option<Presented> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let hash = |bytes: &[u8]| -> Option<[u8; 32]> { digest::digest(&digest::SHA256, bytes).as_ref().try_into().ok() };
     let names = certificate.subject_alternative_name().ok().flatten().map(|names| {

@@ -58,7 +58,7 @@ impl Pool {
         Some(waiting.connections.swap_remove(ready).sender)
     }
 
-    fn give(self: &Arc<Self>, sender: SendRequest<Body>) {
+    pub(super) fn give(self: &Arc<Self>, sender: SendRequest<Body>) {
         let mut waiting = self.lock();
         if sender.is_closed() || waiting.connections.len() >= POOL_SIZE {
             return;

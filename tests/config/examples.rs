@@ -53,7 +53,7 @@ fn every_default_in_a_comment_is_the_default() {
     });
     let written = written.collect::<Vec<_>>().join("\n");
     let shown = written.lines().filter(|line| is_setting(line)).count();
-    assert_eq!(shown - Limits::TABLE.len(), 48, "every key is shown");
+    assert_eq!(shown - Limits::TABLE.len(), 50, "every key is shown");
     let (defaults, written) = (with_secrets(&main), with_secrets(&written));
     assert_eq!(written.said(), "");
     let (mut defaults, mut written) = (defaults.load().unwrap(), written.load().unwrap());
@@ -74,6 +74,7 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.log, written.log);
     assert_eq!(defaults.store, StoreAt::StateFolder);
     assert_eq!(defaults.vault, None);
+    assert!(written.fleet.advisories.take().is_some(), "shown, and not a default");
     assert_eq!(written.fleet.addresses.len(), 2, "shown, and not a default");
     written.fleet.addresses.clear();
     assert_eq!(defaults.fleet, written.fleet);

@@ -102,7 +102,7 @@ async fn trust(
     streams: &mut Streams<'_>,
 ) -> Result<Option<Trust>, Failed> {
     let seen = candidate.certificate(desk).await?;
-    candidate.show(&seen, streams)?;
+    candidate::show(&candidate.host, &seen, streams)?;
     if let Some(text) = &add.pin {
         let expected = candidate::pin(text)?;
         if expected != seen.pin {

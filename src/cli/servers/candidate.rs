@@ -66,6 +66,19 @@ pub(super) fn pin(text: &str) -> Result<SpkiPin, Failed> {
     hash.ok_or_else(|| "a pin is \"sha256/\" and 44 characters of base64".into())
 }
 
+/// Says what the certificate is that a host shows.
+pub(super) fn show(host: &Host, seen: &Presented, streams: &mut Streams<'_>) -> io::Result<()> {
+    let fingerprint: Vec<String> = seen.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
+    writeln!(streams.err, "{host} shows this certificate:")?;
+    writeln!(streams.err, "  for          {} {}", Escaped(&seen.subject), Escaped(&seen.names.join(" ")))?;
+    writeln!(streams.err, "  by           {}", Escaped(&seen.issuer))?;
+    writeln!(streams.err, "  until        {}", seen.not_after)?;
+    writeln!(streams.err, "  fingerprint  {}", fingerprint.join(":"))?;
+    writeln!(streams.err, "  pin          sha256/{}", seen.pin)?;
+    let vouched = if seen.is_public { "the system's authorities vouch for it" } else { "NO AUTHORITY VOUCHES FOR IT" };
+    writeln!(streams.err, "  {vouched}")
+}
+
 impl Candidate {
     /// That the directory does not have it yet.
     pub(super) fn is_new(&self, config: &Config) -> Result<(), Failed> {
@@ -78,20 +91,6 @@ impl Candidate {
     /// The certificate that it shows.
     pub(super) async fn certificate(&self, desk: &Desk) -> Result<Presented, Failed> {
         Ok(look(&self.host, self.address, desk.source, desk.limits.connect).await?)
-    }
-
-    /// Says what the certificate is.
-    pub(super) fn show(&self, seen: &Presented, streams: &mut Streams<'_>) -> io::Result<()> {
-        let fingerprint: Vec<String> = seen.fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
-        writeln!(streams.err, "{} shows this certificate:", self.host)?;
-        writeln!(streams.err, "  for          {} {}", Escaped(&seen.subject), Escaped(&seen.names.join(" ")))?;
-        writeln!(streams.err, "  by           {}", Escaped(&seen.issuer))?;
-        writeln!(streams.err, "  until        {}", seen.not_after)?;
-        writeln!(streams.err, "  fingerprint  {}", fingerprint.join(":"))?;
-        writeln!(streams.err, "  pin          sha256/{}", seen.pin)?;
-        let vouched =
-            if seen.is_public { "the system's authorities vouch for it" } else { "NO AUTHORITY VOUCHES FOR IT" };
-        writeln!(streams.err, "  {vouched}")
     }
 
     /// The server's entry, with this trust.

@@ -1,13 +1,15 @@
-//! `[fleet]`: how the servers' API tokens are looked after.
+//! `[fleet]`: how the servers and their API tokens are looked after.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::config::outside;
 use crate::config::section::Section;
 use crate::config::settings::Fleet;
 
 const DEFAULT_TOKEN_DAYS: u64 = 90;
 const DEFAULT_BEFORE_DAYS: u64 = 14;
+const DEFAULT_WATCH_MINUTES: u64 = 10;
 
 /// What cPanel takes (WHM API 1 `api_token_create`).
 const MAX_ADDRESSES: usize = 100;
@@ -22,6 +24,8 @@ pub(super) fn read(top: &Section<'_>) -> Option<Fleet> {
     let token_days = days_field.as_ref().map_or(Some(DEFAULT_TOKEN_DAYS), |field| field.integer(1..=3650));
     let before_days = before_field.as_ref().map_or(Some(DEFAULT_BEFORE_DAYS), |field| field.integer(0..=3649));
     let rotate = optional("rotate").map_or(Some(false), |field| field.boolean());
+    let watch = optional("watch_minutes").map_or(Some(DEFAULT_WATCH_MINUTES), |field| field.integer(0..=1440));
+    let advisories = optional("advisories").map(|field| outside::path(&field));
     let addresses = match optional("addresses") {
         Some(field) => field
             .list_of(|item| item.parse::<IpAddr>("write the addresses from which Panelgate reaches servers"))
@@ -51,6 +55,11 @@ pub(super) fn read(top: &Section<'_>) -> Option<Fleet> {
     Some(Fleet {
         token_lifetime: days(token_days),
         rotate: rotate?,
+        watch: watch.map(|minutes| (minutes > 0).then(|| Duration::from_mins(minutes)))?,
+        advisories: match advisories {
+            Some(path) => Some(path?),
+            None => None,
+        },
         rotate_before: days(before_days),
         addresses: addresses?,
     })

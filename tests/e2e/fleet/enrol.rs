@@ -22,7 +22,8 @@ async fn two_servers() -> World {
     let (first, rest) = DIRECTORY.split_once("[[servers]]\n{web3}").unwrap();
     let (_, rest) = rest.split_once("[[role_groups]]").unwrap();
     let directory = format!("{first}[[role_groups]]{rest}").replace(", \"web3\"", "");
-    let more = "[vault]\nmaster_key = \"file:master-key\"\n[fleet]\naddresses = [\"127.0.0.1\"]\n".to_owned();
+    let more = "[vault]\nmaster_key = \"file:master-key\"\n[fleet]\nwatch_minutes = 0\naddresses = [\"127.0.0.1\"]\n"
+        .to_owned();
     let world = World::start(Plan { more, directory: Some(directory), ..Plan::tls(Style::Ports) }).await.unwrap();
     fs::write(world.folder().join("master-key"), MASTER_KEY).unwrap();
     world

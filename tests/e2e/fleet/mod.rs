@@ -4,6 +4,7 @@ mod enrol;
 mod rotate;
 mod shield;
 mod vault;
+mod watch;
 
 use std::process::Stdio;
 

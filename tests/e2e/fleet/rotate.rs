@@ -82,7 +82,7 @@ fn asked(server: &Cpsrvd, path: &str) -> usize {
 
 #[tokio::test]
 async fn a_token_is_changed_for_one_with_an_end_and_the_old_one_is_revoked() {
-    let world = world("[fleet]\naddresses = [\"127.0.0.1\"]\n").await;
+    let world = world("[fleet]\nwatch_minutes = 0\naddresses = [\"127.0.0.1\"]\n").await;
     fill(&world).await;
     let old = world.server(1).token_for("root");
     let said = rotate(&world).await.done();
@@ -160,7 +160,7 @@ fn was_changed(server: &Cpsrvd, before: &[String], path: &str) -> bool {
 
 #[tokio::test]
 async fn a_gateway_ends_what_a_crash_interrupted_and_changes_what_is_due() {
-    let world = world("[fleet]\nrotate = true\n").await;
+    let world = world("[fleet]\nwatch_minutes = 0\nrotate = true\n").await;
     fill(&world).await;
     let server = world.server(1);
     // Created, and the power went before it was stored.

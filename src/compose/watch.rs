@@ -1,0 +1,197 @@
+//! The watch over the fleet: each server again and again, gently, and by one gateway of all.
+
+use std::collections::HashMap;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::compose::reload::Current;
+use crate::fleet::Condition;
+use crate::fleet::Lookout;
+use crate::fleet::LookoutError;
+use crate::fleet::Trouble;
+use crate::fleet::entry_mark;
+use crate::model::Directory;
+use crate::model::Server;
+use crate::model::ServerId;
+use crate::model::Timestamp;
+use crate::telemetry::Chain;
+use crate::telemetry::ServerState;
+
+/// Servers that are looked at at once.
+const AT_ONCE: usize = 16;
+
+/// Between two readings of what other gateways found.
+const SHARE: Duration = Duration::from_secs(5);
+
+/// The least time between the beginnings of two looks, so that not even a start after a long rest asks all servers
+/// at once.
+const APART: Duration = Duration::from_millis(100);
+
+/// A server that somebody else looks at, or whose look failed, is left alone for so long.
+const REST: Duration = Duration::from_secs(15);
+
+/// What became of a look: nothing, if somebody else is at it.
+type Looked = (ServerId, Result<Option<Condition>, LookoutError>);
+
+/// The watch of one gateway.
+struct Watch {
+    current: Current,
+    lookout: Lookout,
+    directory: Arc<Directory>,
+    /// The servers of that directory, with the marks of their entries.
+    servers: Vec<(Server, String)>,
+    known: HashMap<String, Condition>,
+    /// What the console and the metrics were told last.
+    told: HashMap<String, ServerState>,
+    looks: JoinSet<Looked>,
+    under_way: HashSet<ServerId>,
+    resting: HashMap<ServerId, Instant>,
+}
+
+/// Watches, until it is aborted.
+pub(super) async fn run(current: Current, lookout: Lookout) {
+    let directory = Arc::clone(&current.gateway().directory);
+    let mut watch = Watch {
+        servers: marked(&directory),
+        current,
+        lookout,
+        directory,
+        known: HashMap::new(),
+        told: HashMap::new(),
+        looks: JoinSet::new(),
+        under_way: HashSet::new(),
+        resting: HashMap::new(),
+    };
+    let (mut share_at, mut begin_at) = (Instant::now(), Instant::now());
+    loop {
+        if Instant::now() >= share_at {
+            watch.share().await;
+            share_at = Instant::now() + SHARE;
+        }
+        if Instant::now() >= begin_at && watch.looks.len() < AT_ONCE {
+            // Without a look that is due, the next reading of what others found is soon enough to look again.
+            begin_at = if watch.begin_one() { Instant::now() + APART } else { watch.next_due().min(share_at) };
+        }
+        let next = if watch.looks.len() < AT_ONCE { begin_at.min(share_at) } else { share_at };
+        tokio::select! {
+            () = tokio::time::sleep_until(next) => {}
+            Some(done) = watch.looks.join_next() => match done {
+                Ok(looked) => {
+                    watch.end_one(looked);
+                    // It may have to be looked at again soon.
+                    begin_at = begin_at.min(watch.next_due());
+                }
+                Err(error) => tracing::error!(%error, "a look at a server broke off"),
+            },
+        }
+    }
+}
+
+impl Watch {
+    /// Reads what is known, and tells it.
+    async fn share(&mut self) {
+        let directory = Arc::clone(&self.current.gateway().directory);
+        if !Arc::ptr_eq(&directory, &self.directory) {
+            self.servers = marked(&directory);
+            self.directory = directory;
+        }
+        self.resting.retain(|_, until| *until > Instant::now());
+        match self.lookout.conditions.all().await {
+            Ok(known) => self.known = known,
+            Err(error) => tracing::warn!(cause = %Chain(&error), "the conditions of the servers cannot be read"),
+        }
+        self.tell();
+    }
+
+    /// Begins the look that has waited longest, if one is due.
+    fn begin_one(&mut self) -> bool {
+        let (gateway, now) = (self.current.gateway(), self.lookout.clock.now());
+        let due = self.waiting().filter(|(due, _)| *due <= now).min_by_key(|(due, _)| *due);
+        let Some((_, server)) = due else { return false };
+        let server = server.clone();
+        // A server of a directory that is no more in force.
+        let Some(upstream) = gateway.panels.upstream(&server.id).cloned() else {
+            self.resting.insert(server.id, Instant::now() + REST);
+            return true;
+        };
+        self.under_way.insert(server.id.clone());
+        let lookout = self.lookout.clone();
+        self.looks.spawn(async move {
+            let looked = lookout.look_if_due(&server, &upstream).await;
+            (server.id, looked)
+        });
+        true
+    }
+
+    /// The servers that nobody here looks at, with the moments at which they are due.
+    fn waiting(&self) -> impl Iterator<Item = (Timestamp, &Server)> {
+        let free = |server: &Server| !self.under_way.contains(&server.id) && !self.resting.contains_key(&server.id);
+        let free = self.servers.iter().filter(move |(server, _)| free(server));
+        free.map(|(server, mark)| (self.lookout.due(mark, self.known.get(server.id.as_str())), server))
+    }
+
+    fn next_due(&self) -> Instant {
+        let next = self.waiting().map(|(due, _)| due).min();
+        Instant::now() + next.map_or(SHARE, |due| due.since(self.lookout.clock.now()))
+    }
+
+    fn end_one(&mut self, (server, looked): Looked) {
+        self.under_way.remove(&server);
+        match looked {
+            Ok(Some(found)) => {
+                self.known.insert(server.to_string(), found);
+                self.tell();
+            }
+            Ok(None) => {
+                self.resting.insert(server, Instant::now() + REST);
+            }
+            Err(error) => {
+                tracing::error!(%server, cause = %Chain(&error), "what was found out about a server cannot be kept");
+                self.resting.insert(server, Instant::now() + REST);
+            }
+        }
+    }
+
+    /// Tells the console and the metrics what is known about the servers of the directory.
+    fn tell(&mut self) {
+        let gateway = self.current.gateway();
+        let known = self.servers.iter().filter_map(|(server, mark)| {
+            let condition = self.known.get(server.id.as_str()).filter(|condition| condition.of == *mark)?;
+            Some((server.id.to_string(), state(condition)))
+        });
+        let now: HashMap<String, ServerState> = known.collect();
+        if now == self.told {
+            return;
+        }
+        let labels = |states: &HashMap<String, ServerState>| -> HashMap<String, &'static str> {
+            states.iter().filter_map(|(server, state)| Some((server.clone(), state.label?))).collect()
+        };
+        let (before, after) = (labels(&self.told), labels(&now));
+        gateway.metrics.servers_are(&now);
+        self.told = now;
+        if before != after {
+            gateway.health.servers_are(after);
+            gateway.notices.list_changed();
+        }
+    }
+}
+
+fn marked(directory: &Directory) -> Vec<(Server, String)> {
+    directory.servers.values().map(|server| (server.clone(), entry_mark(server))).collect()
+}
+
+fn state(condition: &Condition) -> ServerState {
+    let seconds = |at: Timestamp| i64::try_from(at.secs()).unwrap_or(i64::MAX);
+    ServerState {
+        label: condition.label(),
+        troubles: condition.troubles.iter().map(Trouble::code).collect(),
+        seen_at: seconds(condition.at),
+        certificate_ends: condition.certificate_ends.map(seconds),
+        token_ends: condition.token_ends.map(seconds),
+        load: condition.load,
+    }
+}
