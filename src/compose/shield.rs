@@ -1,6 +1,7 @@
 //! What commands about the shield work with, and what the gateway measures of it.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::rand::SecureRandom;
@@ -46,6 +47,7 @@ pub struct ShieldDesk {
     pub clock: Arc<dyn Clock>,
     vault: Option<Arc<Vault>>,
     limits: UpstreamLimits,
+    source: Option<IpAddr>,
     answer_limit: usize,
 }
 
@@ -60,7 +62,8 @@ pub async fn shield(config: &Config, by: &str) -> Result<ShieldDesk, StartError>
     let vault = vault::vault(config, &store, &clock, &random)?;
     let notes = Notes::new(store, key, Arc::clone(&clock), random, by).map_err(StartError::Notes)?;
     let answer_limit = size(config.limits.api_answer_kib * 1024);
-    Ok(ShieldDesk { history: notes.shield(), notes, clock, vault, limits: servers::limits(config), answer_limit })
+    let (limits, source) = (servers::limits(config), config.upstream.source);
+    Ok(ShieldDesk { history: notes.shield(), notes, clock, vault, limits, source, answer_limit })
 }
 
 impl ShieldDesk {
@@ -75,7 +78,7 @@ impl ShieldDesk {
             (TokenRef::Vault, None) => return Err(Box::new(StartError::VaultMissing)),
         };
         let credential = ApiCredential { account: server.api_account.clone(), token };
-        let client = Upstream::new(server, self.limits)?.client(Service::Whostmgrd);
+        let client = Upstream::new(server, self.limits)?.leaving_from(self.source).client(Service::Whostmgrd);
         let api = WhmApi { client: &client, credential: &credential, answer_limit: self.answer_limit };
         let value = panel::setting(&api, SERVICE_SUBDOMAINS).await?;
         Ok(!matches!(value.as_str(), "" | "0" | "false"))

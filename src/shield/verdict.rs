@@ -33,7 +33,7 @@ impl Finding {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Panel => "OPEN",
-            Self::Stranger => "ANSWERED BY SOMETHING ELSE",
+            Self::Stranger => "ANSWERS, NOT PROVEN TO BE THE SERVER",
             Self::Refused => "refused",
             Self::Silent => "silent",
             Self::Unreachable => "unreachable",

@@ -54,7 +54,7 @@ expect() { # FROM CODE WORDS
         { echo "from $1: exit $code, $found"; cat "$folder/err"; exit 1; }
 }
 
-open='web1,open,192.0.2.100,"2082 2086 2095 OPEN, 2083 2087 2096 ANSWERED BY SOMETHING ELSE"'
+open='web1,open,192.0.2.100,"2082 2086 2095 OPEN, 2083 2087 2096 ANSWERS, NOT PROVEN TO BE THE SERVER"'
 expect 192.0.2.99 1 "$open"
 nft -f "$recipe"
 expect 192.0.2.99 0 'web1,closed,192.0.2.100,2082 2083 2086 2087 2095 2096 refused'

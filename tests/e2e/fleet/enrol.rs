@@ -18,7 +18,7 @@ use super::panelgate;
 use crate::stage::BINARY;
 
 /// A world that knows web1 and web2, with a third server outside.
-async fn two_servers() -> World {
+pub(super) async fn two_servers() -> World {
     let (first, rest) = DIRECTORY.split_once("[[servers]]\n{web3}").unwrap();
     let (_, rest) = rest.split_once("[[role_groups]]").unwrap();
     let directory = format!("{first}[[role_groups]]{rest}").replace(", \"web3\"", "");
@@ -36,7 +36,7 @@ fn add<'a>(address: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     arguments
 }
 
-async fn enrol(world: &World, more: &[&str], input: &str) -> Said {
+pub(super) async fn enrol(world: &World, more: &[&str], input: &str) -> Said {
     let address = world.server(3).ip().to_string();
     panelgate(world, &add(&address, more), input.as_bytes()).await
 }

@@ -1,5 +1,6 @@
 //! The fleet's keys: the vault, enrolment, rotation.
 
+mod cases;
 mod enrol;
 mod rotate;
 mod shield;

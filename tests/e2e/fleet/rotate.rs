@@ -59,14 +59,14 @@ async fn record(world: &World) -> Entry {
 }
 
 /// Lets the lease of a process that is gone run out.
-async fn let_leases_end(world: &World) {
+pub(super) async fn let_leases_end(world: &World) {
     let store = store(world).await;
     store.sweep(SystemClock.now().plus(Duration::from_mins(5))).await.unwrap();
     store.close().await;
 }
 
 /// The server's tokens, as (name, whether the vault gives it out).
-async fn tokens(world: &World) -> Vec<(String, bool)> {
+pub(super) async fn tokens(world: &World) -> Vec<(String, bool)> {
     let used = record(world).await.contents.token;
     let tokens = world.server(1).tokens_of("root");
     tokens.into_iter().map(|token| (token.name, token.secret == used.expose_secret())).collect()

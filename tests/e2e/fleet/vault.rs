@@ -31,7 +31,7 @@ fn holds(bytes: &[u8], text: &str) -> bool {
 }
 
 /// The tokens, and that they stand nowhere in the world's files.
-fn assert_hidden(world: &World, said: &[&[u8]]) {
+pub(super) fn assert_hidden(world: &World, said: &[&[u8]]) {
     let written = |number| fs::read_to_string(world.folder().join(format!("web{number}-token"))).unwrap();
     let tokens: Vec<String> = (1..=3).map(written).collect();
     let mut looked_at = 0;
