@@ -337,6 +337,7 @@ pub(super) fn open_code(error: &OpenError) -> &'static str {
                 RefusedBecause::NoSuchAccount(_) => "account_missing",
                 RefusedBecause::NotAllowed(_) => "api_token_not_allowed",
                 RefusedBecause::NoSuchService(_) => "account_without_service",
+                RefusedBecause::ClosedToOthers(_) => "account_closed_to_others",
                 RefusedBecause::Suspended(_) => "account_suspended",
                 RefusedBecause::Other(_) => "api_refused",
             },

@@ -206,23 +206,10 @@ fn server(code: &str) -> Words {
             "The server accepted the token, but not for opening a session as this account.",
             ADMIN,
         ),
-        "account_missing" => {
-            ("The account does not exist on the server", "The server does not know an account of this name.", ADMIN)
-        }
-        "account_suspended" => (
-            "The account is suspended",
-            "The server opens no session for a suspended account.",
-            "Somebody who may manage the account in WHM has to unsuspend it first.",
-        ),
-        "account_not_customer" => (
-            "Not one of this reseller's accounts",
-            "You may go on to the accounts that the account in WHM owns, and the server says that it does not own \
-             this one.",
-            DENIED,
-        ),
-        "account_without_service" => (
-            "The account cannot use this service",
-            "The access rule names an account that has no access to this service on the server.",
+        code if code.starts_with("account_") => account(code),
+        "api_refused" => (
+            "The server refused to open a session",
+            "It gave a reason that Panelgate does not know; your administrator finds it in the log.",
             ADMIN,
         ),
         "api_security_policy" => (
@@ -264,6 +251,38 @@ fn server(code: &str) -> Words {
         ),
         "signed_out" => session(code),
         _ => ("The server's answer cannot be used", "It is not what cPanel & WHM documents.", ADMIN),
+    }
+}
+
+/// Why the server opens no session as an account.
+fn account(code: &str) -> Words {
+    match code {
+        "account_missing" => {
+            ("The account does not exist on the server", "The server does not know an account of this name.", ADMIN)
+        }
+        "account_closed_to_others" => (
+            "The server lets nobody else into this cPanel",
+            "By a setting of the server, only the account's own user, or the reseller that owns it, may enter it; \
+             the account of Panelgate's API token there is neither.",
+            "A server administrator can change it in WHM: Tweak Settings, Security, \
+             \"Accounts that can access a cPanel user account\".",
+        ),
+        "account_suspended" => (
+            "The account is suspended",
+            "The server opens no session for a suspended account.",
+            "Somebody who may manage the account in WHM has to unsuspend it first.",
+        ),
+        "account_not_customer" => (
+            "Not one of this reseller's accounts",
+            "You may go on to the accounts that the account in WHM owns, and the server says that it does not own \
+             this one.",
+            DENIED,
+        ),
+        _ => (
+            "The account cannot use this service",
+            "The access rule names an account that has no access to this service on the server.",
+            ADMIN,
+        ),
     }
 }
 

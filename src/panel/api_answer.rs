@@ -52,6 +52,10 @@ pub enum RefusedBecause {
     /// The account is no reseller, so it has no WHM.
     #[error("the account cannot use this service: {0}")]
     NoSuchService(String),
+    /// A setting of the server keeps everybody but the account's own user, or its owner, out of its cPanel
+    /// (Tweak Settings, `account_login_access`).
+    #[error("the account is closed to others: {0}")]
+    ClosedToOthers(String),
     /// The account is suspended.
     #[error("the account is suspended: {0}")]
     Suspended(String),
@@ -126,6 +130,8 @@ fn sort(reason: &str) -> RefusedBecause {
         RefusedBecause::NotAllowed(text)
     } else if text.contains("Not a reseller") {
         RefusedBecause::NoSuchService(text)
+    } else if text.contains("not allowed to log in") {
+        RefusedBecause::ClosedToOthers(text)
     } else if text.contains("suspended") {
         RefusedBecause::Suspended(text)
     } else {
@@ -153,6 +159,7 @@ mod tests {
             ("You do not have access to an account named \\\"x\\\".", "may not do this"),
             ("Permission denied", "may not do this"),
             ("Not a reseller", "cannot use this service"),
+            ("You are not allowed to log in to the account “dave”.", "closed to others"),
             ("The account “dave” is suspended.", "is suspended"),
             ("Something", "reason given"),
         ];
