@@ -22,6 +22,8 @@ mod certificates;
 mod check_login;
 #[path = "e2e/crowds.rs"]
 mod crowds;
+#[path = "e2e/cuts.rs"]
+mod cuts;
 #[path = "e2e/directory.rs"]
 mod directory;
 #[path = "e2e/doctor.rs"]

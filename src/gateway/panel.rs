@@ -109,7 +109,11 @@ impl Gateway {
                 // Without content, the browser stays on the page, with all that was typed (RFC 9110 section 15.3.5).
                 Ok(answer::own(answer::status(StatusCode::NO_CONTENT), &self.site))
             }
-            Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => Err(Failure::Cut),
+            // Either the way to the panel was cut, or another request found the panel session gone, and could not
+            // open it again: then this one fails as that one did.
+            Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => {
+                Err(self.panels.resting(session.id(), &place).map_or(Failure::Cut, Failure::Resting))
+            }
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
                 let event = note.event(self, Outcome::Failed).reason(failure.code());
                 self.audit.record(&event).await.map_err(Failure::Audit)?;

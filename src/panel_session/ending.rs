@@ -15,7 +15,7 @@ use crate::panel;
 use crate::panel::ApiError;
 use crate::panel::WhmApi;
 use crate::panel_session::hosted::Hosted;
-use crate::panel_session::registry::Held;
+use crate::panel_session::slot::Held;
 use crate::upstream::SendError;
 use crate::vault::TokenError;
 

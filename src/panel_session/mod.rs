@@ -14,6 +14,7 @@ mod rest;
 mod shared;
 mod sharing;
 mod signed;
+mod slot;
 mod together;
 mod vacancy;
 

@@ -1,6 +1,7 @@
 //! Places for requests at a server: for each panel session, each person and each server a number of its own.
 
 use std::sync::Arc;
+use std::sync::Weak;
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -52,12 +53,19 @@ pub struct Places {
     person: Arc<Semaphore>,
     panel: Arc<Semaphore>,
     server: Arc<Semaphore>,
+    running: Weak<Running>,
 }
+
+/// Something that counts, by its references, what runs under a person's place, whichever panel session it was
+/// begun under.
+#[derive(Debug, Default)]
+pub(super) struct Running;
 
 /// A request's place. Held until its answer has been passed on.
 #[derive(Debug)]
 pub struct Placed {
     _permits: [OwnedSemaphorePermit; 3],
+    _running: Option<Arc<Running>>,
 }
 
 /// There is no place for a request.
@@ -76,8 +84,8 @@ impl AllPlaces {
         Self { limits, people: DashMap::new(), servers: DashMap::new() }
     }
 
-    /// The places of a new panel session.
-    pub(super) fn for_panel(&self, person: SessionId, server: &ServerId) -> Places {
+    /// The places of a new panel session. `running` counts what has one of them.
+    pub(super) fn for_panel(&self, person: SessionId, server: &ServerId, running: Weak<Running>) -> Places {
         let limits = self.limits;
         let person = self.people.entry(person).or_insert_with(|| Arc::new(Semaphore::new(limits.person)));
         let server = self.servers.entry(server.clone()).or_insert_with(|| Arc::new(Semaphore::new(limits.server)));
@@ -86,6 +94,7 @@ impl AllPlaces {
             person: Arc::clone(&person),
             panel: Arc::new(Semaphore::new(limits.panel)),
             server: Arc::clone(&server),
+            running,
         }
     }
 
@@ -101,7 +110,8 @@ impl Places {
     /// # Errors
     /// [`NoPlace`] at once for who has too many under way, and after the limit for who waits.
     pub async fn take(&self) -> Result<Placed, NoPlace> {
-        let Self { limits, person, panel, server } = self;
+        let Self { limits, person, panel, server, .. } = self;
+        let running = self.running.upgrade();
         let too_many = NoPlace::TooMany(limits.person);
         let counted = Arc::clone(person).try_acquire_owned().map_err(|_| too_many)?;
         let places = async {
@@ -110,7 +120,7 @@ impl Places {
             (own, Arc::clone(server).acquire_owned().await)
         };
         match tokio::time::timeout(limits.wait, places).await {
-            Ok((Ok(own), Ok(there))) => Ok(Placed { _permits: [counted, own, there] }),
+            Ok((Ok(own), Ok(there))) => Ok(Placed { _permits: [counted, own, there], _running: running }),
             Ok(_) => Err(too_many),
             Err(_) => Err(NoPlace::Waited(limits.wait)),
         }
@@ -130,6 +140,10 @@ mod tests {
         serde_json::from_value(serde_json::json!(vec![number; 32])).unwrap()
     }
 
+    fn panel(all: &AllPlaces, number: u8, server: &ServerId) -> Places {
+        all.for_panel(person(number), server, Weak::new())
+    }
+
     async fn take(places: Places) -> Result<Placed, NoPlace> {
         places.take().await
     }
@@ -139,7 +153,7 @@ mod tests {
         let limits = PlaceLimits { person: 5, panel: 3, server: 4, wait: Duration::from_secs(30) };
         let all = AllPlaces::new(limits);
         let (web1, web2): (ServerId, ServerId) = ("web1".parse().unwrap(), "web2".parse().unwrap());
-        let (flooder, other) = (all.for_panel(person(1), &web1), all.for_panel(person(2), &web1));
+        let (flooder, other) = (panel(&all, 1, &web1), panel(&all, 2, &web1));
         let mut held = Vec::new();
         for _ in 0..3 {
             held.push(flooder.take().await.unwrap());
@@ -152,7 +166,7 @@ mod tests {
         assert_eq!(flooder.take().await.unwrap_err(), NoPlace::TooMany(5));
         // Another person still gets a place at this server, and at another one.
         held.push(other.take().await.unwrap());
-        held.push(all.for_panel(person(2), &web2).take().await.unwrap());
+        held.push(panel(&all, 2, &web2).take().await.unwrap());
         // The server's are all taken now.
         assert_eq!(other.take().await.unwrap_err(), NoPlace::Waited(limits.wait));
         for waited in [one, two] {

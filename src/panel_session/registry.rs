@@ -7,16 +7,13 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
-use tokio::sync::Mutex;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::model::ServerId;
 use crate::panel::LoginError;
 use crate::panel::WhmApi;
 use crate::panel_session::ending::Endings;
 use crate::panel_session::hosted::Hosted;
-use crate::panel_session::hosted::ServerIdentity;
 use crate::panel_session::open;
 use crate::panel_session::open::OpenError;
 use crate::panel_session::open::Owner;
@@ -27,6 +24,8 @@ use crate::panel_session::rest::Cause;
 use crate::panel_session::rest::Resting;
 use crate::panel_session::rest::Rests;
 use crate::panel_session::sharing::Sharing;
+use crate::panel_session::slot::Key;
+use crate::panel_session::slot::Slot;
 use crate::panel_session::vacancy::Before;
 use crate::panel_session::vacancy::Vacancy;
 use crate::policy::Grant;
@@ -75,19 +74,6 @@ const PROVEN: Duration = Duration::from_mins(10);
 /// How long a panel session is kept unused. cpsrvd drops them after 15 minutes (cPanel API docs), we let
 /// the ones go that are surely dropped.
 const UNUSED: Duration = Duration::from_hours(1);
-
-pub(super) type Key = (SessionId, EntryPlace, ServerIdentity);
-/// What is at a place, behind a lock.
-pub(super) type Held = Arc<Mutex<Option<Arc<PanelSession>>>>;
-
-/// A person's place. What runs under it ends with it.
-#[derive(Clone)]
-pub(super) struct Slot {
-    pub(super) held: Held,
-    session: Arc<Session>,
-    /// A child of the session's, so that it can end alone.
-    ended: CancellationToken,
-}
 
 /// The registry. A slot's lock is held while it is opened, so that one person's many requests open one
 /// session, and nobody else waits.
@@ -241,22 +227,30 @@ impl PanelSessions {
         cut
     }
 
-    /// Lets go of a session's panel sessions.
+    /// Lets go of the panel sessions of a session that ends. Whoever sees one of them end sees that the session
+    /// has ended.
     pub fn forget(&self, session: SessionId) {
         self.slots.retain(|key, slot| {
             let stays = key.0 != session;
             if !stays {
+                slot.end_session();
                 self.let_go(key, slot);
             }
             stays
         });
     }
 
+    /// Why nothing is open at a place, if an attempt to open it failed a moment ago.
+    pub fn resting(&self, session: SessionId, place: &EntryPlace) -> Option<Resting> {
+        let identity = self.servers.get(&place.server)?.identity;
+        self.rests.now(&(session, place.clone(), identity), Cause::Gone)
+    }
+
     /// Lets go of the panel sessions of sessions that have ended, and of those that nobody has used for
     /// `UNUSED`: they are opened again under the same security token when somebody comes back.
     pub fn sweep(&self, live: impl Fn(SessionId) -> bool) {
         let used = |slot: &Slot| match slot.held.try_lock() {
-            Ok(held) => held.as_ref().is_some_and(|panel| panel.unused() < UNUSED),
+            Ok(held) => slot.is_busy() || held.as_ref().is_some_and(|panel| panel.unused() < UNUSED),
             // Locked: it is being opened or asked for right now.
             Err(_) => true,
         };
@@ -289,11 +283,12 @@ impl PanelSessions {
         before: Before,
     ) -> Result<Vacancy<'_>, OpenError> {
         let key = self.key(grant, session)?;
-        let Slot { held, ended, .. } = self.slot(&key, session)?;
+        let Slot { held, ended, running, .. } = self.slot(&key, session)?;
+        let running = Arc::downgrade(&running);
         let locked = tokio::time::timeout(self.limits.open, held.lock_owned()).await;
         let slot = locked.map_err(|_| OpenError::TimedOut(self.limits.open))?;
         let drawer = self.sharing.as_ref().map(|sharing| sharing.drawer(session, &key));
-        Ok(Vacancy { sessions: self, key, slot, ended, before, drawer, reserved: None })
+        Ok(Vacancy { sessions: self, key, slot, ended, running, before, drawer, reserved: None })
     }
 
     fn slot(&self, key: &Key, session: &Arc<Session>) -> Result<Slot, OpenError> {
@@ -303,9 +298,7 @@ impl PanelSessions {
         if self.slots.len() >= self.limits.sessions {
             return Err(OpenError::Full(self.limits.sessions));
         }
-        let fresh =
-            || Slot { held: Held::default(), session: Arc::clone(session), ended: session.ended().child_token() };
-        Ok(self.slots.entry(key.clone()).or_insert_with(fresh).clone())
+        Ok(self.slots.entry(key.clone()).or_insert_with(|| Slot::new(session)).clone())
     }
 
     fn key(&self, grant: &Grant, session: &Session) -> Result<Key, OpenError> {

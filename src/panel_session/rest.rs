@@ -7,7 +7,7 @@ use dashmap::DashMap;
 use tokio::time::Instant;
 
 use crate::panel_session::open::OpenError;
-use crate::panel_session::registry::Key;
+use crate::panel_session::slot::Key;
 
 /// The first pause after a failure; each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::panel_session::open::PanelSession;
-use crate::panel_session::registry::Held;
-use crate::panel_session::registry::Key;
 use crate::panel_session::registry::PanelSessions;
 use crate::panel_session::registry::Place;
 use crate::panel_session::shared::SharedRecord;
 use crate::panel_session::sharing::Turn;
+use crate::panel_session::slot::Held;
+use crate::panel_session::slot::Key;
+use crate::panel_session::slot::Slot;
 use crate::panel_session::vacancy::Vacancy;
 use crate::policy::Grant;
 use crate::session::Drawer;
@@ -109,10 +110,12 @@ impl PanelSessions {
         }
     }
 
-    /// Gives up a place that stayed empty, unless somebody waits for it.
+    /// Gives up a place that stayed empty, unless somebody waits for it or something still runs under it. One of the
+    /// two references is the vacancy's, the other the registry's.
     pub(super) fn give_up(&self, key: &Key, own: &Held, ended: &CancellationToken) {
-        let unwanted = |held: &Held| Arc::ptr_eq(held, own) && Arc::strong_count(held) <= 2;
-        if self.slots.remove_if(key, |_, slot| unwanted(&slot.held)).is_some() {
+        let unwanted =
+            |slot: &Slot| Arc::ptr_eq(&slot.held, own) && Arc::strong_count(&slot.held) <= 2 && !slot.is_busy();
+        if self.slots.remove_if(key, |_, slot| unwanted(slot)).is_some() {
             ended.cancel();
         }
     }

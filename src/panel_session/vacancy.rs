@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Weak;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio_util::sync::CancellationToken;
@@ -9,10 +10,11 @@ use tokio_util::sync::CancellationToken;
 use crate::panel_session::open::OpenError;
 use crate::panel_session::open::Owner;
 use crate::panel_session::open::PanelSession;
-use crate::panel_session::registry::Key;
+use crate::panel_session::places::Running;
 use crate::panel_session::registry::PanelSessions;
 use crate::panel_session::rest::Cause;
 use crate::panel_session::sharing::Reserved;
+use crate::panel_session::slot::Key;
 use crate::policy::Grant;
 use crate::session::Drawer;
 use crate::session::SecretDigits;
@@ -24,6 +26,7 @@ pub struct Vacancy<'r> {
     pub(super) key: Key,
     pub(super) slot: OwnedMutexGuard<Option<Arc<PanelSession>>>,
     pub(super) ended: CancellationToken,
+    pub(super) running: Weak<Running>,
     pub(super) before: Before,
     /// Where other gateways find what is opened here.
     pub(super) drawer: Option<Drawer>,
@@ -59,14 +62,15 @@ impl Vacancy<'_> {
 
     /// Whose what is opened here is.
     pub(super) fn owner(&self) -> Owner {
-        let places = self.sessions.places.for_panel(self.key.0, &self.key.1.server);
+        let places = self.sessions.places.for_panel(self.key.0, &self.key.1.server, Weak::clone(&self.running));
         Owner { session: self.key.0, ended: self.ended.clone(), places }
     }
 }
 
 impl Drop for Vacancy<'_> {
     /// A place that stays empty is given up, so that it does not count as a panel session; unless somebody
-    /// waits for it. One of the two references is ours, the other the registry's.
+    /// waits for it, or something runs on that was begun under the panel session of before: that goes on to its own
+    /// end, and has to be found by whoever cuts.
     fn drop(&mut self) {
         if self.slot.is_none() {
             self.sessions.give_up(&self.key, OwnedMutexGuard::mutex(&self.slot), &self.ended);

@@ -86,6 +86,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session for unit tests of the rooms above.
+    #[cfg(test)]
+    pub(crate) fn for_test() -> Arc<Self> {
+        let principal = Principal::for_test("ada", &[]);
+        let key = Token256::random(&aws_lc_rs::rand::SystemRandom::new()).unwrap();
+        Arc::new(Self::new(key, None, principal, Timestamp(0), Timestamp(0)))
+    }
+
     pub(super) fn new(
         key: Token256,
         thread: Option<Key>,

@@ -276,4 +276,4 @@ async fn b11_leaving_the_panel_cuts_everything_within_a_second() {
 }
 
 /// The machine is shared and the program is not optimised; a cut that did not happen takes minutes.
-const SLACK: u32 = 5;
+pub(crate) const SLACK: u32 = 5;

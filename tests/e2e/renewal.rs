@@ -3,17 +3,20 @@
 
 use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use lab::browser::Ask;
 use lab::browser::Browser;
 use lab::browser::Errand;
 use lab::browser::Page;
 use lab::cpsrvd::Cpsrvd;
+use lab::cpsrvd::Cue;
 use lab::cpsrvd::Fault;
 use lab::world::Style;
 
 use crate::stage::Stage;
 use crate::stage::in_both_styles;
 use crate::stage::problem;
+use crate::stage::until;
 
 /// Longer than cpsrvd keeps a session that nobody uses.
 const LONG: Duration = Duration::from_mins(16);
@@ -159,6 +162,42 @@ async fn a_server_that_refuses_renewal_is_asked_once_and_then_left_alone() {
     open.server().faults().clear();
     let again = open.browser.open(&open.console, "web1", "whostmgrd", "root").await.unwrap();
     assert_eq!(again.status, 200);
+}
+
+/// What another request finds is not the end of what runs: it goes on to its own end, and then gets to know what
+/// the other one did. It is still cut with the session.
+#[tokio::test]
+async fn a_renewal_that_fails_ends_nothing_that_is_under_way() {
+    let open = Form::new(Style::Ports, "").await;
+    let (line, never, held) = (Cue::new(), Cue::new(), Cue::new());
+    open.server().faults().inject("/json-api/loadavg", 1, Fault::Hold(held.clone()));
+    let events = |cue: &Cue| {
+        open.server().switch(|switches| switches.trickle_cue = Some(cue.clone()));
+        let url = open.home.resolve("scripts/events.stream").unwrap();
+        let open = &open;
+        async move { open.browser.stream(Ask::get(Errand::Fetch, url.as_str()).by(&open.home)).await.unwrap().into_body() }
+    };
+    let whole = events(&line).await;
+    let cut = events(&never).await;
+    let api = open.home.resolve("json-api/loadavg").unwrap();
+    let under_way = open.browser.fetch(&open.home, api.as_str());
+    let failing = async {
+        until("it is at the server", || open.server().requests().iter().any(|r| r.path() == "/json-api/loadavg")).await;
+        open.server().faults().inject(API, 1000, Fault::ServerError);
+        open.server().let_pass(LONG);
+        assert_eq!(open.save("ops@example.com").await.status, 502);
+        held.give();
+    };
+    let (answer, ()) = tokio::join!(under_way, failing);
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, &*problem(&answer).0), (502, "api_answer_unusable"));
+    for _ in 0..100 {
+        line.give();
+    }
+    let whole = whole.collect().await.expect("it was cut").to_bytes();
+    assert!(whole.ends_with(b"event: end\ndata: end\n\n"), "{whole:?}");
+    open.browser.submit(&open.console, "/sign-out", &[]).await.unwrap();
+    assert!(cut.collect().await.is_err(), "nobody is signed in, and it goes on");
 }
 
 #[tokio::test]
