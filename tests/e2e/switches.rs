@@ -73,8 +73,8 @@ const TURNS: &[Turn] = turns! {
     typographic_failures = false;
     honour_security_token = false;
     honour_preferred_domain = false;
-    account_login_access = AccountLoginAccess::Owner => [("open", "api_refused")];
-    account_login_access = AccountLoginAccess::User => [("open", "api_refused")];
+    account_login_access = AccountLoginAccess::Owner => [("open", "account_closed_to_others")];
+    account_login_access = AccountLoginAccess::User => [("open", "account_closed_to_others")];
     suspended_sessions = true;
     api_security_policy = true => [("open", "api_security_policy")];
     version_shape = VersionShape::Legacy;
@@ -331,10 +331,19 @@ async fn row(stage: &Stage, number: usize, turn: &Turn) -> Vec<(&'static str, an
     }
 }
 
-/// One gateway, three servers, each of which takes a third of the rows.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_people_do_works_whatever_the_server_is_set_to() {
-    let stage = Stage::planned(Plan { directory: Some(directory()), ..Plan::tls(Style::Ports) }).await;
+async fn what_people_do_works_whatever_the_server_is_set_to_with_ports() {
+    every_row(Style::Ports).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_do_works_whatever_the_server_is_set_to_with_hosts() {
+    every_row(Style::Hosts).await;
+}
+
+/// One gateway, three servers, each of which takes a third of the rows.
+async fn every_row(style: Style) {
+    let stage = Stage::planned(Plan { directory: Some(directory()), ..Plan::tls(style) }).await;
     let installed = Turn { field: "as installed", to: "", by: |_| {}, refused: &[] };
     let turns: Vec<&Turn> = std::iter::once(&installed).chain(TURNS).collect();
     let lanes = (1..=3).map(|number| {
@@ -350,7 +359,7 @@ async fn what_people_do_works_whatever_the_server_is_set_to() {
     let mut rows: Vec<_> = join_all(lanes).await.into_iter().flatten().collect();
     rows.sort_by_key(|(place, _)| *place);
 
-    let mut table = format!("{:68} open", "");
+    let mut table = format!("{:68} open", format!("{style:?}"));
     for (name, _) in CHECKS {
         write!(table, " {name}").unwrap();
     }
