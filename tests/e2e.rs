@@ -20,6 +20,8 @@ mod bytes_upstream;
 mod certificates;
 #[path = "e2e/check_login.rs"]
 mod check_login;
+#[path = "e2e/conformance.rs"]
+mod conformance;
 #[path = "e2e/crowds.rs"]
 mod crowds;
 #[path = "e2e/cuts.rs"]

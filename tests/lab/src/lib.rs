@@ -1,5 +1,6 @@
 //! The lab: the doubles and the harness that Panelgate's tests, its demo and its benchmarks share.
 //!
+//! - [`autobahn`]: the Autobahn test suite for WebSockets, and how it comes to a panel.
 //! - [`cpsrvd`]: a double of cPanel & WHM's server, its security checks included.
 //! - [`provider`]: a small OpenID Provider that can be told to misbehave.
 //! - [`balancer`]: a real load balancer on one of our example files.
@@ -15,6 +16,7 @@
 //!
 //! Nothing here is part of the product.
 
+pub mod autobahn;
 pub mod balancer;
 pub mod browser;
 pub mod cpsrvd;

@@ -142,6 +142,11 @@ impl Socket {
         }
     }
 
+    /// The bytes of a socket that nothing was read from yet: both ends say themselves what its frames are.
+    pub fn into_bytes(self) -> TokioIo<Upgraded> {
+        self.0.into_inner()
+    }
+
     /// Ends the direction to the server, without a word of WebSocket.
     ///
     /// # Errors

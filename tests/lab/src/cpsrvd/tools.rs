@@ -15,6 +15,7 @@ use super::answer::Body;
 use super::answer::TEXT;
 use super::exchange::Exchange;
 use super::session::Session;
+use super::streams;
 use super::sync::lock;
 
 /// Says to a tool under which address the browser has it.
@@ -45,8 +46,12 @@ impl Tools {
 }
 
 impl Tool {
-    /// What the tool answers to a request that the server has let through.
+    /// What the tool answers to a request that the server has let through. A WebSocket is the tool's from its
+    /// handshake on.
     pub(super) async fn answer(&self, exchange: &Exchange<'_>, session: &Session) -> Answer {
+        if streams::is_handshake(exchange) {
+            return Answer::takeover(streams::of_tool(exchange, self.address)).by(&session.user, 's');
+        }
         let answer = self.ask(exchange, session).await.unwrap_or_else(|error| {
             exchange.shared.log.error(&format!("{}: {error:#}", self.path));
             Answer::new(502, "Bad Gateway", TEXT, "The tool does not answer.\n")

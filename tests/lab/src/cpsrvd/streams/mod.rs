@@ -1,19 +1,23 @@
 //! Long-lived and odd traffic: WebSocket, uploads, downloads, pages and events that trickle.
 
+mod passage;
 mod transfer;
 mod trickle;
 mod upload;
 mod websocket;
 
 use std::io::Error;
+use std::net::SocketAddr;
 
 use super::transport::Connection;
+pub(super) use passage::of_tool;
 pub(super) use trickle::download;
 pub(super) use trickle::events;
 pub(super) use trickle::upgrade;
 pub(super) use upload::PATH as UPLOAD;
 pub(super) use upload::answer as upload;
 pub(super) use websocket::dump;
+pub(super) use websocket::is_handshake;
 pub(super) use websocket::shell;
 
 use super::shared::Shared;
@@ -29,6 +33,8 @@ pub(super) enum Takeover {
     Dump { accept: String, end: DumpEnd, database: String },
     /// Bytes in both directions, without a protocol.
     Transfer,
+    /// A WebSocket of a tool, which gets this head and everything behind it.
+    Tool { address: SocketAddr, head: Vec<u8> },
 }
 
 /// Serves the rest of a connection.
@@ -41,5 +47,6 @@ pub(super) async fn take_over(shared: &Shared, connection: Connection, takeover:
         }
         Takeover::Dump { accept, end, database } => websocket::serve_dump(connection, &accept, end, &database).await,
         Takeover::Transfer => transfer::serve(connection).await,
+        Takeover::Tool { address, head } => passage::serve(connection, address, &head).await,
     }
 }

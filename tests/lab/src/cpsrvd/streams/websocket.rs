@@ -59,7 +59,12 @@ pub(crate) fn dump(exchange: &Exchange<'_>) -> Answer {
     }
 }
 
-/// The answer to the handshake's key, if it is a handshake (RFC 6455 section 4.2.1).
+/// Whether a request is a handshake (RFC 6455 section 4.2.1).
+pub(crate) fn is_handshake(exchange: &Exchange<'_>) -> bool {
+    accept(exchange).is_some()
+}
+
+/// The answer to the handshake's key, if it is a handshake.
 fn accept(exchange: &Exchange<'_>) -> Option<String> {
     let request = exchange.request;
     let handshake = request.method == "GET"
