@@ -185,10 +185,22 @@ async function checkSession() {
 function showNotice(server, service, { title, what, todo, reference }, stepUp) {
   const shown = stage.shown;
   if (shown?.server !== server || shown.service !== service) return;
-  // Said once in front of everything; whoever put it aside is told in passing.
-  if (stepUp && !ended.open && byId("notice", HTMLElement).hidden) interrupt("too-weak", title, `${what} ${todo}`, stepUp);
+  const notice = byId("notice", HTMLElement);
+  // Said once in front of everything; whoever puts it aside is told in passing.
+  if (stepUp && !ended.open && notice.hidden) interrupt("too-weak", title, `${what} ${todo}`, stepUp);
   byId("notice-text", HTMLElement).textContent = `${title}. ${what} ${todo} (${reference})`;
-  byId("notice", HTMLElement).hidden = false;
+  notice.hidden = saysWhy();
+}
+
+/** Whether the words of the notice stand in the dialog. */
+function saysWhy() {
+  return ended.open && interruption === "too-weak";
+}
+
+/** Puts the dialog aside. */
+function stay() {
+  if (saysWhy()) byId("notice", HTMLElement).hidden = false;
+  ended.close();
 }
 
 /** Others may open other things from now on: the list follows, whatever is open. */
@@ -240,7 +252,8 @@ byId("menu-button", HTMLElement).addEventListener("click", openMenu);
 signInLink.addEventListener("click", (event) => {
   if (interruption !== "other-person" && signInBeside(signInLink.href)) event.preventDefault();
 });
-byId("ended-stay", HTMLElement).addEventListener("click", () => ended.close());
+byId("ended-stay", HTMLElement).addEventListener("click", stay);
+ended.addEventListener("cancel", stay);
 within(document, ".brand").addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();

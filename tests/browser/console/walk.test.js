@@ -131,6 +131,56 @@ test("when the session has ended, the panel and what was typed in it stay", () =
     assert.equal(await page.title(), "web1 WHM as root – Panelgate");
   }));
 
+test("what is said in front of everything is not said below it too, until it is put aside", () =>
+  onPage(async (page) => {
+    const title = "This server asks for a fresh sign-in";
+    const problem = { code: "sign_in_too_old", title, what: "It has to be recent.", todo: "Sign in again.", reference: "0-0" };
+    const told = JSON.stringify({ server: "web1", service: "whostmgrd", problem, step_up: "/sign-in/again" });
+    for (const aside of [() => page.getByRole("button", { name: "Copy something first" }).click(), () => page.keyboard.press("Escape")]) {
+      await page.unroute("**/api/notices*");
+      await page.goto(small);
+      await choose(page, "web1 whm");
+      await panelOf(page);
+      const body = `retry: 3600000\ndata: ${told}\n\n`;
+      await page.route("**/api/notices*", (route) => route.fulfill({ contentType: "text/event-stream", body }));
+      const listen = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+      await listen();
+      await page.getByRole("dialog", { name: title }).waitFor();
+      const notice = page.locator("#notice");
+      assert.match((await notice.textContent()) ?? "", /fresh sign-in/);
+      assert(await notice.isHidden());
+      await aside();
+      await notice.waitFor();
+      // Whoever put it aside is told in passing from then on.
+      await listen();
+      assert.equal(await page.locator("dialog#ended[open]").count(), 0);
+      assert(await notice.isVisible());
+    }
+  }));
+
+test("a failure in a narrow column of a frameset breaks no word", () =>
+  onPage(async (page) => {
+    for (const path of ["/expired", "/broken"]) {
+      await page.goto(`${fixture.panel}${path}`);
+      const broken = await page.evaluate(() => {
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        const found = [];
+        for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+          if (text.parentElement?.closest("code, script")) continue;
+          for (const word of (text.textContent ?? "").matchAll(/\S+/g)) {
+            const range = new Range();
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            if (range.getClientRects().length > 1) found.push(word[0]);
+          }
+        }
+        return found;
+      });
+      assert.deepEqual(broken, [], path);
+      assert(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is too wide`);
+    }
+  }, { viewport: { width: 150, height: 600 } }));
+
 test("coming back to the page notices that the session has ended", () =>
   onPage(async (page) => {
     await page.goto(small);
