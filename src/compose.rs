@@ -14,6 +14,7 @@ mod sessions;
 mod shield;
 mod sockets;
 mod start_error;
+mod traces;
 mod vault;
 mod watch;
 
@@ -78,6 +79,7 @@ use crate::telemetry::Check;
 use crate::telemetry::Health;
 use crate::telemetry::Metrics;
 use crate::telemetry::Open;
+use crate::telemetry::Sending;
 use crate::vault::read as read_secret;
 
 pub use audit::audit_head;
@@ -112,6 +114,7 @@ pub struct Ready {
     sockets: Sockets,
     limits: ListenerLimits,
     drain: Duration,
+    sending: Option<Sending>,
 }
 
 impl Ready {
@@ -140,6 +143,7 @@ impl Ready {
             Sessions::new(store.clone(), key.clone(), ours, known, lifetimes, bounded(limits.sessions)).map(Arc::new);
         let sessions = sessions.map_err(StartError::Sessions)?;
         let panels = servers::panels(config, vault.as_ref(), &random, &sessions)?;
+        let (traces, sending) = traces::traces(config, &metrics)?.unzip();
         let gateway = Gateway {
             pending: Arc::new(PendingLogins::new(
                 store,
@@ -167,6 +171,7 @@ impl Ready {
             held: HeldBodies::new(size(limits.replay_body_kib * 1024), size(limits.replay_bodies_kib * 1024)),
             audit,
             metrics,
+            traces,
             health,
             records_requests: config.audit.requests,
             recorded_form: size(limits.audit_form_kib * 1024),
@@ -187,6 +192,7 @@ impl Ready {
             sockets: Sockets::open(config)?,
             limits,
             drain,
+            sending,
         })
     }
 
@@ -198,7 +204,7 @@ impl Ready {
     /// Serves until `stop` is cancelled, then lets open requests end. Meanwhile the configuration is read
     /// again with `load` when its files change, and when `again` is told to.
     pub async fn serve(self, load: Load, again: Arc<Notify>, stop: CancellationToken) -> Result<(), StartError> {
-        let Self { current, lookout, config, listener, certificates, sockets, limits, drain } = self;
+        let Self { current, lookout, config, listener, certificates, sockets, limits, drain, sending } = self;
         let front = front::front(&config);
         let leave = config.balancer.as_ref().map(|balancer| balancer.leave).unwrap_or_default();
         let Sockets { people, redirect, operations } = sockets;
@@ -214,6 +220,7 @@ impl Ready {
         keepers.spawn(keep::listen(current.clone()));
         fleet::look_after(&mut keepers, &current, &config, lookout);
         keepers.spawn(keep::notes(current.clone(), notes));
+        keepers.spawn(traces::send(sending));
         keepers.spawn(pulse::run(current.clone()));
         keepers.spawn(reload::review(current.clone()));
         keepers.spawn(Reloader::new(current.clone(), vault, config, certificates, load).run(again));
@@ -247,6 +254,7 @@ impl Ready {
         listener.drain(drain).await;
         gateway.tunnels.wait().await;
         gateway.panels.finish().await;
+        traces::flush(&gateway).await;
         keepers.abort_all();
         drop(freshening.await);
         let recorded = record(&gateway, Kind::GatewayStopped).await;

@@ -95,7 +95,10 @@ const TOP: &[&str] = &["compose", "lib", "main"];
 /// Outside crates that may be named in some rooms only.
 const KEPT_IN: &[(&str, &[&str])] = &[
     ("openidconnect", &["identity"]),
-    ("reqwest", &["identity", "whmcs"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("reqwest", &["identity", "telemetry", "whmcs"]),
     ("sqlx", &["store"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),

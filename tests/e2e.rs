@@ -104,6 +104,8 @@ mod switches;
 mod syslog;
 #[path = "e2e/tabs.rs"]
 mod tabs;
+#[path = "e2e/traces.rs"]
+mod traces;
 #[path = "e2e/traffic.rs"]
 mod traffic;
 #[path = "e2e/uploads.rs"]

@@ -18,6 +18,7 @@ use crate::session::SessionError;
 use crate::store::KeyFileError;
 use crate::store::StoreError;
 use crate::telemetry::Chain;
+use crate::telemetry::TraceError;
 use crate::upstream::TrustError;
 use crate::vault::InvalidMasterKey;
 use crate::vault::TokenError;
@@ -109,6 +110,9 @@ pub enum StartError {
         /// Why.
         source: TrustError,
     },
+    /// Traces cannot be sent.
+    #[error("traces cannot be sent")]
+    Traces(#[source] TraceError),
     /// Our own certificates cannot be used.
     #[error("our own certificates cannot be used")]
     Tls(#[source] TlsError),

@@ -106,6 +106,7 @@ limits! {
     audit_queue = 4096, 16..=1_000_000 "events": "Audit events that wait to be written; those of requests take half at most";
     audit_form_kib = 16, 1..=1024 "KiB": "Part of a form that is looked at to record what it does";
     audit_seconds = 10, 1..=60 "seconds": "Time for an audit event to be recorded before its act is refused";
+    trace_queue = 2048, 16..=1_000_000 "requests": "Requests whose trace waits to be sent to the collector; more are left out";
     drain_seconds = 30, 0..=3600 "seconds": "Time for open requests to end when the gateway stops";
 }
 

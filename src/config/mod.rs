@@ -53,6 +53,7 @@ pub use settings::PanelStyle;
 pub use settings::Provider;
 pub use settings::SessionLifetimes;
 pub use settings::StoreAt;
+pub use settings::Telemetry;
 pub use settings::VaultKeys;
 pub use unused::unused_groups;
 pub use unused::unused_servers;

@@ -11,6 +11,7 @@ use crate::config::settings::GroupsSource;
 use crate::config::settings::PanelStyle;
 use crate::config::settings::Provider;
 use crate::config::settings::StoreAt;
+use crate::config::settings::Telemetry;
 use crate::config::unused::unused_groups;
 use crate::config::words::Escaped;
 use crate::config::words::counted;
@@ -57,6 +58,10 @@ impl Posture<'_> {
         let ports: Vec<String> = ports.iter().map(ToString::to_string).collect();
         let plural = if ports.len() == 1 { "" } else { "s" };
         writeln!(f, "  listens on   {}, port{plural} {}", addresses.join(", "), ports.join(", "))?;
+        if let Some(telemetry) = &config.telemetry {
+            let Telemetry { otlp_endpoint, sample_percent } = telemetry;
+            writeln!(f, "  traces       {sample_percent} of 100 requests go to {otlp_endpoint}")?;
+        }
         if let Some(address) = config.operations {
             writeln!(f, "  operations   http://{address}: /healthz, /readyz, /metrics")?;
         }

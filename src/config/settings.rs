@@ -61,6 +61,8 @@ pub struct Config {
     pub operations: Option<SocketAddr>,
     /// From where servers are reached.
     pub upstream: Leaving,
+    /// Where traces go; nowhere by default.
+    pub telemetry: Option<Telemetry>,
     /// What is bounded, and by how much.
     pub limits: Limits,
     /// The servers, role groups and rules.
@@ -91,6 +93,7 @@ impl Config {
             ("log", self.log != other.log),
             ("operations", self.operations != other.operations),
             ("upstream", self.upstream != other.upstream),
+            ("telemetry", self.telemetry != other.telemetry),
             ("limits", self.limits != other.limits),
         ];
         differs.into_iter().filter_map(|(section, differs)| differs.then_some(section)).collect()
@@ -319,6 +322,15 @@ pub enum Egress {
     Own,
     /// All from one: they share each cpsrvd session.
     Shared,
+}
+
+/// Where traces go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// The base address of a collector that takes OTLP over HTTP.
+    pub otlp_endpoint: Url,
+    /// How many of a hundred requests are traced.
+    pub sample_percent: u8,
 }
 
 /// How a line of the log looks.

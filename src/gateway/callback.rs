@@ -24,6 +24,7 @@ use crate::model::Token256;
 use crate::session::NewSession;
 use crate::session::Session;
 use crate::telemetry::Check;
+use crate::telemetry::Step;
 use crate::upstream::Body;
 
 /// What came back.
@@ -124,7 +125,7 @@ impl Gateway {
         (request, browser): (&EdgeRequest<Incoming>, &Token256),
     ) -> Result<Result<Came, LoginError>, Failure> {
         let (step_up, return_to) = (pending.step_up().cloned(), pending.return_to().clone());
-        let error = match request.waits.on(provider.finish(pending, callback)).await {
+        let error = match request.waits.on(Step::Provider, provider.finish(pending, callback)).await {
             Ok(signed_in) => return Ok(Ok(Came::SignedIn(Box::new(signed_in), browser.clone()))),
             Err(error) => error,
         };
@@ -134,7 +135,7 @@ impl Gateway {
             None
         };
         let Some(insisting) = insisting else { return Ok(Err(error)) };
-        let start = request.waits.on(provider.step_up(return_to, insisting)).await;
+        let start = request.waits.on(Step::Provider, provider.step_up(return_to, insisting)).await;
         self.away(request, browser, start).await.map(|answer| Ok(Came::Again(answer)))
     }
 }

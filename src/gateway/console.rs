@@ -47,6 +47,7 @@ use crate::policy::Reason;
 use crate::session::Session;
 use crate::session::SessionError;
 use crate::telemetry::Check;
+use crate::telemetry::Step;
 use crate::upstream::Body;
 
 /// Below it lies the way back from each provider, under its id.
@@ -98,8 +99,14 @@ impl Gateway {
     pub(super) async fn person(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
         let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
-        let session = self.sessions.find(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
-        self.fresh(session).await
+        let began = request.waits.begin();
+        let found = self.sessions.find(token).await;
+        let session = match found.map_err(Failure::Session)? {
+            Some(session) => self.fresh(session).await,
+            None => Err(Failure::SignedOut),
+        };
+        request.waits.end(Step::Session, began);
+        session
     }
 
     /// The person as pages show them.

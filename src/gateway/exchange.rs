@@ -35,6 +35,7 @@ use crate::proxy::Tunnel;
 use crate::rewrite;
 use crate::rewrite::PanelAddresses;
 use crate::session::Session;
+use crate::telemetry::Step;
 use crate::upstream::Body;
 use crate::upstream::empty;
 
@@ -132,9 +133,10 @@ impl Gateway {
         let signed = SignedRequest::sign(grant, errand.asked.session, Arc::clone(panel), errand.addresses, incoming)
             .map_err(Failure::Sign)?;
         if errand.websocket.is_none() {
-            let forwarded = errand.asked.waits.on(proxy::forward(signed, self.pace)).await.map_err(Failure::Proxy)?;
+            let forwarded =
+                errand.asked.waits.on(Step::Server, proxy::forward(signed, self.pace)).await.map_err(Failure::Proxy)?;
             if panel.is_shared() {
-                errand.asked.waits.on(Box::pin(self.panels.keep(panel, forwarded.lost.is_none()))).await;
+                errand.asked.waits.on(Step::Panel, Box::pin(self.panels.keep(panel, forwarded.lost.is_none()))).await;
                 errand.version.store(panel.version(), Ordering::Relaxed);
             }
             return Ok(Came::Answer(forwarded));
@@ -145,7 +147,7 @@ impl Gateway {
         let value = HeaderValue::from_str(&key).map_err(|_| Failure::Random)?;
         let signed = signed.with_handshake(errand.headers, value);
         let accept = edge::accept(&key);
-        let connected = errand.asked.waits.on(proxy::connect(signed, &accept, self.pace)).await;
+        let connected = errand.asked.waits.on(Step::Server, proxy::connect(signed, &accept, self.pace)).await;
         let connected = connected.map_err(Failure::Proxy)?;
         if panel.is_shared() {
             Box::pin(self.panels.keep(panel, matches!(connected, Connected::Open(_)))).await;

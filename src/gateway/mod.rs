@@ -60,6 +60,7 @@ use crate::session::PendingLogins;
 use crate::session::Sessions;
 use crate::telemetry::Health;
 use crate::telemetry::Metrics;
+use crate::telemetry::Traces;
 
 /// What readiness says while the store does not answer.
 pub const STORE_AWAY: &str = "the store does not answer: nobody can sign in or open a panel";
@@ -92,6 +93,8 @@ pub struct Gateway {
     pub audit: AuditLog,
     /// What is counted and measured.
     pub metrics: Arc<Metrics>,
+    /// Where traces go, if they go anywhere.
+    pub traces: Option<Traces>,
     /// What is wrong.
     pub health: Arc<Health>,
     /// Whether requests to panels are recorded.

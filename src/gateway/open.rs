@@ -26,6 +26,7 @@ use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::Session;
 use crate::telemetry::PanelAct;
+use crate::telemetry::Step;
 use crate::telemetry::Waits;
 
 /// Who asks for a panel.
@@ -56,7 +57,7 @@ impl Gateway {
 
     /// The panel session for what was granted; opened if it is not open.
     pub(super) async fn open_granted(&self, grant: &Grant, asked: &Asked<'_>) -> Result<Arc<PanelSession>, Failure> {
-        let place = asked.waits.on(self.panels.place(grant, asked.session, asked.before)).await;
+        let place = asked.waits.on(Step::Panel, self.panels.place(grant, asked.session, asked.before)).await;
         self.take(Kind::PanelOpen, place, grant, asked).await
     }
 
@@ -115,7 +116,7 @@ impl Gateway {
         cause: Cause,
         asked: &Asked<'_>,
     ) -> Result<Arc<PanelSession>, Failure> {
-        let place = asked.waits.on(self.panels.place_of(grant, asked.session, stale, cause)).await;
+        let place = asked.waits.on(Step::Panel, self.panels.place_of(grant, asked.session, stale, cause)).await;
         self.take(Kind::PanelRenew, place, grant, asked).await
     }
 
@@ -134,15 +135,21 @@ impl Gateway {
             Ok(Place::Vacant(vacancy)) => Ok(vacancy),
             Err(error) => Err(Arc::new(error)),
         };
-        let act = self.begin(kind, grant, asked).await?;
+        let began = asked.waits.begin();
+        let act = self.begin(kind, grant, asked).await;
+        asked.waits.end(Step::Audit, began);
+        let act = act?;
         let opened = match vacancy {
-            Ok(vacancy) => asked.waits.on(vacancy.fill(grant)).await,
+            Ok(vacancy) => asked.waits.on(Step::Open, vacancy.fill(grant)).await,
             Err(error) => Err(error),
         };
         let done = if kind == Kind::PanelRenew { PanelAct::Renewed } else { PanelAct::Opened };
         let act_done = if opened.is_ok() { done } else { PanelAct::Failed };
         self.metrics.panel_session(grant.server().as_str(), act_done);
-        close(act, opened).await
+        let began = asked.waits.begin();
+        let closed = close(act, opened).await;
+        asked.waits.end(Step::Audit, began);
+        closed
     }
 
     /// Asks policy; a denial is on record before anybody hears of it.
@@ -157,7 +164,10 @@ impl Gateway {
         asked: &Asked<'_>,
         from: Option<&EntryPlace>,
     ) -> Result<Grant, Failure> {
-        match self.decide(access, asked) {
+        let began = asked.waits.begin();
+        let decided = self.decide(access, asked);
+        asked.waits.end(Step::Policy, began);
+        match decided {
             Ok(grant) => Ok(grant),
             Err(denial) => Err(self.refuse(denial, asked, from).await?),
         }

@@ -54,6 +54,7 @@ use crate::proxy::ProxyError;
 use crate::rewrite;
 use crate::rewrite::PanelAddresses;
 use crate::session::Entry;
+use crate::telemetry::Step;
 use crate::upstream::Body;
 use crate::upstream::empty;
 
@@ -69,7 +70,10 @@ impl Gateway {
             let response = self.reserved(&request, origin).await?;
             return Ok(answer::own(response, &self.site));
         }
-        let entry = match self.entered(&request, origin).await {
+        let began = request.waits.begin();
+        let entered = self.entered(&request, origin).await;
+        request.waits.end(Step::Session, began);
+        let entry = match entered {
             // A link or a bookmark, in a tab of its own: the console can open it.
             Err(Failure::NotEntered | Failure::SignedOut) if request.fetch.destination == Destination::Page => {
                 return Ok(self.to_console(origin));
@@ -262,7 +266,7 @@ impl Gateway {
             return panel;
         }
         let seen = seen_version(cookies, origin);
-        asked.waits.on(Box::pin(self.panels.up_to_date(grant, asked.session, panel, seen))).await
+        asked.waits.on(Step::Panel, Box::pin(self.panels.up_to_date(grant, asked.session, panel, seen))).await
     }
 
     fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {

@@ -30,6 +30,7 @@ use crate::telemetry;
 use crate::telemetry::Chain;
 use crate::telemetry::Check;
 use crate::telemetry::RequestPlace;
+use crate::telemetry::Traced;
 use crate::telemetry::Waits;
 use crate::upstream::Body;
 
@@ -47,14 +48,19 @@ impl Gateway {
             None => Ok(accepted),
         };
         let line = Line::of(&request, reference, accepted.as_ref().map_or(far, |accepted| accepted.client));
-        let waits = Waits::default();
+        let waits = self.traces.as_ref().map_or_else(Waits::default, |_| Waits::with_steps());
         let answer = AssertUnwindSafe(self.answer(request, accepted, reference, &waits)).catch_unwind().await;
         let (place, response) = answer.unwrap_or_else(|_| {
             (RequestPlace::Nowhere, self.failed(&Failure::Panicked, reference, Destination::Part, None))
         });
         let (took, waited) = (began.elapsed(), waits.total());
+        let status = response.status().as_u16();
         line.write(&response, took, waited);
-        self.metrics.answered(place, response.status().as_u16(), took, waited);
+        self.metrics.answered(place, status, took, waited);
+        if let Some(traces) = &self.traces {
+            let lot = self.lot();
+            traces.answered(lot, status, || line.traced(place, status, (began, took), waits));
+        }
         response
     }
 
@@ -115,6 +121,12 @@ impl Gateway {
         answer::own(answer::failure(failure, reference, destination, again, &self.site), &self.site)
     }
 
+    /// A random number that decides whether a request is traced. Without random numbers it is.
+    fn lot(&self) -> u8 {
+        let mut lot = [0];
+        if self.random.fill(&mut lot).is_ok() { u8::from_ne_bytes(lot) } else { 0 }
+    }
+
     /// A new reference. Without random numbers it is zeros: an answer must be possible all the same.
     fn reference(&self) -> ReferenceId {
         let mut bits = [0; 8];
@@ -156,6 +168,12 @@ impl Line {
             host: host.unwrap_or("-").to_owned(),
             path: telemetry::redacted_path(request.uri().path()),
         }
+    }
+
+    fn traced(self, place: RequestPlace, status: u16, (began, took): (Instant, Duration), waits: Waits) -> Traced {
+        let Self { reference, client, method, host, path } = self;
+        let (reference, method) = (reference.to_string(), method.to_string());
+        Traced { reference, place, method, host, path, client, status, began, took, waits }
     }
 
     fn write(&self, response: &Response<Body>, took: Duration, waited: Duration) {

@@ -26,6 +26,7 @@ use crate::identity::Provider;
 use crate::model::Target;
 use crate::model::Token256;
 use crate::telemetry::Check;
+use crate::telemetry::Step;
 use crate::upstream::Body;
 
 /// What readiness says while a provider does not answer.
@@ -98,7 +99,7 @@ impl Gateway {
             SigningIn::Known(browser) => browser,
             SigningIn::Asked(answer) => return Ok(answer),
         };
-        let start = request.waits.on(provider.start(return_to, Prompt::AsNeeded)).await;
+        let start = request.waits.on(Step::Provider, provider.start(return_to, Prompt::AsNeeded)).await;
         self.away(request, &browser, start).await
     }
 

@@ -18,6 +18,7 @@ use crate::identity::StepUp;
 use crate::model::Target;
 use crate::policy::AccessRequest;
 use crate::policy::Denial;
+use crate::telemetry::Step;
 use crate::upstream::Body;
 
 impl Gateway {
@@ -60,7 +61,7 @@ impl Gateway {
             SigningIn::Asked(answer) => return Ok(answer),
         };
         let step_up = StepUp::new(principal.subject().clone(), &strength);
-        let start = request.waits.on(provider.step_up(return_to, step_up)).await;
+        let start = request.waits.on(Step::Provider, provider.step_up(return_to, step_up)).await;
         self.away(request, &browser, start).await
     }
 }

@@ -40,7 +40,7 @@ pub enum RequestPlace {
 }
 
 impl RequestPlace {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Console => "console",
             Self::Panel => "panel",
@@ -135,6 +135,7 @@ pub struct Metrics {
     reloads: Family<ByOutcome, Counter>,
     certificate_reloads: Family<ByOutcome, Counter>,
     shed: Counter,
+    traces: Family<ByOutcome, Counter>,
     open_sessions: Gauge,
     open_panel_sessions: Gauge,
     open_streams: Gauge,
@@ -162,6 +163,7 @@ impl Metrics {
             reloads: Family::default(),
             certificate_reloads: Family::default(),
             shed: Counter::default(),
+            traces: Family::default(),
             open_sessions: Gauge::default(),
             open_panel_sessions: Gauge::default(),
             open_streams: Gauge::default(),
@@ -215,6 +217,7 @@ impl Metrics {
             self.certificate_reloads.clone(),
         );
         registry.register("audit_shed", "Records of requests that found no room in the audit log", self.shed.clone());
+        registry.register("traces", "Requests whose trace was sent, or dropped and why", self.traces.clone());
         registry.register("sessions_open", "People's sessions", self.open_sessions.clone());
         registry.register(
             "panel_sessions_open",
@@ -290,6 +293,16 @@ impl Metrics {
     /// How many records of requests found no room since the start.
     pub fn shed(&self, total: u64) {
         self.shed.inc_by(total.saturating_sub(self.shed.get()));
+    }
+
+    /// The traces of so many requests were sent.
+    pub fn traced(&self, requests: u64) {
+        self.traces.get_or_create(&ByOutcome { outcome: "sent" }).inc_by(requests);
+    }
+
+    /// The traces of so many requests were dropped, for this reason.
+    pub fn untraced(&self, outcome: &'static str, requests: u64) {
+        self.traces.get_or_create(&ByOutcome { outcome }).inc_by(requests);
     }
 
     /// The number of people's sessions.

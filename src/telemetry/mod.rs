@@ -8,6 +8,7 @@ mod metrics;
 mod redact;
 mod servers;
 mod shielded;
+mod traces;
 mod waits;
 
 pub use chain::Chain;
@@ -22,4 +23,10 @@ pub use metrics::RequestPlace;
 pub use redact::redacted_path;
 pub use servers::ServerState;
 pub use shielded::Shielded;
+pub use traces::Sending;
+pub use traces::TraceError;
+pub use traces::TraceSettings;
+pub use traces::Traced;
+pub use traces::Traces;
+pub use waits::Step;
 pub use waits::Waits;

@@ -82,6 +82,8 @@ fn every_default_in_a_comment_is_the_default() {
     assert_eq!(defaults.upstream, written.upstream);
     assert_eq!(defaults.operations, None);
     assert!(written.operations.is_some_and(|address| address.ip().is_loopback()));
+    assert_eq!(defaults.telemetry, None);
+    assert!(written.telemetry.is_some_and(|telemetry| telemetry.sample_percent == 10));
     assert_eq!(defaults.providers[0].groups, written.providers[0].groups);
     assert_eq!(defaults.providers[0].scopes, written.providers[0].scopes);
     assert_eq!(defaults.providers[0].leeway, written.providers[0].leeway);

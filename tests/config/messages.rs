@@ -243,6 +243,13 @@ fn about_operation() {
             Case("operations without an address", "[log]", "[operations]\n[log]"),
             Case("operations by name", "[log]", "[operations]\naddress = \"localhost:9090\"\n[log]"),
             Case("operations for everybody", "[log]", "[operations]\naddress = \"0.0.0.0:9090\"\n[log]"),
+            Case("traces to nowhere", "[log]", "[telemetry]\nsample_percent = 101\n[log]"),
+            Case(
+                "traces with a password",
+                "[log]",
+                "[telemetry]\notlp_endpoint = \"https://me:secret@traces.example.com\"\n[log]",
+            ),
+            Case("traces in clear text", "[log]", "[telemetry]\notlp_endpoint = \"http://192.0.2.9:4318\"\n[log]"),
             Case("log format", "filter = \"info\"", "format = \"xml\""),
             Case("directory that is not there", "\"directory.toml\"", "\"folder/directory.toml\""),
             Case("no syslog", "file = \"audit.jsonl\"", "file = \"audit.jsonl\"\nsyslog = \"tls:log.example.com\""),

@@ -51,6 +51,7 @@ pub(super) fn read(
     let log = operation::log(&top);
     let operations = operation::operations(&top);
     let upstream = upstream::read(&top);
+    let telemetry = operation::telemetry(&top);
     let limits = top.section("limits").map(|section| {
         let limits = Limits::read(&section);
         section.finish();
@@ -82,6 +83,7 @@ pub(super) fn read(
         log: log?,
         operations: operations?,
         upstream: upstream?,
+        telemetry: telemetry?,
         limits: limits.unwrap_or_default(),
         directory: directory?,
         access_tests: access_tests?,

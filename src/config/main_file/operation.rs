@@ -1,10 +1,11 @@
-//! `[session]`, `[state]`, `[store]`, `[audit]`, `[log]` and `[operations]`: how the gateway runs.
+//! `[session]`, `[state]`, `[store]`, `[audit]`, `[log]`, `[operations]` and `[telemetry]`: how the gateway runs.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use url::Url;
 
 use crate::config::field::Field;
 use crate::config::outside;
@@ -15,8 +16,13 @@ use crate::config::settings::Log;
 use crate::config::settings::LogFormat;
 use crate::config::settings::SessionLifetimes;
 use crate::config::settings::StoreAt;
+use crate::config::settings::Telemetry;
 use crate::config::settings::VaultKeys;
 use crate::config::words::quoted;
+use crate::model::Host;
+
+/// Enough to see what is slow, and little enough for any collector.
+const DEFAULT_SAMPLE_PERCENT: u64 = 10;
 
 const DEFAULT_IDLE_MINUTES: u64 = 30;
 const DEFAULT_ABSOLUTE_HOURS: u64 = 10;
@@ -170,6 +176,43 @@ pub(super) fn operations(top: &Section<'_>) -> Option<Option<SocketAddr>> {
         );
     }
     Some(Some(address))
+}
+
+/// Where traces go: nothing, if nowhere; the outer nothing, if what is written is wrong.
+#[expect(clippy::option_option, reason = "the outer one says whether it could be read, as everywhere here")]
+pub(super) fn telemetry(top: &Section<'_>) -> Option<Option<Telemetry>> {
+    let Some(section) = top.optional("telemetry") else { return Some(None) };
+    let section = section.section()?;
+    let field = section.required("otlp_endpoint", "\"http://127.0.0.1:4318\"");
+    let sample_percent = match section.optional("sample_percent") {
+        Some(field) => field.integer(0..=100),
+        None => Some(DEFAULT_SAMPLE_PERCENT),
+    };
+    section.finish();
+    let field = field?;
+    if field.text().is_some_and(|text| text.contains('@')) {
+        // A password may stand before it.
+        field.mask();
+    }
+    let otlp_endpoint: Url = field.parse("write the collector's base address, such as \"http://127.0.0.1:4318\"")?;
+    let is_web = matches!(otlp_endpoint.scheme(), "http" | "https") && otlp_endpoint.has_host();
+    let is_bare = otlp_endpoint.query().is_none() && otlp_endpoint.fragment().is_none();
+    if !is_web || !is_bare || !otlp_endpoint.username().is_empty() || otlp_endpoint.password().is_some() {
+        field.problem(
+            "traces cannot be sent to this address",
+            "write http:// or https:// with a host and a port, without a user name and without a query",
+        );
+        return None;
+    }
+    let is_here =
+        otlp_endpoint.host_str().and_then(|host| host.parse::<Host>().ok()).is_some_and(|host| host.is_localhost());
+    if otlp_endpoint.scheme() == "http" && !is_here {
+        field.warning(
+            "traces go over the network in clear text: who works where, and on which pages",
+            "write https://, or let a collector on this machine send them on",
+        );
+    }
+    Some(Some(Telemetry { otlp_endpoint, sample_percent: u8::try_from(sample_percent?).unwrap_or(100) }))
 }
 
 fn filter(field: &Field<'_>) -> Option<String> {
