@@ -4,6 +4,7 @@ mod audit;
 mod fleet;
 mod front;
 mod keep;
+mod keys;
 mod pulse;
 mod reload;
 mod relying_party;
@@ -72,7 +73,6 @@ use crate::proxy::HeldBodies;
 use crate::proxy::Pace;
 use crate::session::PendingLogins;
 use crate::session::Sessions;
-use crate::store;
 use crate::store::ServerKey;
 use crate::store::Store;
 use crate::telemetry::Check;
@@ -88,6 +88,8 @@ pub use fleet::Looking;
 pub use fleet::desk;
 pub use fleet::looking;
 pub use fleet::new_token;
+pub use keys::forget_key;
+pub use keys::rotate_key;
 pub use reload::Load;
 pub use relying_party::provider;
 pub use relying_party::provider_settings;
@@ -300,13 +302,12 @@ async fn state(config: &Config, random: &dyn SecureRandom) -> Result<(Store, Ser
     fs::create_dir_all(directory).map_err(|source| StartError::File { path: directory.to_owned(), source })?;
     match &config.store {
         StoreAt::StateFolder => {
-            let key = store::read_or_create(&directory.join("server.key"), random).map_err(StartError::Key)?;
+            let key = keys::own(config, random)?;
             let store = Store::open(&directory.join("panelgate.db")).await.map_err(StartError::Store)?;
             Ok((store, key))
         }
-        StoreAt::Postgres { address, server_key } => {
-            let key = read_secret(server_key).map_err(StartError::Secret)?;
-            let key = store::shared_key(&key).map_err(StartError::Key)?;
+        StoreAt::Postgres { address, server_key, other_server_keys } => {
+            let key = keys::shared(server_key, other_server_keys)?;
             let address = read_secret(address).map_err(StartError::Secret)?;
             let store = Store::connect(&address, bounded(config.limits.store_connections)).await;
             Ok((store.map_err(StartError::Store)?, key))

@@ -54,6 +54,8 @@ mod frames;
 mod hand_off;
 #[path = "e2e/hops.rs"]
 mod hops;
+#[path = "e2e/keys.rs"]
+mod keys;
 #[path = "e2e/life.rs"]
 mod life;
 #[path = "e2e/links.rs"]

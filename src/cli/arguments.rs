@@ -9,6 +9,7 @@ use clap::Subcommand;
 use crate::cli::audit;
 use crate::cli::doctor;
 use crate::cli::import::Import;
+use crate::cli::keys::Keys;
 use crate::cli::review;
 use crate::cli::servers::Servers;
 use crate::cli::sessions::Sessions;
@@ -66,6 +67,9 @@ was over, 3 stopped by a second one and what was open dropped, 64 wrong argument
     /// Change the servers' API tokens.
     #[command(subcommand)]
     Token(Token),
+    /// See and change the server key, which with the browsers' cookies opens what lies in the store.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Work on the vault: the servers' API tokens, sealed in the store.
     #[command(subcommand)]
     Vault(Vault),

@@ -10,6 +10,7 @@ mod check_login;
 mod doctor;
 mod exit;
 mod import;
+mod keys;
 mod load;
 mod prompt;
 mod review;
@@ -45,6 +46,8 @@ pub use doctor::DoctorFormat;
 pub use exit::Exit;
 pub use import::Import;
 pub use import::Whmcs;
+pub use keys::Forget;
+pub use keys::Keys;
 pub use load::load;
 pub use review::Access;
 pub use review::Diff;
@@ -129,6 +132,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Import(command) => import::run(&command, streams).map(Next::Exit),
         Command::Shield(command) => shield::run(&command, streams).map(Next::Exit),
         Command::Token(command) => token::run(&command, streams).map(Next::Exit),
+        Command::Keys(command) => keys::run(&command, streams).map(Next::Exit),
         Command::Vault(command) => vault::run(&command, streams).map(Next::Exit),
         Command::Serve(file) => match load(&file.config) {
             Ok(config) => {

@@ -210,7 +210,9 @@ fn event(note: &Note) -> Event {
         Act::Troubled => (Kind::ServerCondition, Outcome::Failed),
         Act::Well => (Kind::ServerCondition, Outcome::Succeeded),
         Act::Accepted => (Kind::ServerCondition, Outcome::Begun),
-        Act::Rekeyed | Act::Exported | Act::Imported => (Kind::VaultChanged, Outcome::Begun),
+        Act::Rekeyed | Act::Exported | Act::Imported | Act::ServerKeyRotated | Act::ServerKeyForgotten => {
+            (Kind::VaultChanged, Outcome::Begun)
+        }
     };
     let mut event =
         Event::new(kind, outcome, ReferenceId::from_bits(0), note.at).by(&note.by).reason(note.act.as_str());

@@ -91,7 +91,7 @@ impl Rounds {
 async fn seen(config: &Config) -> Result<(Option<Seen>, Option<Store>), StartError> {
     let looked = match &config.store {
         StoreAt::StateFolder => Store::look_at_file(&config.state_directory.join("panelgate.db")).await,
-        StoreAt::Postgres { address, server_key } => {
+        StoreAt::Postgres { address, server_key, .. } => {
             let key = read_secret(server_key).map_err(StartError::Secret)?;
             crate::store::shared_key(&key).map(drop).map_err(StartError::Key)?;
             let address = read_secret(address).map_err(StartError::Secret)?;

@@ -44,6 +44,12 @@ pub enum StartError {
     /// The server key cannot be had.
     #[error("there is no server key")]
     Key(#[source] KeyFileError),
+    /// Several gateways share their server key, which no command of one of them can change.
+    #[error(
+        "the gateways share the server key behind [store] server_key: change it there, as docs/operations.md says \
+         under \"Another server key\""
+    )]
+    SharedKey,
     /// The audit log does not open.
     #[error("the audit log does not open")]
     Audit(#[source] AuditError),

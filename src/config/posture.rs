@@ -166,8 +166,11 @@ impl Posture<'_> {
         }
         writeln!(f, "\nKept")?;
         writeln!(f, "  state        {}", shown(&config.state_directory))?;
-        if let StoreAt::Postgres { address, server_key } = &config.store {
+        if let StoreAt::Postgres { address, server_key, other_server_keys } = &config.store {
             writeln!(f, "  store        PostgreSQL at {}, server key in {}", secret(address), secret(server_key))?;
+            for other in other_server_keys {
+                writeln!(f, "  opens with   the server key in {} too", secret(other))?;
+            }
         }
         let syslog = config.audit.syslog.as_ref().map(|target| format!(", syslog {target}")).unwrap_or_default();
         let stdout = if config.audit.stdout { ", standard output" } else { "" };

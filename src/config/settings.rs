@@ -239,6 +239,8 @@ pub enum StoreAt {
         address: SecretRef,
         /// Where the server key is that all nodes share.
         server_key: SecretRef,
+        /// Where other server keys are, which seal nothing here and open what other nodes sealed or have sealed.
+        other_server_keys: Vec<SecretRef>,
     },
 }
 

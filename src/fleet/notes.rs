@@ -72,6 +72,10 @@ pub enum Act {
     Well,
     /// An operator accepts how a server is now.
     Accepted,
+    /// A new server key takes the place of the one before.
+    ServerKeyRotated,
+    /// The server key of before is removed.
+    ServerKeyForgotten,
 }
 
 impl Act {
@@ -95,6 +99,8 @@ impl Act {
             Self::Troubled => "troubled",
             Self::Well => "well",
             Self::Accepted => "accepted",
+            Self::ServerKeyRotated => "server_key_rotated",
+            Self::ServerKeyForgotten => "server_key_forgotten",
         }
     }
 }

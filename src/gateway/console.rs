@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderName;
+use http::HeaderValue;
 use http::Method;
 use http::Response;
 use http::StatusCode;
@@ -240,9 +241,8 @@ impl Gateway {
     /// Whether a page of the console is still the person's. In another tab, somebody else may have signed in
     /// since; what the page asks for is then not asked for by them.
     fn same_person(&self, request: &EdgeRequest<Incoming>, session: &Session) -> Result<(), Failure> {
-        let mark = self.sessions.person_mark(session.principal().subject());
-        let is_same = request.headers.get(&PERSON).is_none_or(|told| told.as_bytes() == mark.as_bytes());
-        if is_same { Ok(()) } else { Err(Failure::OtherPerson) }
+        let is_marked = |told: &HeaderValue| self.sessions.is_marked(told.as_bytes(), session.principal().subject());
+        if request.headers.get(&PERSON).is_none_or(is_marked) { Ok(()) } else { Err(Failure::OtherPerson) }
     }
 
     async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {

@@ -17,6 +17,7 @@ use crate::session::sessions::NewSession;
 use crate::session::sessions::SessionError;
 use crate::session::sessions::Sessions;
 use crate::store;
+use crate::store::Key;
 use crate::store::Purpose;
 
 /// How often to look whether another process has ended that asks the provider about the session at this
@@ -45,8 +46,12 @@ impl Sessions {
 
     /// The mark that pages of a person carry: it tells them from pages of somebody else, and nothing more.
     pub fn person_mark(&self, subject: &Subject) -> String {
-        let mark = record::person_mark(&self.key, subject);
-        mark.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        shown(&record::person_mark(&self.key, subject))
+    }
+
+    /// Whether a page that carries this mark is a person's.
+    pub fn is_marked(&self, mark: &[u8], subject: &Subject) -> bool {
+        record::person_marks(&self.key, subject).iter().any(|own| shown(own).as_bytes() == mark)
     }
 
     async fn lease(&self, session: &Session) -> Result<bool, SessionError> {
@@ -78,4 +83,8 @@ impl Sessions {
         self.store.give_notice(RENEWED, &session.id().0, now).await.map_err(SessionError::Store)?;
         Ok(true)
     }
+}
+
+fn shown(mark: &Key) -> String {
+    mark.iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

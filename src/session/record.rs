@@ -121,9 +121,19 @@ pub(super) fn person_mark(key: &ServerKey, subject: &Subject) -> Key {
     key.mark("person", &[&subject.iss, &subject.sub])
 }
 
+/// All marks that a person's pages may carry, while the key is being changed.
+pub(super) fn person_marks(key: &ServerKey, subject: &Subject) -> Vec<Key> {
+    key.marks("person", &[&subject.iss, &subject.sub])
+}
+
 /// The mark of a person's sessions.
 pub(super) fn subject_mark(key: &ServerKey, subject: &Subject) -> Key {
     key.mark("subject", &[&subject.iss, &subject.sub])
+}
+
+/// All marks that a person's sessions may have.
+pub(super) fn subject_marks(key: &ServerKey, subject: &Subject) -> Vec<Key> {
+    key.marks("subject", &[&subject.iss, &subject.sub])
 }
 
 /// The mark of the sessions that began in one session at the provider (`sid`).
@@ -131,7 +141,17 @@ pub(super) fn provider_session_mark(key: &ServerKey, issuer: &str, sid: &str) ->
     key.mark("sid", &[issuer, sid])
 }
 
+/// All marks that such sessions may have.
+pub(super) fn provider_session_marks(key: &ServerKey, issuer: &str, sid: &str) -> Vec<Key> {
+    key.marks("sid", &[issuer, sid])
+}
+
 /// The mark of the entries to a server.
 pub(super) fn server_mark(key: &ServerKey, server: &ServerId) -> Key {
     key.mark("server", &[server.as_str()])
+}
+
+/// All marks that such entries may have.
+pub(super) fn server_marks(key: &ServerKey, server: &ServerId) -> Vec<Key> {
+    key.marks("server", &[server.as_str()])
 }

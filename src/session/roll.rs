@@ -82,12 +82,16 @@ impl Sessions {
         sid: Option<&str>,
         subject: Option<&Subject>,
     ) -> Result<Vec<Listed>, SessionError> {
-        let mark = match (sid, subject) {
-            (Some(sid), _) => record::provider_session_mark(&self.key, issuer, sid),
-            (None, Some(subject)) => record::subject_mark(&self.key, subject),
+        let marks = match (sid, subject) {
+            (Some(sid), _) => record::provider_session_marks(&self.key, issuer, sid),
+            (None, Some(subject)) => record::subject_marks(&self.key, subject),
             (None, None) => return Ok(Vec::new()),
         };
-        let marked = self.store.marked(Purpose::Session, &mark, self.clock.now()).await.map_err(SessionError::Store)?;
+        let mut marked = Vec::new();
+        for mark in marks {
+            let found = self.store.marked(Purpose::Session, &mark, self.clock.now()).await;
+            marked.extend(found.map_err(SessionError::Store)?);
+        }
         let listed = marked.into_iter().filter_map(|found| self.listed(found));
         // Named together, both must fit.
         Ok(listed.filter(|listed| subject.is_none_or(|subject| listed.subject == *subject)).collect())
@@ -103,8 +107,10 @@ impl Sessions {
 
     /// Ends the entries to a server, in every process: whoever has it open must open it again.
     pub async fn close_server(&self, server: &ServerId) -> Result<u64, SessionError> {
-        let mark = record::server_mark(&self.key, server);
-        let closed = self.store.remove_marked(Purpose::PanelEntry, &mark).await.map_err(SessionError::Store)?;
+        let mut closed = 0;
+        for mark in record::server_marks(&self.key, server) {
+            closed += self.store.remove_marked(Purpose::PanelEntry, &mark).await.map_err(SessionError::Store)?;
+        }
         self.forget_entries(server);
         let notice = self.store.give_notice(SERVER_CLOSED, server.as_str().as_bytes(), self.clock.now()).await;
         notice.map_err(SessionError::Store)?;
@@ -113,6 +119,12 @@ impl Sessions {
 
     /// Notes that a logout token was used; says whether it was the first time.
     pub async fn is_first_use(&self, issuer: &str, jti: &str, good_until: Timestamp) -> Result<bool, SessionError> {
+        let now = self.clock.now();
+        for mark in self.key.marks("jti", &[issuer, jti]) {
+            if self.store.get(Purpose::LogoutToken, &mark, now).await.map_err(SessionError::Store)?.is_some() {
+                return Ok(false);
+            }
+        }
         let record = store::Record {
             purpose: Purpose::LogoutToken,
             key: self.key.mark("jti", &[issuer, jti]),
@@ -125,7 +137,7 @@ impl Sessions {
         self.store.put_once(&record, self.limit(), self.clock.now()).await.map_err(SessionError::Store)
     }
 
-    fn listed(&self, found: Labelled) -> Option<Listed> {
+    pub(super) fn listed(&self, found: Labelled) -> Option<Listed> {
         let label = store::open_label::<SessionLabel>(&self.key, Purpose::Session, &found.key, found.label);
         let SessionLabel { subject, name, email, client, created_at } = label.ok()?;
         let (id, until): (Key, _) = (found.key, found.expires_at);

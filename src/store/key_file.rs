@@ -34,6 +34,9 @@ pub enum KeyFileError {
     /// The shared key is not 32 bytes in base64.
     #[error("the shared server key is not 32 bytes in base64: make one with openssl rand -base64 32")]
     Shared,
+    /// The key was changed before, and the one of before that is still kept.
+    #[error("{} is still kept: run panelgate keys status, and panelgate keys forget when nothing needs it", .0.display())]
+    Rotating(PathBuf),
     /// The random source failed.
     #[error("no random numbers for a server key")]
     Random,
@@ -68,6 +71,61 @@ pub fn read_or_create(path: &Path, random: &dyn SecureRandom) -> Result<ServerKe
     }
 }
 
+/// The key of before, if the present one has taken its place and it is still kept.
+pub fn former(path: &Path) -> Result<Option<ServerKey>, KeyFileError> {
+    let path = former_path(path);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let bytes = bytes.try_into().map_err(|_| KeyFileError::Length(path))?;
+            Ok(Some(ServerKey::new(bytes)))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(KeyFileError::Io { path, source }),
+    }
+}
+
+/// Puts a new key in the place of the present one, which becomes the former one. Whatever interrupts it, there is a
+/// present key, and the old one is there under one name or the other.
+///
+/// # Errors
+/// Also when there is a former key already: what it opens would be lost.
+pub fn rotate(path: &Path, random: &dyn SecureRandom) -> Result<(), KeyFileError> {
+    let io = |source| KeyFileError::Io { path: path.to_owned(), source };
+    let before = fs::read(path).map_err(io)?;
+    match fs::read(former_path(path)) {
+        // Interrupted between the two steps.
+        Ok(kept) if kept == before => {}
+        Ok(_) => return Err(KeyFileError::Rotating(former_path(path))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::hard_link(path, former_path(path)).map_err(io)?;
+        }
+        Err(error) => return Err(io(error)),
+    }
+    let mut bytes = Zeroizing::new([0; 32]);
+    random.fill(&mut *bytes).map_err(|_| KeyFileError::Random)?;
+    let draft = path.with_extension(format!("draft-{:016x}", name_of(random)?));
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&draft).map_err(io)?;
+    file.write_all(&*bytes).and_then(|()| file.sync_all()).map_err(io)?;
+    fs::rename(&draft, path).map_err(io)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
+/// Removes the former key; says whether there was one.
+pub fn forget_former(path: &Path) -> Result<bool, KeyFileError> {
+    let path = former_path(path);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(KeyFileError::Io { path, source }),
+    }
+}
+
+fn former_path(path: &Path) -> PathBuf {
+    path.with_extension("key.former")
+}
+
 fn name_of(random: &dyn SecureRandom) -> Result<u64, KeyFileError> {
     let mut name = [0; 8];
     random.fill(&mut name).map_err(|_| KeyFileError::Random)?;
@@ -97,6 +155,27 @@ mod tests {
         for wrong in ["", "short", &STANDARD.encode([7; 31]), &STANDARD.encode([7; 33]), &"x".repeat(500)] {
             assert!(matches!(shared_key(&wrong.to_owned().into()), Err(KeyFileError::Shared)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_key_makes_room_for_another_and_stays_until_it_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, random) = (folder.path().join("server.key"), SystemRandom::new());
+        let id = |key: &ServerKey| key.ids().remove(0);
+        let before = id(&read_or_create(&path, &random).unwrap());
+        assert!(former(&path).unwrap().is_none());
+        // As if it had been interrupted half-way.
+        fs::hard_link(&path, former_path(&path)).unwrap();
+        rotate(&path, &random).unwrap();
+        let after = id(&read_or_create(&path, &random).unwrap());
+        assert_ne!(after, before);
+        assert_eq!(id(&former(&path).unwrap().unwrap()), before);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert!(matches!(rotate(&path, &random), Err(KeyFileError::Rotating(_))));
+        assert!(forget_former(&path).unwrap() && !forget_former(&path).unwrap());
+        assert_eq!(id(&read_or_create(&path, &random).unwrap()), after);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        rotate(&path, &random).unwrap();
     }
 
     #[test]

@@ -16,7 +16,10 @@ mod seal;
 mod tests;
 
 pub use key_file::KeyFileError;
+pub use key_file::forget_former;
+pub use key_file::former;
 pub use key_file::read_or_create;
+pub use key_file::rotate;
 pub use key_file::shared_key;
 pub use look::Seen;
 pub use look::Shared;
@@ -31,6 +34,7 @@ pub use seal::Purpose;
 pub use seal::SealError;
 pub use seal::ServerKey;
 pub use seal::Unsealed;
+pub use seal::label_sealed_with;
 pub use seal::open;
 pub use seal::open_label;
 pub use seal::seal;

@@ -19,35 +19,71 @@ use zeroize::Zeroize;
 
 use crate::model::Token256;
 
-/// The server's own half of every sealing key: 32 random bytes.
+/// The server's own half of every sealing key: 32 random bytes. Beside it there may be others, while it is being
+/// changed: they seal nothing, and still open what was sealed with them.
 #[derive(Clone)]
-pub struct ServerKey([u8; 32]);
+pub struct ServerKey {
+    bytes: [u8; 32],
+    others: Vec<[u8; 32]>,
+}
 
 impl ServerKey {
     /// Takes the bytes of the key.
     pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+        Self { bytes, others: Vec::new() }
+    }
+
+    /// The same, with others that still open what was sealed with them.
+    #[must_use]
+    pub fn with_others(mut self, others: &[Self]) -> Self {
+        let bytes = others.iter().map(|other| other.bytes).filter(|other| *other != self.bytes);
+        let others: Vec<_> = bytes.collect();
+        self.others.extend(others);
+        self
+    }
+
+    /// All of them, the one that seals first.
+    fn all(&self) -> impl Iterator<Item = &[u8; 32]> {
+        std::iter::once(&self.bytes).chain(&self.others)
+    }
+
+    /// Eight hexadecimal digits for each that stand for it and tell nothing of it, the one that seals first.
+    pub fn ids(&self) -> Vec<String> {
+        let marks = self.marks("id", &[]);
+        let digits =
+            |mark: &[u8; 32]| mark.iter().take(4).fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        marks.iter().map(digits).collect()
     }
 
     /// A keyed hash of names, under which a record is found without its token. It tells nobody without this
     /// key what it was made of, and hashes of another kind are never the same.
     pub fn mark(&self, kind: &'static str, names: &[&str]) -> [u8; 32] {
-        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.0));
-        for part in ["panelgate/mark/v1", kind].iter().chain(names) {
-            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-            context.update(part.as_bytes());
-        }
-        let mut out = [0; 32];
-        for (slot, byte) in out.iter_mut().zip(context.sign().as_ref()) {
-            *slot = *byte;
-        }
-        out
+        marked(&self.bytes, kind, names)
     }
+
+    /// The same hash under each key: what was written while another one sealed is found under that one.
+    pub fn marks(&self, kind: &'static str, names: &[&str]) -> Vec<[u8; 32]> {
+        self.all().map(|key| marked(key, kind, names)).collect()
+    }
+}
+
+fn marked(key: &[u8; 32], kind: &'static str, names: &[&str]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in ["panelgate/mark/v1", kind].iter().chain(names) {
+        context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    let mut out = [0; 32];
+    for (slot, byte) in out.iter_mut().zip(context.sign().as_ref()) {
+        *slot = *byte;
+    }
+    out
 }
 
 impl Drop for ServerKey {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.bytes.zeroize();
+        self.others.zeroize();
     }
 }
 
@@ -151,7 +187,11 @@ pub fn seal<T: Serialize>(
     purpose: Purpose,
     value: &T,
 ) -> Result<Vec<u8>, SealError> {
-    close(&record_key(server, token.expose_bytes(), RECORD, purpose)?, associated(purpose, &token.digest()), value)
+    close(
+        &record_key(&server.bytes, token.expose_bytes(), RECORD, purpose)?,
+        associated(purpose, &token.digest()),
+        value,
+    )
 }
 
 /// Seals what an operator may read of the record under `key`: with the server's key alone.
@@ -161,7 +201,7 @@ pub fn seal_label<T: Serialize>(
     key: &[u8; 32],
     value: &T,
 ) -> Result<Vec<u8>, SealError> {
-    close(&record_key(server, &[], LABEL, purpose)?, associated(purpose, key), value)
+    close(&record_key(&server.bytes, &[], LABEL, purpose)?, associated(purpose, key), value)
 }
 
 /// Opens what [`seal_label`] made, for the same record.
@@ -171,7 +211,34 @@ pub fn open_label<T: DeserializeOwned>(
     key: &[u8; 32],
     sealed: Vec<u8>,
 ) -> Result<T, SealError> {
-    unclose(&record_key(server, &[], LABEL, purpose)?, associated(purpose, key), sealed)
+    unclose_with(server, (&[], LABEL, purpose), key, sealed)
+}
+
+/// Which of the keys a label was sealed with, by its place among [`ServerKey::ids`].
+pub fn label_sealed_with(server: &ServerKey, purpose: Purpose, key: &[u8; 32], sealed: &[u8]) -> Option<usize> {
+    server.all().position(|bytes| {
+        let opening = record_key(bytes, &[], LABEL, purpose);
+        let opened = opening.and_then(|opening| {
+            unclose::<serde::de::IgnoredAny>(&opening, associated(purpose, key), sealed.to_vec()).map(drop)
+        });
+        opened.is_ok()
+    })
+}
+
+/// Opens with the first key that fits.
+fn unclose_with<T: DeserializeOwned>(
+    server: &ServerKey,
+    (secret, kind, purpose): (&[u8], &[u8], Purpose),
+    key: &[u8; 32],
+    sealed: Vec<u8>,
+) -> Result<T, SealError> {
+    for other in &server.others {
+        match unclose(&record_key(other, secret, kind, purpose)?, associated(purpose, key), sealed.clone()) {
+            Err(SealError::Closed) => {}
+            opened => return opened,
+        }
+    }
+    unclose(&record_key(&server.bytes, secret, kind, purpose)?, associated(purpose, key), sealed)
 }
 
 const RECORD: &[u8] = b"panelgate/record/v1/";
@@ -191,8 +258,7 @@ pub fn open<T: DeserializeOwned>(
     purpose: Purpose,
     sealed: Vec<u8>,
 ) -> Result<Unsealed<T>, SealError> {
-    let key = record_key(server, token.expose_bytes(), RECORD, purpose)?;
-    unclose(&key, associated(purpose, &token.digest()), sealed).map(Unsealed)
+    unclose_with(server, (token.expose_bytes(), RECORD, purpose), &token.digest(), sealed).map(Unsealed)
 }
 
 fn unclose<T: DeserializeOwned>(
@@ -213,12 +279,12 @@ fn associated(purpose: Purpose, key: &[u8; 32]) -> Aad<Vec<u8>> {
 }
 
 fn record_key(
-    server: &ServerKey,
+    server: &[u8; 32],
     secret: &[u8],
     kind: &[u8],
     purpose: Purpose,
 ) -> Result<RandomizedNonceKey, SealError> {
-    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, &server.0).extract(secret);
+    let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, server).extract(secret);
     let info = [kind, purpose.as_str().as_bytes()];
     let mut bytes = [0; 32];
     prk.expand(&info, hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut bytes)).map_err(|_| SealError::Closed)?;
@@ -268,6 +334,31 @@ mod tests {
         assert_eq!(opened(&server, Purpose::Session, [2; 32]), None);
         assert_eq!(opened(&server, Purpose::Handoff, [1; 32]), None);
         assert_eq!(opened(&ServerKey::new([8; 32]), Purpose::Session, [1; 32]), None);
+    }
+
+    #[test]
+    fn while_a_key_is_changed_each_opens_what_the_other_sealed() {
+        let (old, new) = (ServerKey::new([7; 32]), ServerKey::new([8; 32]));
+        let (not_yet, already) =
+            (old.clone().with_others(std::slice::from_ref(&new)), new.clone().with_others(std::slice::from_ref(&old)));
+        let mine = token();
+        for (sealing, others) in [(&not_yet, [&already, &old]), (&already, [&not_yet, &new])] {
+            let sealed = seal(sealing, &mine, Purpose::Session, &"words").unwrap();
+            let label = seal_label(sealing, Purpose::Session, &[1; 32], &"Ann").unwrap();
+            for opening in others.into_iter().chain([sealing]) {
+                let opened = open::<String>(opening, &mine, Purpose::Session, sealed.clone()).unwrap();
+                assert_eq!(opened.into_inner(), "words");
+                assert_eq!(open_label::<String>(opening, Purpose::Session, &[1; 32], label.clone()).unwrap(), "Ann");
+            }
+            assert!(already.marks("subject", &["a"]).contains(&sealing.mark("subject", &["a"])));
+            let place = label_sealed_with(sealing, Purpose::Session, &[1; 32], &label);
+            assert_eq!(place, Some(0));
+        }
+        let sealed = seal(&already, &mine, Purpose::Session, &"words").unwrap();
+        assert!(open::<String>(&old, &mine, Purpose::Session, sealed).is_err(), "the old one alone is no use any more");
+        let ids = already.ids();
+        assert_eq!((ids.len(), &ids[1]), (2, &old.ids()[0]));
+        assert_eq!(already.clone().with_others(&[new]).ids().len(), 2, "a key is not its own former one");
     }
 
     #[test]

@@ -101,8 +101,13 @@ pub(super) fn store(top: &Section<'_>, check_secret: CheckSecret<'_>) -> Option<
     let secret = |key, example| section.required(key, example).and_then(|field| outside::secret(&field, check_secret));
     let address = secret("postgres", "\"env:PANELGATE_DATABASE\"");
     let server_key = secret("server_key", "\"file:secrets/server-key\"");
+    let other_server_keys = match section.optional("other_server_keys") {
+        Some(field) => field.items()?.iter().map(|field| outside::secret(field, check_secret)).collect(),
+        None => Some(Vec::new()),
+    };
     section.finish();
-    Some(StoreAt::Postgres { address: address?, server_key: server_key? })
+    let (address, server_key, other_server_keys) = (address?, server_key?, other_server_keys?);
+    Some(StoreAt::Postgres { address, server_key, other_server_keys })
 }
 
 /// The vault's keys: nothing, if there is no vault; the outer nothing, if what is written is wrong.
