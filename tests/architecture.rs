@@ -139,6 +139,7 @@ const EXPOSES: &[(&str, &str)] = &[
     ("src/model/secret.rs", "the wrapper itself"),
     ("src/panel/create_user_session.rs", "its own tests"),
     ("src/panel/one_time_login.rs", "the one-time login, on its way to the server"),
+    ("src/panel/probe/session.rs", "the one-time login of a probe, on its way to the server"),
     ("src/panel/tokens.rs", "a text, looked at whether it can be an API token"),
     ("src/panel/whm_api.rs", "the API token, on its way to the server"),
     ("src/session/record.rs", "the ID token and the session's key, sealed"),

@@ -10,6 +10,8 @@ use crate::cli::audit;
 use crate::cli::doctor;
 use crate::cli::import::Import;
 use crate::cli::keys::Keys;
+use crate::cli::probe;
+use crate::cli::probe::Probe;
 use crate::cli::review;
 use crate::cli::servers::Servers;
 use crate::cli::sessions::Sessions;
@@ -64,6 +66,9 @@ was over, 3 stopped by a second one and what was open dropped, 64 wrong argument
     /// See whether the servers' panels answer to anybody but the gateway.
     #[command(subcommand)]
     Shield(Shield),
+    /// Hold what Panelgate believes about cPanel's server against a real one, and write a report without secrets.
+    #[command(after_help = probe::EXIT)]
+    Probe(Probe),
     /// Change the servers' API tokens.
     #[command(subcommand)]
     Token(Token),

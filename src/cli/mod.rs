@@ -12,6 +12,7 @@ mod exit;
 mod import;
 mod keys;
 mod load;
+mod probe;
 mod prompt;
 mod review;
 mod serve;
@@ -49,6 +50,7 @@ pub use import::Whmcs;
 pub use keys::Forget;
 pub use keys::Keys;
 pub use load::load;
+pub use probe::Probe;
 pub use review::Access;
 pub use review::Diff;
 pub use review::Explain;
@@ -131,6 +133,7 @@ fn answer(arguments: impl IntoIterator<Item = OsString>, streams: &mut Streams<'
         Command::Servers(command) => servers::run(&command, streams).map(Next::Exit),
         Command::Import(command) => import::run(&command, streams).map(Next::Exit),
         Command::Shield(command) => shield::run(&command, streams).map(Next::Exit),
+        Command::Probe(arguments) => probe::run(&arguments, streams).map(Next::Exit),
         Command::Token(command) => token::run(&command, streams).map(Next::Exit),
         Command::Keys(command) => keys::run(&command, streams).map(Next::Exit),
         Command::Vault(command) => vault::run(&command, streams).map(Next::Exit),

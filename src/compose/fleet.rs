@@ -209,7 +209,7 @@ fn event(note: &Note) -> Event {
         Act::ShieldClosed => (Kind::ShieldChanged, Outcome::Succeeded),
         Act::Troubled => (Kind::ServerCondition, Outcome::Failed),
         Act::Well => (Kind::ServerCondition, Outcome::Succeeded),
-        Act::Accepted => (Kind::ServerCondition, Outcome::Begun),
+        Act::Accepted | Act::Probed => (Kind::ServerCondition, Outcome::Begun),
         Act::Rekeyed | Act::Exported | Act::Imported | Act::ServerKeyRotated | Act::ServerKeyForgotten => {
             (Kind::VaultChanged, Outcome::Begun)
         }

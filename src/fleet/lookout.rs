@@ -132,24 +132,28 @@ impl Lookout {
         Ok(found)
     }
 
+    /// The way to a server's token; nothing, if it is to lie in a vault and there is none.
+    pub fn token(&self, server: &Server) -> Option<Token> {
+        match (&server.api_token, &self.vault) {
+            (TokenRef::Outside(reference), _) => Some(Token::Outside(reference.clone())),
+            (TokenRef::Vault, vault) => Some(Token::Sealed(Arc::clone(vault.as_ref()?), Binding::of(server))),
+        }
+    }
+
     /// The way to the token, and what the vault knows about it.
     async fn held(&self, server: &Server) -> Held {
-        let nothing = |token| Held { token, name: None, ends: None, stored: None };
-        let vault = match (&server.api_token, &self.vault) {
-            (TokenRef::Outside(reference), _) => return nothing(Some(Token::Outside(reference.clone()))),
-            (TokenRef::Vault, None) => return nothing(None),
-            (TokenRef::Vault, Some(vault)) => vault,
+        let token = self.token(server);
+        let entry = match &token {
+            Some(Token::Sealed(vault, binding)) => vault.open(binding).await.ok(),
+            // Why one is not given out is found when it is read.
+            Some(Token::Outside(_)) | None => None,
         };
-        let binding = Binding::of(server);
-        let entry = vault.open(&binding).await;
-        let token = Some(Token::Sealed(Arc::clone(vault), binding));
         match entry {
-            Ok(entry) => {
+            Some(entry) => {
                 let (stored, contents) = (Some(entry.stored_at), entry.contents);
                 Held { token, name: contents.name, ends: contents.expires_at, stored }
             }
-            // Why it is not given out is found when it is read.
-            Err(_) => nothing(token),
+            None => Held { token, name: None, ends: None, stored: None },
         }
     }
 

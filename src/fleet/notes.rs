@@ -76,6 +76,8 @@ pub enum Act {
     ServerKeyRotated,
     /// The server key of before is removed.
     ServerKeyForgotten,
+    /// What is believed about cpsrvd is held against a server.
+    Probed,
 }
 
 impl Act {
@@ -101,6 +103,7 @@ impl Act {
             Self::Accepted => "accepted",
             Self::ServerKeyRotated => "server_key_rotated",
             Self::ServerKeyForgotten => "server_key_forgotten",
+            Self::Probed => "probed",
         }
     }
 }

@@ -37,7 +37,8 @@ pub async fn create_user_session(
     login_of(&api.call("create_user_session", &wish).await?)
 }
 
-fn login_of(data: &Value) -> Result<OneTimeLogin, ApiError> {
+/// The login in the `data` of an answer.
+pub(super) fn login_of(data: &Value) -> Result<OneTimeLogin, ApiError> {
     let text = |key| data.get(key).and_then(Value::as_str);
     let security_token =
         text("cp_security_token").and_then(SecurityToken::parse).ok_or(ApiError::Lacks("data.cp_security_token"))?;

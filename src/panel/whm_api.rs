@@ -32,6 +32,13 @@ pub struct ApiCredential {
     pub token: SecretString,
 }
 
+impl ApiCredential {
+    /// Tells a redactor what must not be in its texts.
+    pub(super) fn hide(&self, hide: &mut dyn FnMut(&str)) {
+        hide(self.token.expose_secret());
+    }
+}
+
 impl fmt::Debug for ApiCredential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ApiCredential({}, [redacted])", self.account)
@@ -82,7 +89,8 @@ impl WhmApi<'_> {
     }
 }
 
-fn authorization(credential: &ApiCredential) -> Result<HeaderValue, ApiError> {
+/// The header that shows a credential.
+pub(super) fn authorization(credential: &ApiCredential) -> Result<HeaderValue, ApiError> {
     let value = format!("whm {}:{}", credential.account, credential.token.expose_secret());
     // A token that cannot stand in a header is no token of WHM's.
     let mut header = HeaderValue::from_str(&value).map_err(|_| ApiError::TokenRefused)?;

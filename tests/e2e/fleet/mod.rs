@@ -2,6 +2,7 @@
 
 mod cases;
 mod enrol;
+mod probe;
 mod rotate;
 mod shield;
 mod vault;
@@ -65,6 +66,12 @@ pub(crate) async fn panelgate(world: &World, arguments: &[&str], input: &[u8]) -
     let done = child.wait_with_output().await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: done.status.code().unwrap(), out: text(&done.stdout), err: text(&done.stderr), bytes: done.stdout }
+}
+
+/// Looks at all servers from outside, and keeps what was seen.
+pub(crate) async fn look_from_outside(world: &World) {
+    let report = shield::report(world).await;
+    shield::record(world, &report).await;
 }
 
 /// Puts the tokens of all servers into the vault.
