@@ -157,11 +157,13 @@ async fn every_metric_of_dashboard_and_alerts_exists() {
     let (browser, console) = stage.signed_in("ada").await;
     browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
     browser.ask_to_open(&console, "web2", "cpaneld", "bob").await.unwrap();
+    crate::fleet::look_from_outside(&stage.world).await;
     std::fs::write(stage.world.folder().join("directory.toml"), "no directory").unwrap();
     let read_again = async {
         loop {
             let metrics = stage.operations("/metrics", "*/*").await.1;
-            if metrics.contains("panelgate_reloads_total") && metrics.contains("panelgate_server_trouble{") {
+            let later = ["panelgate_reloads_total", "panelgate_server_trouble{", "panelgate_shield_open{"];
+            if later.iter().all(|name| metrics.contains(name)) {
                 break metrics;
             }
         }

@@ -25,11 +25,13 @@ async fn look(world: &World, more: &[&str]) -> Said {
     Said { code: done.status.code().unwrap(), out: text(&done.stdout), err: text(&done.stderr), bytes: done.stdout }
 }
 
-async fn report(world: &World) -> String {
+/// A report of what is seen from outside, as JSON.
+pub(super) async fn report(world: &World) -> String {
     look(world, &["--format", "json"]).await.out
 }
 
-async fn record(world: &World, report: &str) -> Said {
+/// Keeps a report.
+pub(super) async fn record(world: &World, report: &str) -> Said {
     panelgate(world, &["shield", "record"], report.as_bytes()).await
 }
 
