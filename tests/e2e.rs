@@ -4,6 +4,8 @@
 
 #[path = "e2e/access.rs"]
 mod access;
+#[path = "e2e/backup.rs"]
+mod backup;
 #[path = "e2e/balancers.rs"]
 mod balancers;
 #[path = "e2e/bounds.rs"]

@@ -96,6 +96,16 @@ fn a_look_from_outside_sees_what_the_firewall_does() {
     assert_eq!(said, "open without the recipe, closed to strangers with it, open to gateways\n");
 }
 
+/// Built without a daemon, and run with a root file system that is only read, as nobody in particular.
+#[test]
+fn the_image_is_built_and_runs() {
+    let said = content(Command::new(at("tests/deploy/image.sh")).arg(env!("CARGO_BIN_EXE_panelgate")));
+    assert_eq!(
+        said,
+        "the image runs as nobody in particular, changes nothing but its state and its log, and ends when told\n"
+    );
+}
+
 #[test]
 fn the_image_is_described_as_it_should_be() {
     assert_eq!(content(python("hadolint").arg(at("deploy/docker/Dockerfile"))), "");

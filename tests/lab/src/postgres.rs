@@ -91,6 +91,22 @@ impl Postgres {
         Ok(String::from_utf8(output.stdout)?)
     }
 
+    /// Fills an empty database with what `pg_dump` wrote, as `psql` does it.
+    ///
+    /// # Errors
+    /// When a statement of it fails, with the server's words.
+    pub async fn restore(&self, database: &str, dump: &str) -> anyhow::Result<()> {
+        let file = self.folder.path().join("dump");
+        fs::write(&file, dump)?;
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-f"]).arg(&file).arg(self.url(database));
+        let output = command.stdin(Stdio::null()).output().await.context("psql does not run")?;
+        if !output.status.success() {
+            bail!("the dump cannot be read back: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
     /// The server's process id; nothing while it is stopped.
     pub fn pid(&self) -> Option<u32> {
         self.child.as_ref().and_then(Child::id)
