@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
 use crate::model::Account;
@@ -80,16 +81,18 @@ pub fn carry(found: &Found, wish: &Wish) -> Carried {
     let reached: Vec<_> =
         found.servers.iter().filter_map(|server| Some((server, carried.reach(server, wish)?))).collect();
     let mut ids = Ids::new(reached.iter().map(|(_, reach)| &reach.host));
-    let mut only_roles = BTreeMap::new();
+    let (mut only_roles, mut hosts) = (BTreeMap::new(), BTreeMap::<Host, ServerId>::new());
     for (server, reach) in reached {
         let name = label(&server.name, &format!("server {}", server.id));
         let Some(id) = ids.next(&reach.host, &name, server.id) else {
             carried.say_of(server, NoteKind::NoId);
             continue;
         };
-        if let Some(same) = carried.servers.iter().find(|other| other.host == reach.host) {
-            let same = same.id.clone();
-            carried.say_of(server, NoteKind::SameHost(same));
+        match hosts.entry(reach.host.clone()) {
+            Entry::Occupied(same) => carried.say_of(server, NoteKind::SameHost(same.get().clone())),
+            Entry::Vacant(place) => {
+                place.insert(id.clone());
+            }
         }
         only_roles.insert(id.clone(), server.only_roles.clone());
         let tags: BTreeSet<String> = server.groups.iter().filter_map(|group| slug(group)).collect();
