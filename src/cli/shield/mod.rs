@@ -23,7 +23,7 @@ use crate::model::Server;
 const EXIT: &str = "Exit codes:\n  0  no panel answers to strangers\n  1  one does, or it could not be told, or \
     nobody has looked from outside lately\n  64  the arguments are wrong\n  70  it could not be done\n  78  the \
     configuration has problems\n\nDaily, on the gateway's machine, with the directory on another one:\n  ssh outside \
-    panelgate shield check --outside --config directory.toml --format json | panelgate shield record";
+    panelgate shield check --outside --config directory.toml --format json | panelgate shield record --quiet";
 
 /// Seconds that a port may be given.
 const SECONDS: RangeInclusive<u64> = 1..=30;
@@ -79,6 +79,9 @@ pub struct Check {
 pub struct Record {
     #[command(flatten)]
     file: ConfigFile,
+    /// Say only what has changed, so that a job that mails what it is told mails no more than that.
+    #[arg(long)]
+    quiet: bool,
 }
 
 /// `panelgate shield history`.

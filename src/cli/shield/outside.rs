@@ -48,7 +48,10 @@ pub(super) fn run(check: &Check, streams: &mut Streams<'_>) -> io::Result<Exit> 
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(shield::look(&servers, wish, SystemClock.now()));
     write(&report, check.format, streams)?;
-    say(&report, streams)?;
+    // The report holds it for programs.
+    if check.format != Format::Json {
+        say(&report, streams)?;
+    }
     let is_closed = report.servers.iter().all(|server| server.verdict == Verdict::Closed);
     Ok(if is_closed { Exit::Done } else { Exit::No })
 }

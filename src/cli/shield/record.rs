@@ -35,7 +35,7 @@ pub(super) fn run(record: &Record, streams: &mut Streams<'_>) -> io::Result<Exit
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let done = match compose::shield(&config, &operator()).await {
-            Ok(desk) => keep(&config, &desk, streams).await,
+            Ok(desk) => keep(&config, &desk, record.quiet, streams).await,
             Err(error) => Err(error.into()),
         };
         done.or_else(|error| {
@@ -45,7 +45,7 @@ pub(super) fn run(record: &Record, streams: &mut Streams<'_>) -> io::Result<Exit
     })
 }
 
-async fn keep(config: &Config, desk: &ShieldDesk, streams: &mut Streams<'_>) -> Result<Exit, Failed> {
+async fn keep(config: &Config, desk: &ShieldDesk, quiet: bool, streams: &mut Streams<'_>) -> Result<Exit, Failed> {
     let mut text = String::new();
     io::stdin().lock().take(LARGEST_REPORT).read_to_string(&mut text)?;
     let report = Report::read(&text, &config.fleet.addresses, desk.clock.now())?;
@@ -60,7 +60,9 @@ async fn keep(config: &Config, desk: &ShieldDesk, streams: &mut Streams<'_>) -> 
         all_closed &= looked.verdict == Verdict::Closed;
         one(looked, &report, desk, streams).await?;
     }
-    writeln!(streams.out, "kept what was seen of {}", counted(kept, "server"))?;
+    if !quiet {
+        writeln!(streams.out, "kept what was seen of {}", counted(kept, "server"))?;
+    }
     Ok(if all_closed { Exit::Done } else { Exit::No })
 }
 

@@ -74,6 +74,8 @@ async fn what_opens_and_closes_is_seen_kept_recorded_and_measured() {
     // The same once more is no news.
     let said = record(world, &report(world).await).await;
     assert!(!said.out.contains("OPENED") && said.out.contains("kept what was seen of 3 servers"), "{}", said.out);
+    let said = panelgate(world, &["shield", "record", "--quiet"], report(world).await.as_bytes()).await;
+    assert_eq!((said.code, said.out.as_str(), said.err.as_str()), (1, "", ""));
     world.server(1).refuse_connections().await;
     world.server(2).accept_connections().await.unwrap();
     let said = record(world, &report(world).await).await;
