@@ -70,6 +70,8 @@ mod notices;
 mod open;
 #[path = "e2e/operations.rs"]
 mod operations;
+#[path = "e2e/outages.rs"]
+mod outages;
 #[path = "e2e/panel.rs"]
 mod panel;
 #[path = "e2e/paths.rs"]

@@ -10,6 +10,7 @@ use crate::bounds::whm;
 use crate::frames::Frames;
 use crate::frames::Outcome;
 use crate::raw::Raw;
+use crate::replicas::Cluster;
 use crate::stage::PATIENCE;
 use crate::stage::Stage;
 use crate::stage::problem;
@@ -158,4 +159,31 @@ async fn there_are_no_more_sign_ins_and_sessions_than_the_limits_allow() {
     };
     assert!((8..=10).contains(&begun.len()), "{}", begun.len());
     assert_eq!(status, 503);
+}
+
+/// Two gateways, with five connections each. While another process has the tables to itself, every statement waits
+/// with its connection; requests beyond those wait for one.
+#[tokio::test]
+async fn a_gateway_has_no_more_connections_to_its_database_than_the_limit_allows() {
+    const BOTH: usize = 2 * 5;
+    let cluster = Cluster::start("").await;
+    let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'panelgate' AND query NOT LIKE '%pg_sleep%'";
+    let hold =
+        cluster.database.ask("panelgate", "BEGIN; LOCK TABLE records IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60)");
+    let people = [&cluster.one.0, &cluster.two.0].map(|replica| cluster.browser_at(replica));
+    let console = cluster.console("/");
+    let flood = join_all(people.iter().flat_map(|browser| (0..20).map(|_| browser.visit(&console))));
+    let mut most = 0;
+    let watch = async {
+        loop {
+            let open: usize = cluster.database.ask("postgres", count).await.unwrap().parse().unwrap();
+            most = open.max(most);
+        }
+    };
+    tokio::select! {
+        _ = hold => panic!("the tables are free"),
+        () = watch => {}
+        _ = flood => {}
+    }
+    assert_eq!(most, BOTH);
 }

@@ -27,7 +27,7 @@ use crate::stage::problem;
 use crate::stage::serve;
 
 /// A line of the table.
-fn line(fault: &str, people: &str, lost: &str, recovered: Option<Duration>) {
+pub(crate) fn line(fault: &str, people: &str, lost: &str, recovered: Option<Duration>) {
     let took = recovered.map_or("-".to_owned(), |took| format!("{:.1} s", took.as_secs_f64()));
     let mut table = std::io::stderr();
     writeln!(table, "FAULT | {fault} | {people} | {lost} | {took} |").unwrap();
