@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import signal
 import sys
 import tempfile
@@ -30,6 +31,7 @@ def arguments():
     parser.add_argument("--reference", default="nginx")
     parser.add_argument("--base", type=int, default=21000, help="the first port of the peers")
     parser.add_argument("--out", default="compare", help="writes NAME.json and NAME.md")
+    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
     return parser.parse_args()
 
 
@@ -45,6 +47,8 @@ def main():
         stage = Stage(os.path.join(asked.programs, "bench-tool"), folder, back, asked.servers, asked.rules)
         found = [*peers.others(stage, asked.cores, asked.base),
                  peers.panelgate(stage, os.path.join(asked.programs, "panelgate"), asked.cores)]
+        if shutil.which("haproxy"):
+            found.append(peers.balanced(stage, os.path.join(asked.programs, "panelgate"), asked.cores))
         wanted = asked.peers.split(",") if asked.peers else [peer.name for peer in found]
         run = {
             "when": time.strftime("%Y-%m-%d"), "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -64,6 +68,8 @@ def main():
             rounds.start_all()
             rounds.run(run, asked.workloads.split(","), asked.rounds, asked.memory_rounds, keep)
             print(report.table(run))
+            if asked.write:
+                report.write(asked.write, "compare" if asked.cores == 1 else f"compare-{asked.cores}", report.table(run))
         finally:
             rounds.stop()
             stage.group.stop(signal.SIGTERM)

@@ -40,6 +40,11 @@ class Peer:
     prefix: str = ""
     # Gets a session from the running peer.
     sign_in: object = None
+    # Sent with what comes without TLS, as a balancer adds it.
+    forwarded: list = dataclasses.field(default_factory=list)
+    # The path prefixes and cookies of further people; of how many.
+    people: list = dataclasses.field(default_factory=list)
+    crowd: int = 0
 
     @property
     def name_and_port(self):
@@ -222,18 +227,69 @@ http://{host}:{plain} {{
 """
 
 
-def panelgate(stage, program, cores):
-    """Panelgate as it is in life: session, policy, header allowlists and audit, on its own store."""
+BALANCER = """
+global
+  nbthread {cores}
+  maxconn 9000
+  ssl-default-bind-curves X25519
+defaults
+  mode http
+  option http-keep-alive
+  timeout connect 5s
+  timeout client 600s
+  timeout server 600s
+  timeout tunnel 3600s
+  timeout http-keep-alive 600s
+frontend people
+  bind {balancer}:443 ssl crt {folder}/haproxy.pem alpn h2,http/1.1 backlog 4096
+  bind {balancer}:2087 ssl crt {folder}/haproxy.pem alpn h2,http/1.1 backlog 4096
+  http-request set-header X-Forwarded-For %[src]
+  http-request set-header X-Forwarded-Proto https
+  default_backend gateway
+backend gateway
+  # To the port that the person came to.
+  server gateway {balanced} source 127.0.0.1
+"""
+
+
+def signed_in(stage):
+    """Opens a panel for each person that the workload at hand needs."""
 
     def sign_in(peer):
-        way = stage.open()
+        way = stage.open(peer.address[0])
         peer.prefix, peer.cookie, peer.host = way["prefix"], way["cookie"], f"{way['name']}:{peer.address[1]}"
+        ways = [stage.open(peer.address[0]) for _ in range(peer.crowd)]
+        peer.people = [f"{way['prefix']} Cookie: {way['cookie']}" for way in ways]
 
+    return sign_in
+
+
+def panelgate(stage, program, cores):
+    """Panelgate as it is in life: session, policy, header allowlists and audit, on its own store."""
     return Peer(
         "panelgate", "everything on: session, policy, header allowlists, audit",
         [program, "serve", "--config", stage.path("panelgate.toml")], (stage.gateway, 2087),
-        environment={"TOKIO_WORKER_THREADS": str(cores)}, skips={"AP", "G"}, checks=True, sign_in=sign_in,
+        environment={"TOKIO_WORKER_THREADS": str(cores)}, skips={"AP"}, checks=True, sign_in=signed_in(stage),
     )
+
+
+def balanced(stage, program, cores):
+    """The same behind HAProxy, at which TLS ends; for plain HTTP the load itself is the balancer."""
+    bundle(stage)
+    text = BALANCER.format(folder=stage.folder, cores=cores, balancer=stage.balancer, balanced=stage.balanced)
+    return Peer(
+        "panelgate-behind", "the same behind HAProxy, with the CPU time of both; AP is Panelgate alone",
+        [program, "serve", "--config", stage.path("balanced.toml")], (stage.balancer, 2087), (stage.balanced, 2087),
+        environment={"TOKIO_WORKER_THREADS": str(cores)}, checks=True, sign_in=signed_in(stage),
+        beside=[["haproxy", "-db", "-f", stage.write("balancer.cfg", text)]],
+        forwarded=["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https"],
+    )
+
+
+def bundle(stage):
+    """The certificate and its key in one file, as HAProxy wants them."""
+    with open(stage.path("proxy.pem")) as chain, open(stage.path("proxy.key")) as key:
+        stage.write("haproxy.pem", chain.read() + key.read())
 
 
 def others(stage, cores, base):
@@ -257,8 +313,7 @@ def others(stage, cores, base):
                    ["nginx", "-c", stage.write("nginx-auth.conf", text)], places[1], beside=[check], checks=True,
                    stop=signal.SIGQUIT)
     if shutil.which("haproxy"):
-        with open(stage.path("proxy.pem")) as chain, open(stage.path("proxy.key")) as key:
-            stage.write("haproxy.pem", chain.read() + key.read())
+        bundle(stage)
         yield peer("haproxy", "no session check",
                    ["haproxy", "-db", "-f", stage.write("haproxy.cfg", HAPROXY.format(**places[2]))], places[2])
     if shutil.which("apache2") and os.path.exists(f"{APACHE_FOLDER}/mod_auth_openidc.so"):

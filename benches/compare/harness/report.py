@@ -5,6 +5,19 @@ import statistics
 from .workloads import WORKLOADS
 
 
+def write(path, name, text):
+    """Puts a table in the place of the one that a page has between two marks of this name."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+    with open(path) as file:
+        page = file.read()
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise RuntimeError(f"{path} has no place for {name}")
+    with open(path, "w") as file:
+        file.write(before + begin + text.strip() + "\n" + end + after)
+
+
 def spread(values):
     """Half the interquartile range, as a share of the median."""
     middle = statistics.median(values)

@@ -74,20 +74,22 @@ class Rounds:
     @staticmethod
     def await_port(peer):
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(peer.address, 1).close()
-                return
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"{peer.name} does not start") from None
-                time.sleep(0.02)
+        for address in filter(None, [peer.address, peer.plain]):
+            while True:
+                try:
+                    socket.create_connection(address, 1).close()
+                    break
+                except OSError:
+                    if time.monotonic() > deadline:
+                        raise RuntimeError(f"{peer.name} does not start") from None
+                    time.sleep(0.02)
 
     def measure(self, peer, workload):
         """One workload through one peer."""
         count = str(max(1, int(workload.count * (1 if workload.memory else self.scale))))
         arguments = [part.format(n=count) for part in workload.load]
         if workload.memory:
+            peer.crowd = workload.crowd
             self.start(peer)
         if workload.with_h2load:
             return self.h2load(peer, workload, arguments, int(count))
@@ -97,7 +99,9 @@ class Rounds:
         address = peer.plain if workload.plain else peer.address
         command = [self.stage.tool, "load", "--address", "%s:%d" % address, "--name", peer.host,
                    "--authority", self.stage.path("authority.pem"), "--prefix", peer.prefix]
-        command += [part for line in peer.headers for part in ("--header", line)]
+        headers = [*peer.headers, *(peer.forwarded if workload.plain else [])]
+        command += [part for line in headers for part in ("--header", line)]
+        command += [part for person in peer.people for part in ("--person", person)]
         command += ["--plain"] if workload.plain else []
         group, load = self.groups[peer.name], Group("load")
         process = load.start(command + arguments, self.stage.cores, self.stage.path("load.log"),

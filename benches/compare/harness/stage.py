@@ -22,6 +22,9 @@ class Stage:
         places = self.told()
         self.upstream = places["upstream"]
         self.gateway = places["gateway"]
+        # A second Panelgate, which is reached through a balancer.
+        self.balanced = places["balanced"]
+        self.balancer = places["balancer"]
 
     def path(self, name):
         """A file in the run's folder."""
@@ -41,8 +44,9 @@ class Stage:
                 raise RuntimeError(f"the stage broke off: {log.read()[-2000:]}")
         return json.loads(line)
 
-    def open(self):
-        """Signs in at the running Panelgate and opens a panel: its host, path prefix and cookie."""
-        self.process.stdin.write("open\n")
+    def open(self, address):
+        """Signs in at the Panelgate or balancer that listens here, and opens a panel: its host, path prefix and
+        cookie."""
+        self.process.stdin.write(f"{address}\n")
         self.process.stdin.flush()
         return self.told()

@@ -23,6 +23,8 @@ class Workload:
     memory: bool = False
     # Bytes that h2load sends with each request.
     sends: int = 0
+    # People beside the first one, where one person may not have that many connections.
+    crowd: int = 0
 
 
 def microseconds(result):
@@ -64,7 +66,8 @@ WORKLOADS = {
                   ("echo", "--connections", "64", "--messages", "{n}"), 20000),
     "S": Workload("server-sent events, 100 connections", "µs/event", microseconds,
                   ("events", "--connections", "100", "--events", "{n}", "--milliseconds", "10"), 150),
-    "G": Workload("idle WebSocket", "KiB/connection", kib, ("idle", "--websockets", "--connections", "{n}"), 2000, memory=True),
+    "G": Workload("idle WebSocket", "KiB/connection", kib, ("idle", "--websockets", "--connections", "{n}"), 2000, memory=True,
+                  crowd=10),
     "GK": Workload("idle keep-alive connection", "KiB/connection", kib, ("idle", "--connections", "{n}"), 2000, memory=True),
     "I": Workload("300 requests in a second", "µs/request", microseconds,
                   ("rate", "--path", "/b/1024", "--connections", "8", "--rate", "300", "--seconds", "{n}"), 8),

@@ -33,14 +33,16 @@ const AT_ONCE: usize = 32;
 pub(crate) async fn run(target: target::Arguments, arguments: Arguments, harness: &mut Harness) -> anyhow::Result<()> {
     let target = Target::new(target, false)?;
     // What the first connection costs the proxy is not the connection's.
-    drop(open(&target, arguments.websockets).await?);
+    for number in 0..target.people() {
+        drop(open(&target.of_person(number), arguments.websockets).await?);
+    }
     harness.ready().await?;
     let begun = Instant::now();
     let mut held = Vec::new();
     while held.len() < arguments.connections {
         let mut opening = JoinSet::new();
-        for _ in 0..AT_ONCE.min(arguments.connections - held.len()) {
-            let target = target.clone();
+        for number in 0..AT_ONCE.min(arguments.connections - held.len()) {
+            let target = target.of_person(held.len() + number);
             opening.spawn_local(async move { open(&target, arguments.websockets).await });
         }
         while let Some(opened) = opening.join_next().await {

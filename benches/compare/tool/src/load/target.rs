@@ -49,6 +49,10 @@ pub(crate) struct Arguments {
     /// Sent with each request, as `Name: value`.
     #[arg(long)]
     header: Vec<String>,
+    /// Further people at the same proxy, as `PREFIX Cookie: value`. Connections that stay open are shared out
+    /// among all of them.
+    #[arg(long)]
+    person: Vec<String>,
 }
 
 /// A stream of either kind.
@@ -80,6 +84,24 @@ impl Target {
         tls.resumption = if resumes { Resumption::in_memory_sessions(TICKETS) } else { Resumption::disabled() };
         let host = arguments.name.split(':').next().unwrap_or_default().to_owned();
         Ok(Self { arguments, tls: Arc::new(tls), name: ServerName::try_from(host)? })
+    }
+
+    /// How many people there are.
+    pub(crate) fn people(&self) -> usize {
+        self.arguments.person.len() + 1
+    }
+
+    /// The same for whoever the connection of this number is for.
+    pub(crate) fn of_person(&self, number: usize) -> Self {
+        let mut target = self.clone();
+        let people = &self.arguments.person;
+        let further = (number % (people.len() + 1)).checked_sub(1).and_then(|place| people.get(place));
+        if let Some((prefix, cookie)) = further.and_then(|person| person.split_once(' ')) {
+            target.arguments.header.retain(|line| !line.starts_with("Cookie:"));
+            target.arguments.header.push(cookie.to_owned());
+            prefix.clone_into(&mut target.arguments.prefix);
+        }
+        target
     }
 
     /// A new connection, and whether its TLS session was resumed.

@@ -5,9 +5,24 @@ use std::net::IpAddr;
 /// Role groups in the directory; the person who signs in is in two of them.
 const ROLE_GROUPS: usize = 50;
 
+/// Who connects to a gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Front {
+    /// People, over TLS.
+    Nobody,
+    /// A balancer on this machine at which TLS ends.
+    Balancer,
+}
+
 /// `panelgate.toml`, with everything on that is on by default. The load is one person at one address, so what
 /// one person may have at once is as much as can be set.
-pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr) -> String {
+pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr, front: Front) -> String {
+    let (state, tls) = match front {
+        Front::Nobody => ("state", "[tls]\ncertificates = [{ chain = \"proxy.pem\", key = \"proxy.key\" }]\n"),
+        Front::Balancer => {
+            ("balanced", "[balancer]\naddresses = [\"127.0.0.1\"]\nclient = \"x_forwarded_for\"\ntls = \"balancer\"\n")
+        }
+    };
     format!(
         "directory = \"directory.toml\"\n\
          [console]\norigin = \"{console}\"\n\
@@ -15,11 +30,10 @@ pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr) -> String 
          [[providers]]\nid = \"sso\"\nname = \"Benchmark SSO\"\nissuer = \"{issuer}\"\nclient_id = \"panelgate\"\n\
          client_secret = \"file:client-secret\"\nscopes = [\"openid\", \"profile\", \"email\", \"groups\"]\n\
          ca_file = \"authority.pem\"\n\
-         [state]\ndirectory = \"state\"\n\
-         [audit]\nfile = \"audit.jsonl\"\n\
+         [state]\ndirectory = \"{state}\"\n\
+         [audit]\nfile = \"{state}-audit.jsonl\"\n\
          [limits]\nconnections_per_address = 1000000\nrequests_per_session = 10000\nrequests_per_panel_session = 200\n\
-         requests_per_server = 10000\n\
-         [tls]\ncertificates = [{{ chain = \"proxy.pem\", key = \"proxy.key\" }}]\n"
+         requests_per_server = 10000\n{tls}"
     )
 }
 

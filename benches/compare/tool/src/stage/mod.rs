@@ -1,8 +1,9 @@
 //! Everything around the proxies: the server behind them, the certificates, and for Panelgate a provider,
 //! a company of many servers and rules, and the person who signs in and opens a panel.
 //!
-//! It talks by lines of JSON: what is where, when all is up; then, for each line that it reads, the way
-//! into a panel that was opened through a running Panelgate. It ends when its standard input does.
+//! It talks by lines of JSON: what is where, when all is up; then, for each address that it reads, the way
+//! into a panel that was opened through the Panelgate, or the balancer, that listens there. It ends when its
+//! standard input does.
 
 mod company;
 
@@ -56,6 +57,8 @@ pub(crate) struct Arguments {
 /// Runs until standard input ends.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let (behind, front) = (Loopback::claim()?, Loopback::claim()?);
+    // For a Panelgate that is reached through a balancer, and for that balancer.
+    let (second, balancer) = (Loopback::claim()?, Loopback::claim()?);
     let authority = Authority::new()?;
     let folder = &arguments.folder;
     let upstream = upstream::listen(SocketAddr::new(behind.ip(), WHM))?;
@@ -70,12 +73,21 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     write(folder, "client-secret", SECRET).await?;
     write(folder, "token", "BENCHMARKTOKEN0123456789ABCDEFGH").await?;
     write(folder, "directory.toml", &company::directory(behind.ip(), arguments.servers, arguments.rules)).await?;
-    write(folder, "panelgate.toml", &company::main_file(CONSOLE, provider.issuer(), front.ip())).await?;
+    let main_file = |ip, front| company::main_file(CONSOLE, provider.issuer(), ip, front);
+    write(folder, "panelgate.toml", &main_file(front.ip(), company::Front::Nobody)).await?;
+    write(folder, "balanced.toml", &main_file(second.ip(), company::Front::Balancer)).await?;
 
-    say(&json!({ "upstream": behind.at(WHM).to_string(), "gateway": front.ip().to_string() })).await?;
+    say(&json!({
+        "upstream": behind.at(WHM).to_string(),
+        "gateway": front.ip(),
+        "balanced": second.ip(),
+        "balancer": balancer.ip(),
+    }))
+    .await?;
     let mut lines = BufReader::new(stdin()).lines();
-    while lines.next_line().await?.is_some() {
-        say(&open(&authority, &provider, front.ip()).await?).await?;
+    while let Some(line) = lines.next_line().await? {
+        let gateway: IpAddr = line.trim().parse().context("an address to open a panel at")?;
+        say(&open(&authority, &provider, gateway).await?).await?;
     }
     Ok(())
 }

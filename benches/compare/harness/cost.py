@@ -1,0 +1,236 @@
+"""What one small request costs Panelgate, counted and not timed: nearly the same on every machine.
+
+    python3 -m harness.cost --programs ../../target/release
+
+Instructions in user space and allocations are counted by callgrind, system calls by strace, through a gateway
+with everything on. Each is the difference between a long and a short run, so that what does not belong to
+requests does not count. Those of SHA-256 (the cookie's digest, and the chain of audit records) are told apart:
+valgrind does not know the instructions that processors have for it, with which it costs a tenth. Ends with 1 when
+something costs more than `budgets.json` allows.
+"""
+
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from . import openid
+from . import peers
+from . import report
+from .processes import Group
+from .stage import Stage
+
+# Requests of the short and the long run.
+SHORT, LONG = 500, 2500
+# Requests under way at once.
+AT_ONCE = 8
+WORKS = {
+    "A": "HTTP/1.1, TLS on both sides",
+    "AP": "HTTP/1.1, plain from a balancer",
+    "B": "HTTP/2, TLS on both sides",
+}
+# Where every allocation of ours passes through.
+ALLOCATORS = re.compile(r"__rust_(alloc|alloc_zeroed|realloc)$|__rustc\[[0-9a-f]+\]::__rust_(alloc|alloc_zeroed|realloc)$")
+# Where Rust's allocator calls are inlined away, what they call.
+BELOW = re.compile(r"^(_rjem_(malloc|mallocx|calloc|realloc|rallocx)|mi_(malloc|malloc_aligned|zalloc|zalloc_aligned|realloc|realloc_aligned))$")
+# A gateway under callgrind is slow to start and to stop, in seconds.
+PATIENCE = 180
+
+
+class Gateway:
+    """Panelgate under a tool, with a panel open."""
+
+    def __init__(self, stage, peer, before=()):
+        self.stage, self.peer = stage, peer
+        self.group = Group("panelgate")
+        for beside in peer.beside:
+            self.group.start(beside, set(range(os.cpu_count())), stage.path("beside.out"))
+        self.process = self.group.start([*before, *peer.command], set(range(os.cpu_count())),
+                                        stage.path("panelgate.out"), peer.environment)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                status = openid.ask(peer.host, peer.address, "/", stage.path("authority.pem"), {})[0]
+                if status != 503:
+                    break
+            except OSError:
+                pass
+            if time.monotonic() > deadline:
+                raise RuntimeError("the gateway does not start")
+            time.sleep(0.1)
+        peer.sign_in(peer)
+
+    def run(self, work, requests):
+        """Small requests, `AT_ONCE` of them at a time."""
+        if work == "B":
+            headers = [part for line in self.peer.headers for part in ("-H", line)]
+            command = ["h2load", "-n", str(requests), "-c", "1", "-m", str(AT_ONCE), *headers,
+                       "--connect-to=%s:%d" % self.peer.address, "--tls13-ciphers=TLS_AES_128_GCM_SHA256",
+                       "--groups=X25519", "-H", "accept-language: en-US,en;q=0.5",
+                       f"https://{self.peer.name_and_port}{self.peer.prefix}/b/1024"]
+            output = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
+            if f"status codes: {requests} 2xx" not in output:
+                raise RuntimeError(f"h2load: {output[-400:]}")
+            return
+        plain = work == "AP"
+        address = self.peer.plain if plain else self.peer.address
+        lines = [*self.peer.headers, *(self.peer.forwarded if plain else [])]
+        command = [self.stage.tool, "load", "--address", "%s:%d" % address, "--name", self.peer.host,
+                   "--authority", self.stage.path("authority.pem"), "--prefix", self.peer.prefix,
+                   *(["--plain"] if plain else [])]
+        command += [part for line in lines for part in ("--header", line)]
+        command += ["requests", "--path", "/b/1024", "--connections", str(AT_ONCE), "--requests", str(requests),
+                    "--expect", "1024"]
+        load = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            if load.stdout.readline().strip() != "READY":
+                raise RuntimeError("the load did not get ready")
+            load.stdin.write("go\n")
+            load.stdin.flush()
+            if not load.stdout.readline():
+                raise RuntimeError("the load failed")
+        finally:
+            load.kill()
+            load.wait()
+
+    def end(self):
+        self.group.stop(signal.SIGTERM)
+
+
+def difference(short, long):
+    return {name: (long[name] - short[name]) / (LONG - SHORT) for name in long}
+
+
+def read(path):
+    """Instructions and allocations of one of callgrind's files."""
+    allocations, below, called, hashing = 0, 0, "", 0
+    names, current, is_call = {}, "", False
+    with open(path) as file:
+        for line in file:
+            if line.startswith("cfn="):
+                found = re.match(r"cfn=(?:\((\d+)\))?\s*(.*)", line.rstrip("\n"))
+                number, name = found.group(1), found.group(2)
+                if number and name:
+                    names[number] = name
+                called = name or names.get(number, "")
+            elif line.startswith("fn="):
+                found = re.match(r"fn=(?:\((\d+)\))?\s*(.*)", line.rstrip("\n"))
+                if found.group(1) and found.group(2):
+                    names[found.group(1)] = found.group(2)
+                current = found.group(2) or names.get(found.group(1), "")
+            elif line.startswith("calls="):
+                calls = int(line[6:].split()[0])
+                plain = called.split("'")[0]
+                allocations += calls if ALLOCATORS.search(plain) else 0
+                below += calls if BELOW.search(plain) else 0
+                is_call = True
+            elif line.startswith(("summary:", "totals:")):
+                total = int(line.split()[1])
+            elif line[:1] in "0123456789+-*" and line.strip():
+                # The line after a call has what was done in there, which is counted there.
+                hashing += int(line.split()[-1]) if not is_call and "sha256_block" in current else 0
+                is_call = False
+    return {"instructions": total - hashing, "of SHA-256 besides": hashing, "allocations": allocations or below}
+
+
+def callgrind(stage, peer, work, keep):
+    """Instructions and allocations for one request."""
+    out = stage.path(f"callgrind-{work}")
+    gateway = Gateway(stage, peer, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
+
+    def control(what):
+        subprocess.run(["callgrind_control", what, str(gateway.process.pid)], check=True, stdout=subprocess.DEVNULL)
+
+    try:
+        # Fills the pools.
+        gateway.run(work, SHORT)
+        counts = []
+        for number, requests in enumerate((SHORT, LONG), 1):
+            control("--zero")
+            gateway.run(work, requests)
+            control("--dump")
+            counts.append(read(f"{out}.{number}"))
+    finally:
+        gateway.end()
+    if keep:
+        os.replace(f"{out}.2", os.path.join(keep, f"callgrind.{work}"))
+    return difference(*counts)
+
+
+def strace(stage, peer, work):
+    """System calls for one request."""
+    gateway = Gateway(stage, peer)
+
+    def traced(requests):
+        summary = stage.path("strace.out")
+        tracer = subprocess.Popen(["strace", "-f", "-c", "-U", "calls,name", "-o", summary, "-p", str(gateway.process.pid)],
+                                  stderr=subprocess.PIPE, text=True)
+        # It says so when it is there.
+        tracer.stderr.readline()
+        gateway.run(work, requests)
+        tracer.send_signal(signal.SIGINT)
+        tracer.wait()
+        with open(summary) as file:
+            rows = [line.split() for line in file]
+        return {row[1]: int(row[0]) for row in rows if len(row) == 2 and row[0].isdigit() and row[1] != "total"}
+
+    try:
+        gateway.run(work, SHORT)
+        short, long = traced(SHORT), traced(LONG)
+    finally:
+        gateway.end()
+    calls = {name: (long[name] - short.get(name, 0)) / (LONG - SHORT) for name in long}
+    most = sorted(calls.items(), key=lambda call: -call[1])[:8]
+    print(f"{work}: " + ", ".join(f"{name} {count:.2f}" for name, count in most), flush=True)
+    return {"system calls": sum(calls.values())}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", required=True, help="the folder with panelgate and bench-tool, with symbols")
+    parser.add_argument("--works", default=",".join(WORKS), help="letters, between commas")
+    parser.add_argument("--servers", type=int, default=500, help="in the directory")
+    parser.add_argument("--rules", type=int, default=2000, help="in the directory")
+    parser.add_argument("--keep", help="a folder for callgrind's files, to be looked at with callgrind_annotate")
+    parser.add_argument("--json", help="a file for the figures")
+    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    asked = parser.parse_args()
+    with open(os.path.join(os.path.dirname(__file__), "..", "budgets.json")) as file:
+        budgets = json.load(file)
+    program, costs = os.path.join(asked.programs, "panelgate"), {}
+    with tempfile.TemporaryDirectory(prefix="panelgate-cost-") as folder:
+        os.chmod(folder, 0o755)
+        tool = os.path.join(asked.programs, "bench-tool")
+        stage = Stage(tool, folder, set(range(os.cpu_count())), asked.servers, asked.rules)
+        try:
+            for work in asked.works.split(","):
+                make = peers.balanced if work == "AP" else peers.panelgate
+                costs[work] = {**callgrind(stage, make(stage, program, 1), work, asked.keep),
+                               **strace(stage, make(stage, program, 1), work)}
+        finally:
+            stage.group.stop()
+    columns = list(next(iter(costs.values())))
+    lines = ["| one small request | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
+    exceeded = []
+    for work, cost in costs.items():
+        lines.append(f"| {work} {WORKS[work]} | " + " | ".join(f"{count:,.1f}" for count in cost.values()) + " |")
+        for name, most in budgets.get(work, {}).items():
+            if cost[name] > most:
+                exceeded.append(f"{work}: {cost[name]:,.1f} {name} are more than the {most:,} of budgets.json")
+    print("\n" + "\n".join(lines))
+    if asked.write:
+        report.write(asked.write, "cost", "\n".join(lines))
+    if asked.json:
+        with open(asked.json, "w") as file:
+            json.dump(costs, file, indent=1)
+    print("\n".join(["", *exceeded]) if exceeded else "\nall within budgets.json")
+    return 1 if exceeded else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
