@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 async fn main() -> anyhow::Result<()> {
     let world = World::start(Plan::localhost()).await.context("cannot start the provider and the servers")?;
     let config = cli::load(&world.config()).map_err(|problems| anyhow::anyhow!(problems.render(Look::Plain)))?;
-    telemetry::start(&config.log.filter, false)?;
+    let _log = telemetry::start(&config.log.filter, false)?;
     let ready = Ready::build(&config).await.context("cannot start the gateway")?;
     writeln!(
         io::stdout(),

@@ -3,11 +3,13 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use rustix::process::Resource;
 use rustix::process::Rlimit;
 use rustix::process::setrlimit;
 use tokio::runtime::Builder;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::sync::Notify;
@@ -51,9 +53,10 @@ pub fn serve(config: &Config, path: &Path, streams: &mut Streams<'_>) -> Exit {
     }
     match error {
         ServeError::Log(LogError::Filter(_)) => Exit::Config,
-        ServeError::Log(LogError::Started(_)) | ServeError::Runtime(_) | ServeError::Core(_) | ServeError::Start(_) => {
-            Exit::Software
-        }
+        ServeError::Log(LogError::Started(_) | LogError::Thread(_))
+        | ServeError::Runtime(_)
+        | ServeError::Core(_)
+        | ServeError::Start(_) => Exit::Software,
     }
 }
 
@@ -65,12 +68,20 @@ fn no_core_dumps() -> io::Result<()> {
 
 fn run(config: &Config, path: &Path) -> Result<Exit, ServeError> {
     no_core_dumps().map_err(ServeError::Core)?;
-    telemetry::start(&config.log.filter, config.log.format == LogFormat::Json).map_err(ServeError::Log)?;
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(ServeError::Runtime)?;
+    let _log = telemetry::start(&config.log.filter, config.log.format == LogFormat::Json).map_err(ServeError::Log)?;
+    let runtime = runtime().map_err(ServeError::Runtime)?;
     let ended = runtime.block_on(until_told(config, path));
     // What is still open after its time, or after a second signal, is not waited for.
     runtime.shutdown_background();
     ended
+}
+
+/// One core has one thread for everything but files: nothing is handed from one thread to another then, which costs
+/// more than it is worth. (Measured: see docs/performance.md.) More cores share the work.
+fn runtime() -> io::Result<Runtime> {
+    let is_alone = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let mut builder = if is_alone { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
 }
 
 async fn until_told(config: &Config, path: &Path) -> Result<Exit, ServeError> {

@@ -12,6 +12,7 @@ use crate::gateway::Gateway;
 use crate::gateway::PROVIDER_AWAY;
 use crate::gateway::STORE_AWAY;
 use crate::model::ReferenceId;
+use crate::telemetry;
 use crate::telemetry::Chain;
 use crate::telemetry::Check;
 
@@ -80,6 +81,7 @@ async fn store(gateway: &Gateway) {
 /// Where an event could not be written, tries again: with nobody sent here, no other event would.
 async fn audit(gateway: &Gateway) {
     gateway.metrics.shed(gateway.audit.shed());
+    gateway.metrics.log_left_out(telemetry::left_out());
     if gateway.health.is_well(Check::Audit) {
         return;
     }

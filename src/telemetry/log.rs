@@ -1,13 +1,21 @@
 //! The log: one line per event on standard error, as text or JSON.
 
+use std::fmt;
+use std::fmt::Debug;
 use std::io;
 use std::io::IsTerminal as _;
 
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::fmt;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::util::TryInitError;
+
+use crate::telemetry::lines::Lines;
+use crate::telemetry::lines::Log;
 
 /// Libraries whose debug lines show addresses and header lines, and so secrets. Never louder than this.
 const QUIET: &str = "hyper=info,h2=info,rustls=info,reqwest=info,hyper_util=info,tower=info,sqlx=warn";
@@ -21,15 +29,31 @@ pub enum LogError {
     /// Somebody else has started one.
     #[error("the log is started already")]
     Started(#[source] TryInitError),
+    /// The operating system refuses the thread that writes it.
+    #[error("the log has no thread to write it")]
+    Thread(#[source] io::Error),
 }
 
-/// Starts the log with a filter of `tracing_subscriber::EnvFilter`.
-pub fn start(filter: &str, json: bool) -> Result<(), LogError> {
+/// Writes a field as it always looks.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    if field.name() != "message" {
+        writer.write_str(field.name())?;
+        writer.write_char('=')?;
+    }
+    write!(writer, "{value:?}")
+}
+
+/// Starts the log with a filter of `tracing_subscriber::EnvFilter`. It lasts as long as what is given back.
+pub fn start(filter: &str, json: bool) -> Result<Log, LogError> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(LogError::Filter)?;
-    let builder = fmt().with_writer(io::stderr).with_env_filter(filter);
+    let (lines, log) = Lines::start(io::stderr()).map_err(LogError::Thread)?;
+    let builder = tracing_subscriber::fmt().with_writer(lines).with_env_filter(filter);
     // A file or a collector wants no colours; on a terminal `NO_COLOR` still counts.
-    let builder = if io::stderr().is_terminal() { builder } else { builder.with_ansi(false) };
-    let started =
-        if json { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() };
-    started.map_err(LogError::Started)
+    let started = match (json, io::stderr().is_terminal()) {
+        (true, _) => builder.with_ansi(false).json().flatten_event(true).finish().try_init(),
+        (false, true) => builder.finish().try_init(),
+        // Without colours half of the work of a line is none.
+        (false, false) => builder.with_ansi(false).fmt_fields(debug_fn(field).delimited(" ")).finish().try_init(),
+    };
+    started.map(|()| log).map_err(LogError::Started)
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
+use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub enum RequestPlace {
 }
 
 impl RequestPlace {
+    const ALL: [Self; 3] = [Self::Console, Self::Panel, Self::Nowhere];
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Console => "console",
@@ -136,6 +139,7 @@ pub struct Metrics {
     certificate_reloads: Family<ByOutcome, Counter>,
     shed: Counter,
     traces: Family<ByOutcome, Counter>,
+    log_left_out: Counter,
     open_sessions: Gauge,
     open_panel_sessions: Gauge,
     open_streams: Gauge,
@@ -146,6 +150,16 @@ pub struct Metrics {
     provider_clocks: Family<ByProvider, Gauge>,
     shield: ShieldGauges,
     servers: Servers,
+    /// What each request counts in, found once: a look into the families costs as much as ten of these.
+    found: [Found; RequestPlace::ALL.len()],
+}
+
+/// The figures of one place.
+#[derive(Default)]
+struct Found {
+    requests: [OnceLock<Counter>; CLASSES.len()],
+    own: OnceLock<Histogram>,
+    waited: OnceLock<Histogram>,
 }
 
 impl Metrics {
@@ -164,6 +178,7 @@ impl Metrics {
             certificate_reloads: Family::default(),
             shed: Counter::default(),
             traces: Family::default(),
+            log_left_out: Counter::default(),
             open_sessions: Gauge::default(),
             open_panel_sessions: Gauge::default(),
             open_streams: Gauge::default(),
@@ -174,6 +189,7 @@ impl Metrics {
             provider_clocks: Family::default(),
             shield: ShieldGauges::default(),
             servers: Servers::default(),
+            found: Default::default(),
         };
         metrics.register(started);
         metrics
@@ -218,6 +234,11 @@ impl Metrics {
         );
         registry.register("audit_shed", "Records of requests that found no room in the audit log", self.shed.clone());
         registry.register("traces", "Requests whose trace was sent, or dropped and why", self.traces.clone());
+        registry.register(
+            "log_left_out",
+            "Lines of the log that found no room, because nobody took those before them",
+            self.log_left_out.clone(),
+        );
         registry.register("sessions_open", "People's sessions", self.open_sessions.clone());
         registry.register(
             "panel_sessions_open",
@@ -247,11 +268,18 @@ impl Metrics {
 
     /// A request was answered after `took`, of which it had waited for others for `waited`.
     pub fn answered(&self, place: RequestPlace, status: u16, took: Duration, waited: Duration) {
+        let numbers = RequestPlace::ALL.iter().position(|other| *other == place);
+        let Some(found) = numbers.and_then(|number| self.found.get(number)) else { return };
         let place = place.as_str();
-        self.requests.get_or_create(&Answered { place, status: class(status) }).inc();
-        self.own.get_or_create(&ByPlace { place }).observe(took.saturating_sub(waited).as_secs_f64());
+        let class = class(status);
+        if let (Some(counter), Some(status)) = (found.requests.get(class), CLASSES.get(class)) {
+            counter.get_or_init(|| self.requests.get_or_create(&Answered { place, status }).clone()).inc();
+        }
+        let timing = |timings: &Timings| timings.get_or_create(&ByPlace { place }).clone();
+        let own = found.own.get_or_init(|| timing(&self.own));
+        own.observe(took.saturating_sub(waited).as_secs_f64());
         if !waited.is_zero() {
-            self.waited.get_or_create(&ByPlace { place }).observe(waited.as_secs_f64());
+            found.waited.get_or_init(|| timing(&self.waited)).observe(waited.as_secs_f64());
         }
     }
 
@@ -303,6 +331,11 @@ impl Metrics {
     /// The traces of so many requests were dropped, for this reason.
     pub fn untraced(&self, outcome: &'static str, requests: u64) {
         self.traces.get_or_create(&ByOutcome { outcome }).inc_by(requests);
+    }
+
+    /// How many lines of the log found no room since the start.
+    pub fn log_left_out(&self, total: u64) {
+        self.log_left_out.inc_by(total.saturating_sub(self.log_left_out.get()));
     }
 
     /// The number of people's sessions.
@@ -373,13 +406,17 @@ fn timing() -> Histogram {
     Histogram::new(BUCKETS)
 }
 
-fn class(status: u16) -> &'static str {
+/// The classes of answers.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The place of a status among them.
+fn class(status: u16) -> usize {
     match status {
-        100..=199 => "1xx",
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
+        100..=199 => 0,
+        200..=299 => 1,
+        300..=399 => 2,
+        400..=499 => 3,
+        _ => 4,
     }
 }
 

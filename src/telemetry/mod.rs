@@ -3,6 +3,7 @@
 
 mod chain;
 mod health;
+mod lines;
 mod log;
 mod metrics;
 mod redact;
@@ -14,13 +15,15 @@ mod waits;
 pub use chain::Chain;
 pub use health::Check;
 pub use health::Health;
+pub use lines::Log;
+pub use lines::left_out;
 pub use log::LogError;
 pub use log::start;
 pub use metrics::Metrics;
 pub use metrics::Open;
 pub use metrics::PanelAct;
 pub use metrics::RequestPlace;
-pub use redact::redacted_path;
+pub use redact::RedactedPath;
 pub use servers::ServerState;
 pub use shielded::Shielded;
 pub use traces::Sending;

@@ -82,7 +82,8 @@ impl Waits {
         Self(Arc::new(Inner { micros: AtomicU64::new(0), steps: Some(Mutex::new(Vec::with_capacity(8))) }))
     }
 
-    /// Waits for `other`, with the stopwatch running.
+    /// Waits for `other`, with the stopwatch running. What is large is pinned where it is made and lent: else it
+    /// takes its room twice.
     pub async fn on<F: Future>(&self, step: Step, other: F) -> F::Output {
         let began = Instant::now();
         let output = other.await;

@@ -125,7 +125,7 @@ async fn a_server_has_no_more_requests_than_the_limit_allows() {
         let answer = sam.fetch(&support, support.url.as_str()).await.unwrap();
         let (code, reference) = problem(&answer);
         assert_eq!((answer.status, &*code), (503, "server_crowded"));
-        assert!(stage.gateway.output().contains(&reference));
+        stage.gateway.wait_for_output(&reference).await.unwrap();
         let page = sam.frame(&support, support.url.as_str()).await.unwrap();
         assert_eq!(page.status, 503);
         let reference = page.header("panelgate-reference").unwrap();

@@ -88,7 +88,7 @@ in_both_styles! {
         let broken = browser.frame(&home, &home.attribute("link-accounts", "href").unwrap()).await;
         assert!(broken.is_err(), "it breaks off");
         assert_eq!(told(&mut stream).await["problem"]["code"], "answer_broke_off");
-        assert!(stage.gateway.output().contains("answer_broke_off"));
+        stage.gateway.wait_for_output("answer_broke_off").await.unwrap();
     }
 
     /// Listening ends with the session, is not for strangers, and has a limit.

@@ -10,6 +10,7 @@ use lab::world::World;
 
 use crate::stage::BINARY;
 use crate::stage::Stage;
+use crate::stage::until;
 
 /// An endpoint, and how it is made to fail or left in peace.
 type Endpoint = (&'static str, fn(&mut Misbehaviour, Option<EndpointFault>));
@@ -74,7 +75,10 @@ async fn every_endpoint_that_fails_is_told_and_mended() {
     for (name, set) in BEFORE.into_iter().chain(AFTER) {
         for (fault, is_away) in faults(&stage) {
             stage.world.provider.set(|wrong| set(wrong, Some(fault.clone())));
+            let failed = || stage.gateway.output().matches("request failed").count();
+            let before = failed();
             let (status, page, code) = attempt(&stage).await;
+            until("the log has it", || failed() > before).await;
             let expected = match (name, is_away) {
                 ("userinfo endpoint", _) => ("groups_unavailable", "Your groups could not be read"),
                 (_, true) => ("provider_unavailable", AWAY),

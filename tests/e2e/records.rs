@@ -138,7 +138,7 @@ async fn what_cannot_be_recorded_is_not_done() {
     let page = other.sign_in_at(&form, "sam").await.unwrap();
     assert_eq!(page.status, 503, "nobody is signed in without a record");
     assert!(other.cookie("connect.example.com", "__Host-panelgate-session").is_none());
-    assert!(stage.gateway.output().contains("the audit file cannot be written"));
+    stage.gateway.wait_for_output("the audit file cannot be written").await.unwrap();
     let (status, text) = stage.operations("/readyz", "*/*").await;
     assert_eq!((status, text.lines().next()), (503, Some("not ready")), "{text}");
     assert!(text.contains("audit: the audit log cannot be written"), "{text}");
