@@ -57,8 +57,10 @@ use crate::edge::Origins;
 use crate::edge::PanelStyle;
 use crate::fleet::Lookout;
 use crate::fleet::Notes;
+use crate::gateway::Addresses;
 use crate::gateway::Gateway;
 use crate::gateway::Notices;
+use crate::gateway::References;
 use crate::listener::Certificates;
 use crate::listener::Listener;
 use crate::listener::ListenerLimits;
@@ -156,6 +158,7 @@ impl Ready {
             )),
             sessions,
             policy: Arc::new(Policy::new(Arc::clone(&config.directory))),
+            addresses: Arc::new(Addresses::of(&config.directory)),
             directory: Arc::clone(&config.directory),
             pace: Pace {
                 idle: Duration::from_secs(limits.body_idle_seconds),
@@ -179,6 +182,7 @@ impl Ready {
             recorded_form: size(limits.audit_form_kib * 1024),
             site: Arc::new(site),
             clock,
+            references: Arc::new(References::new(&*random)),
             random,
         };
         let front = front::front(config);

@@ -27,14 +27,19 @@ impl Link {
         Self { seq, hash: sha256(line) }
     }
 
-    /// Writes a record behind this one: gives its line with the line end, and its link.
-    pub(super) fn extend(&self, record: &[u8]) -> (Vec<u8>, Self) {
+    /// Writes a record behind this one: adds its line with the line end, and gives its link.
+    pub(super) fn extend(&self, record: &[u8], lines: &mut Vec<u8>) -> Self {
         let seq = self.seq.saturating_add(1);
-        let mut line = record.strip_suffix(b"}").unwrap_or(record).to_vec();
-        line.extend_from_slice(format!(",\"seq\":{seq},\"prev\":\"{}\"}}", Hex(&self.hash)).as_bytes());
-        let sealed = Self::of(seq, &line);
-        line.push(b'\n');
-        (line, sealed)
+        let begin = lines.len();
+        lines.extend_from_slice(record.strip_suffix(b"}").unwrap_or(record));
+        lines.extend_from_slice(b",\"seq\":");
+        lines.extend_from_slice(seq.to_string().as_bytes());
+        lines.extend_from_slice(b",\"prev\":\"");
+        self.hash.iter().for_each(|byte| lines.extend_from_slice(&digits(*byte)));
+        lines.extend_from_slice(b"\"}");
+        let sealed = Self::of(seq, lines.get(begin..).unwrap_or_default());
+        lines.push(b'\n');
+        sealed
     }
 }
 
@@ -107,8 +112,14 @@ struct Hex<'b>(&'b [u8]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0.iter().try_for_each(|byte| f.write_str(str::from_utf8(&digits(*byte)).unwrap_or_default()))
     }
+}
+
+/// The two hexadecimal digits of a byte.
+fn digits(byte: u8) -> [u8; 2] {
+    let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 fn hex(text: &str) -> Option<[u8; 32]> {
@@ -131,13 +142,15 @@ mod tests {
 
     #[test]
     fn a_link_reads_back() {
-        let (written, link) = Link::BEGINNING.extend(br#"{"kind":"sign_in","time":"t"}"#);
+        let mut written = Vec::new();
+        let link = Link::BEGINNING.extend(br#"{"kind":"sign_in","time":"t"}"#, &mut written);
         let text = String::from_utf8(written).unwrap();
         assert!(text.starts_with(r#"{"kind":"sign_in","time":"t","seq":1,"prev":"0000"#), "{text}");
         assert_eq!(link.to_string().parse(), Ok(link));
         assert!(Sealed::read(text.trim_end().as_bytes()).unwrap().follows(&Link::BEGINNING));
         assert_eq!("1:00".parse::<Link>(), Err(InvalidLink));
-        let (next, _) = link.extend(br#"{"kind":"sign_in","time":"t"}"#);
+        let mut next = Vec::new();
+        link.extend(br#"{"kind":"sign_in","time":"t"}"#, &mut next);
         let next = Sealed::read(next.trim_ascii_end()).unwrap();
         assert!(next.follows(&link) && !next.follows(&Link::BEGINNING));
     }

@@ -1,25 +1,32 @@
 //! One audit event.
 
+use std::sync::Arc;
+
 use http::Method;
 use http::StatusCode;
 use serde::Serialize;
 use serde::Serializer;
 
+use crate::audit::written::Groups;
+use crate::audit::written::Name;
+use crate::audit::written::Shown;
+use crate::audit::written::Who;
 use crate::identity::Principal;
 use crate::model::Account;
 use crate::model::Action;
 use crate::model::ClientAddr;
 use crate::model::DirectoryVersion;
-use crate::model::IdpGroup;
 use crate::model::ReferenceId;
 use crate::model::ServerId;
 use crate::model::Service;
+use crate::model::Source;
 use crate::model::Timestamp;
 use crate::policy::Denial;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
 use crate::session::Listed;
 use crate::session::Session;
+use crate::session::SessionTag;
 
 /// The schema's name and version. A field is never given another meaning under the same version.
 const SCHEMA: &str = "panelgate.audit/1";
@@ -137,55 +144,47 @@ pub enum Outcome {
     Abandoned,
 }
 
-/// Who.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Subject {
-    iss: String,
-    sub: String,
-    name: String,
-}
-
 /// A panel that somebody comes from.
 #[derive(Clone, Debug, Serialize)]
 struct From {
     service: &'static str,
-    account: String,
+    account: Name<Account>,
 }
 
 /// One line of the audit log.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     schema: &'static str,
-    time: String,
+    time: Shown<Timestamp>,
     kind: Kind,
     outcome: Outcome,
-    reference: String,
+    reference: Shown<ReferenceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<String>,
+    client: Option<Shown<ClientAddr>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Subject>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    groups: Vec<IdpGroup>,
+    subject: Option<Who>,
+    #[serde(skip_serializing_if = "Groups::are_none")]
+    groups: Groups,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<String>,
+    session: Option<Shown<SessionTag>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    server: Option<String>,
+    server: Option<Name<ServerId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<String>,
+    account: Option<Name<Account>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    through: Option<String>,
+    through: Option<Name<Account>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     from: Option<From>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<String>,
+    rule: Option<Shown<Source>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    directory: Option<String>,
+    directory: Option<Name<DirectoryVersion>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<String>,
+    method: Option<Name<Method>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -204,6 +203,9 @@ pub struct Event {
     pub(super) shed: Option<u64>,
 }
 
+/// Room for an event of a request, in bytes.
+const USUAL: usize = 1024;
+
 /// Longest text of a detail, in bytes.
 const MAX_DETAIL: usize = 500;
 
@@ -212,13 +214,13 @@ impl Event {
     pub fn new(kind: Kind, outcome: Outcome, reference: ReferenceId, now: Timestamp) -> Self {
         Self {
             schema: SCHEMA,
-            time: now.to_string(),
+            time: Shown(now),
             kind,
             outcome,
-            reference: reference.to_string(),
+            reference: Shown(reference),
             client: None,
             subject: None,
-            groups: Vec::new(),
+            groups: Groups::default(),
             by: None,
             session: None,
             server: None,
@@ -243,17 +245,19 @@ impl Event {
     /// From which address.
     #[must_use]
     pub fn client(mut self, client: ClientAddr) -> Self {
-        self.client = Some(client.to_string());
+        self.client = Some(Shown(client));
         self
     }
 
     /// Who, with the groups as they were judged.
     #[must_use]
-    pub fn principal(mut self, principal: &Principal) -> Self {
-        let subject = principal.subject();
-        self.subject =
-            Some(Subject { iss: subject.iss.clone(), sub: subject.sub.clone(), name: principal.name().to_owned() });
-        self.groups = principal.groups().to_vec();
+    pub fn principal(self, principal: &Principal) -> Self {
+        self.person(Arc::new(principal.clone()))
+    }
+
+    fn person(mut self, principal: Arc<Principal>) -> Self {
+        self.subject = Some(Who::Person(Arc::clone(&principal)));
+        self.groups = Groups(Some(principal));
         self
     }
 
@@ -267,35 +271,35 @@ impl Event {
     /// Which session, as it is listed, and so whose.
     #[must_use]
     pub fn session_of(mut self, listed: &Listed) -> Self {
-        self.session = Some(listed.id.tag().to_string());
+        self.session = Some(Shown(listed.id.tag()));
         let Listed { subject, name, .. } = listed;
-        self.subject = Some(Subject { iss: subject.iss.clone(), sub: subject.sub.clone(), name: name.clone() });
+        self.subject = Some(Who::Listed(Box::new((subject.clone(), name.clone()))));
         self
     }
 
     /// In which session, and so who.
     #[must_use]
     pub fn session(mut self, session: &Session) -> Self {
-        self.session = Some(session.id().tag().to_string());
-        self.principal(&session.principal())
+        self.session = Some(Shown(session.tag()));
+        self.person(session.principal())
     }
 
     /// What was allowed, and by which line.
     #[must_use]
     pub fn grant(mut self, grant: &Grant) -> Self {
-        self.server = Some(grant.server().to_string());
+        self.server = Some(Name(grant.server().clone()));
         self.service = Some(grant.service().as_str());
-        self.account = Some(grant.account().to_string());
-        self.through = grant.through().map(ToString::to_string);
-        self.rule = Some(grant.source().to_string());
-        self.directory = Some(grant.version().to_string());
+        self.account = Some(Name(grant.account().clone()));
+        self.through = grant.through().cloned().map(Name);
+        self.rule = Some(Shown(grant.source().clone()));
+        self.directory = Some(Name(grant.version().clone()));
         self
     }
 
     /// Which panel, where there is no grant to say it.
     #[must_use]
     pub fn place(mut self, server: &ServerId, service: Service) -> Self {
-        self.server = Some(server.to_string());
+        self.server = Some(Name(server.clone()));
         self.service = Some(service.as_str());
         self
     }
@@ -303,25 +307,25 @@ impl Event {
     /// From which panel of the same server.
     #[must_use]
     pub fn from(mut self, place: &EntryPlace) -> Self {
-        self.from = Some(From { service: place.service.as_str(), account: place.account.to_string() });
+        self.from = Some(From { service: place.service.as_str(), account: Name(place.account.clone()) });
         self
     }
 
     /// Which server.
     #[must_use]
     pub fn server(mut self, server: &ServerId) -> Self {
-        self.server = Some(server.to_string());
+        self.server = Some(Name(server.clone()));
         self
     }
 
     /// What was not allowed, and why.
     #[must_use]
     pub fn denial(mut self, denial: &Denial) -> Self {
-        self.server = Some(denial.request.server.to_string());
+        self.server = Some(Name(denial.request.server.clone()));
         self.service = Some(denial.request.service.as_str());
-        self.account = Some(denial.request.account.to_string());
-        self.through = denial.request.through.as_ref().map(ToString::to_string);
-        self.directory = Some(denial.version.to_string());
+        self.account = Some(Name(denial.request.account.clone()));
+        self.through = denial.request.through.clone().map(Name);
+        self.directory = Some(Name(denial.version.clone()));
         self.reason(denial.reason.as_str())
     }
 
@@ -335,7 +339,7 @@ impl Event {
     /// What was asked of a server: the method, the path without a security token, and what that does.
     #[must_use]
     pub fn request(mut self, method: &Method, path: String, action: Option<Action>) -> Self {
-        self.method = Some(method.to_string());
+        self.method = Some(Name(method.clone()));
         self.path = Some(path);
         self.action = action;
         self
@@ -351,14 +355,14 @@ impl Event {
     /// The account, where there is no grant to say it.
     #[must_use]
     pub fn account(mut self, account: &Account) -> Self {
-        self.account = Some(account.to_string());
+        self.account = Some(Name(account.clone()));
         self
     }
 
     /// The version of the directory that is in force.
     #[must_use]
     pub fn directory(mut self, version: &DirectoryVersion) -> Self {
-        self.directory = Some(version.to_string());
+        self.directory = Some(Name(version.clone()));
         self
     }
 
@@ -374,13 +378,13 @@ impl Event {
     #[must_use]
     pub(super) fn ended(mut self, outcome: Outcome, now: Timestamp) -> Self {
         self.outcome = outcome;
-        self.time = now.to_string();
+        self.time = Shown(now);
         self
     }
 
     /// When.
-    pub(super) fn time(&self) -> &str {
-        &self.time
+    pub(super) fn time(&self) -> Timestamp {
+        self.time.0
     }
 
     /// What happened.
@@ -390,6 +394,8 @@ impl Event {
 
     /// The object as it is written, without its place in the chain.
     pub(super) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        serde_json::to_vec(self)
+        let mut json = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut json, self)?;
+        Ok(json)
     }
 }

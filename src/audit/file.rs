@@ -98,13 +98,11 @@ impl ChainFile {
     }
 
     /// Writes records and brings them to disk: all of them or none.
-    pub(super) fn write(&mut self, records: &[Vec<u8>], now: Timestamp) -> io::Result<()> {
+    pub(super) fn write(&mut self, records: &[impl AsRef<[u8]>], now: Timestamp) -> io::Result<()> {
         self.follow_the_name()?;
         let (mut lines, mut last) = (Vec::new(), self.last);
         for record in records {
-            let (sealed, next) = last.extend(record);
-            lines.extend_from_slice(&sealed);
-            last = next;
+            last = last.extend(record.as_ref(), &mut lines);
         }
         append(&mut self.file, &lines)?;
         self.first.get_or_insert((self.last.seq.saturating_add(1), now));

@@ -17,6 +17,7 @@ use crate::audit::queue::Sender;
 use crate::audit::writer;
 use crate::model::Clock;
 use crate::model::SyslogTarget;
+use crate::model::Timestamp;
 
 /// Why an event could not be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +70,7 @@ pub struct AuditSettings {
 
 /// An event on its way to the writer.
 pub(super) struct Job {
-    pub(super) time: String,
+    pub(super) time: Timestamp,
     pub(super) kind: Kind,
     pub(super) json: Vec<u8>,
     pub(super) done: Option<oneshot::Sender<Result<(), AuditError>>>,
@@ -139,5 +140,5 @@ impl fmt::Debug for AuditLog {
 }
 
 fn job(event: &Event, done: Option<oneshot::Sender<Result<(), AuditError>>>) -> Result<Job, serde_json::Error> {
-    Ok(Job { time: event.time().to_owned(), kind: event.kind(), json: event.json()?, done })
+    Ok(Job { time: event.time(), kind: event.kind(), json: event.json()?, done })
 }

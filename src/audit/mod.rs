@@ -20,6 +20,7 @@ mod syslog;
 mod tests;
 mod verify;
 mod writer;
+mod written;
 
 pub use act::Act;
 pub use chain::InvalidLink;
@@ -27,7 +28,6 @@ pub use chain::Link;
 pub use event::Event;
 pub use event::Kind;
 pub use event::Outcome;
-pub use event::Subject;
 pub use file::FileSettings;
 pub use log::AuditError;
 pub use log::AuditLog;

@@ -139,9 +139,10 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::audit::event::Kind;
+    use crate::model::Timestamp;
 
     fn job(number: u8) -> Job {
-        Job { time: String::new(), kind: Kind::PanelRequest, json: vec![number], done: None }
+        Job { time: Timestamp(0), kind: Kind::PanelRequest, json: vec![number], done: None }
     }
 
     fn numbers(batch: &[Job]) -> Vec<u8> {

@@ -10,6 +10,7 @@ use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use crate::model::SyslogTarget;
+use crate::model::Timestamp;
 
 /// Facility 10, `authpriv` (RFC 5424 section 6.2.1), severity 5, notice.
 const PRIORITY: u8 = 10 * 8 + 5;
@@ -38,8 +39,8 @@ impl Syslog {
     }
 
     /// Sends records, each with its time and kind. A way that is broken is made anew, once.
-    pub(super) fn send(&mut self, records: &[(&str, &str, &[u8])]) -> io::Result<()> {
-        let messages: Vec<Vec<u8>> = records.iter().map(|(time, kind, json)| self.message(time, kind, json)).collect();
+    pub(super) fn send(&mut self, records: &[(Timestamp, &str, &[u8])]) -> io::Result<()> {
+        let messages: Vec<Vec<u8>> = records.iter().map(|(time, kind, json)| self.message(*time, kind, json)).collect();
         if let Some(way) = &mut self.way {
             if way.send(&messages).is_ok() {
                 return Ok(());
@@ -52,7 +53,7 @@ impl Syslog {
         Ok(())
     }
 
-    fn message(&self, time: &str, kind: &str, json: &[u8]) -> Vec<u8> {
+    fn message(&self, time: Timestamp, kind: &str, json: &[u8]) -> Vec<u8> {
         let process = std::process::id();
         let mut message = format!("<{PRIORITY}>1 {time} {} panelgate {process} {kind} - ", self.host).into_bytes();
         message.extend_from_slice(json);

@@ -54,7 +54,7 @@ impl Writer {
         if let Err(error) = self.file.rotate_if_due(now) {
             tracing::error!(%error, "the audit file cannot be put aside");
         }
-        let records: Vec<Vec<u8>> = batch.iter().map(|job| job.json.clone()).collect();
+        let records: Vec<&[u8]> = batch.iter().map(|job| job.json.as_slice()).collect();
         let written = self.file.write(&records, now);
         if let Err(error) = &written {
             tracing::error!(%error, "the audit file cannot be written");
@@ -90,8 +90,7 @@ impl Writer {
             result = fold(result, "standard output", need, printed);
         }
         if let Some((syslog, need)) = &mut self.syslog {
-            let records: Vec<_> =
-                batch.iter().map(|job| (job.time.as_str(), job.kind.as_str(), job.json.as_slice())).collect();
+            let records: Vec<_> = batch.iter().map(|job| (job.time, job.kind.as_str(), job.json.as_slice())).collect();
             result = fold(result, "syslog", *need, syslog.send(&records));
         }
         result

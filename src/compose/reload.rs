@@ -27,6 +27,7 @@ use crate::compose::front;
 use crate::compose::servers;
 use crate::config::Config;
 use crate::config::Problems;
+use crate::gateway::Addresses;
 use crate::gateway::Gateway;
 use crate::listener::Certificates;
 use crate::model::ReferenceId;
@@ -199,6 +200,7 @@ impl Reloader {
         let is_same = version == self.running.directory.version;
         let gateway = Gateway {
             policy: Arc::new(Policy::new(Arc::clone(&effective.directory))),
+            addresses: Arc::new(Addresses::of(&effective.directory)),
             directory: Arc::clone(&effective.directory),
             origins: Arc::new(compose::origins(&effective)),
             panels,

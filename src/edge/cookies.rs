@@ -23,8 +23,8 @@ impl Cookies {
         let mut numbers: Vec<(Box<str>, u64)> = Vec::new();
         for line in headers.get_all(COOKIE) {
             let Ok(line) = line.to_str() else { continue };
-            for pair in line.split("; ") {
-                let Some((name, value)) = pair.split_once('=') else { continue };
+            for pair in line.split(';') {
+                let Some((name, value)) = pair.trim_start().split_once('=') else { continue };
                 if !is_ours(name) {
                     continue;
                 }

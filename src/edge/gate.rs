@@ -140,6 +140,8 @@ fn arrives(place: &Place, target: &Target, fetch: FetchContext) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::edge::place::PanelOrigin;
     use crate::model::Service;
@@ -148,11 +150,11 @@ mod tests {
     fn only_our_own_pages_can_act() {
         use Destination as D;
         use Initiator as I;
-        let panel = Place::Panel(PanelOrigin {
+        let panel = Place::Panel(Arc::new(PanelOrigin {
             server: "web1".parse().unwrap(),
             service: Service::Whostmgrd,
             origin: "https://web1.connect.example.com:2087".parse().unwrap(),
-        });
+        }));
         let (console, get, post) = (Place::Console, Method::GET, Method::POST);
         for (place, method, path, initiator, destination, admitted) in [
             (&panel, &post, "/cpsess1/x", I::SameOrigin, D::Part, true),

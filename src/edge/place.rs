@@ -1,6 +1,7 @@
 //! Which of our origins a request is for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::model::Host;
 use crate::model::Origin;
@@ -33,7 +34,7 @@ pub enum Place {
     /// The console.
     Console,
     /// A panel.
-    Panel(PanelOrigin),
+    Panel(Arc<PanelOrigin>),
 }
 
 /// All origins of this gateway. What is not in here does not exist.
@@ -52,7 +53,7 @@ impl Origins {
         for server in servers {
             for service in Service::ALL {
                 if let Some(origin) = origins.panel(server, service) {
-                    let place = Place::Panel(PanelOrigin { server: server.clone(), service, origin });
+                    let place = Place::Panel(Arc::new(PanelOrigin { server: server.clone(), service, origin }));
                     origins.places.insert(place_key(&place, &origins.console), place);
                 }
             }
@@ -99,7 +100,7 @@ impl Origins {
     /// All panel origins.
     pub fn panels(&self) -> impl Iterator<Item = &PanelOrigin> {
         self.places.values().filter_map(|place| match place {
-            Place::Panel(panel) => Some(panel),
+            Place::Panel(panel) => Some(&**panel),
             Place::Console => None,
         })
     }

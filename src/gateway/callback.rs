@@ -107,7 +107,7 @@ impl Gateway {
             Err(error) => return Ok(Err(error)),
         };
         let name = Cookie::Login.name(self.origins.console().scheme);
-        let Some(browser) = request.cookies.token(&name) else { return Ok(Err(LoginError::UnknownLogin)) };
+        let Some(browser) = request.cookies.token(name) else { return Ok(Err(LoginError::UnknownLogin)) };
         let taken = self.pending.take::<PendingLogin>(browser, callback.state()).await;
         match taken.map_err(Failure::Session)? {
             Some(pending) => self.finish(provider, pending, callback, (request, browser)).await,

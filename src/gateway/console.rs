@@ -99,7 +99,7 @@ impl Gateway {
     /// The person of a console cookie.
     pub(super) async fn person(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
-        let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
+        let Some(token) = request.cookies.token(name) else { return Err(Failure::SignedOut) };
         let began = request.waits.begin();
         let found = self.sessions.find(token).await;
         let session = match found.map_err(Failure::Session)? {
@@ -234,7 +234,7 @@ impl Gateway {
     /// The session of a console cookie, looked at without being used.
     async fn watched(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
-        let Some(token) = request.cookies.token(&name) else { return Err(Failure::SignedOut) };
+        let Some(token) = request.cookies.token(name) else { return Err(Failure::SignedOut) };
         self.sessions.watched(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
     }
 

@@ -30,17 +30,23 @@ pub(super) enum Cookie {
 
 impl Cookie {
     /// Its name.
-    pub(super) fn name(self, scheme: Scheme) -> String {
-        let prefix = match scheme {
-            Scheme::Https => "__Host-",
-            Scheme::Http => "",
+    pub(super) fn name(self, scheme: Scheme) -> &'static str {
+        let name = match self {
+            Self::Session => "__Host-panelgate-session",
+            Self::Login => "__Host-panelgate-login",
+            Self::Panel(Service::Whostmgrd) => "__Host-panelgate-whm",
+            Self::Panel(Service::Cpaneld) => "__Host-panelgate-cpanel",
+            Self::Panel(Service::Webmaild) => "__Host-panelgate-webmail",
+            Self::Seen(Service::Whostmgrd) => "__Host-panelgate-whm-seen",
+            Self::Seen(Service::Cpaneld) => "__Host-panelgate-cpanel-seen",
+            Self::Seen(Service::Webmaild) => "__Host-panelgate-webmail-seen",
+            Self::Verifier(Service::Whostmgrd) => "__Host-panelgate-whm-verifier",
+            Self::Verifier(Service::Cpaneld) => "__Host-panelgate-cpanel-verifier",
+            Self::Verifier(Service::Webmaild) => "__Host-panelgate-webmail-verifier",
         };
-        match self {
-            Self::Session => format!("{prefix}panelgate-session"),
-            Self::Login => format!("{prefix}panelgate-login"),
-            Self::Panel(service) => format!("{prefix}panelgate-{}", service.host_label()),
-            Self::Seen(service) => format!("{prefix}panelgate-{}-seen", service.host_label()),
-            Self::Verifier(service) => format!("{prefix}panelgate-{}-verifier", service.host_label()),
+        match scheme {
+            Scheme::Https => name,
+            Scheme::Http => name.trim_start_matches("__Host-"),
         }
     }
 

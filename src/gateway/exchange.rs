@@ -1,5 +1,6 @@
 //! One request at the server, and once more if the server has dropped the panel session meanwhile.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -81,7 +82,7 @@ impl Gateway {
             Some(_) if !answer.needed => Err(Failure::Withheld),
             // A new session has brought the same answer a while ago: it is what the server has to say.
             Some(lost) if lost.is_doubtful() && self.panels.is_in_doubt(&panel) => Ok(Came::Answer(answer)),
-            Some(lost) => self.once_more(errand, &panel, lost, keeper).await,
+            Some(lost) => Box::pin(self.once_more(errand, &panel, lost, keeper)).await,
             None => Ok(Came::Answer(answer)),
         }
     }
@@ -133,14 +134,24 @@ impl Gateway {
         let signed = SignedRequest::sign(grant, errand.asked.session, Arc::clone(panel), errand.addresses, incoming)
             .map_err(Failure::Sign)?;
         if errand.websocket.is_none() {
-            let forwarded =
-                errand.asked.waits.on(Step::Server, proxy::forward(signed, self.pace)).await.map_err(Failure::Proxy)?;
+            let forwarded = pin!(proxy::forward(signed, self.pace));
+            let forwarded = errand.asked.waits.on(Step::Server, forwarded).await.map_err(Failure::Proxy)?;
             if panel.is_shared() {
                 errand.asked.waits.on(Step::Panel, Box::pin(self.panels.keep(panel, forwarded.lost.is_none()))).await;
                 errand.version.store(panel.version(), Ordering::Relaxed);
             }
             return Ok(Came::Answer(forwarded));
         }
+        Box::pin(self.shake_hands(errand, panel, signed)).await
+    }
+
+    /// Asks the server for a WebSocket.
+    async fn shake_hands(
+        &self,
+        errand: &Errand<'_>,
+        panel: &Arc<PanelSession>,
+        signed: SignedRequest,
+    ) -> Result<Came, Failure> {
         let mut bytes = [0; 16];
         self.random.fill(&mut bytes).map_err(|_| Failure::Random)?;
         let key = STANDARD.encode(bytes);

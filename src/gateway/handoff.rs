@@ -125,7 +125,7 @@ impl Gateway {
         let code = Token256::parse(code).ok_or(Failure::HandoffLost)?;
         let name = Cookie::Verifier(origin.service).name(scheme);
         let here = |place: &EntryPlace| (&place.server, place.service) == (&origin.server, origin.service);
-        let redeemed = match request.cookies.token(&name) {
+        let redeemed = match request.cookies.token(name) {
             Some(verifier) => self.sessions.redeem(&code, verifier, here).await.map_err(Failure::Session)?,
             None => None,
         };

@@ -120,7 +120,7 @@ impl Gateway {
             .account(&entry.place.account);
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         self.panels.close(&entry.place, &entry.session);
-        if let Some(token) = request.cookies.token(&Cookie::Panel(origin.service).name(origin.origin.scheme)) {
+        if let Some(token) = request.cookies.token(Cookie::Panel(origin.service).name(origin.origin.scheme)) {
             self.sessions.withdraw(token).await.map_err(Failure::Session)?;
         }
         // In a tab of its own it is the console that is left to show; in a frame the page tells it.

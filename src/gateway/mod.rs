@@ -5,6 +5,7 @@
 //! `failure` gives every failure its status, words, log level and audit reason, without a catch-all.
 
 mod access;
+mod addresses;
 mod answer;
 mod callback;
 mod console;
@@ -23,6 +24,7 @@ mod open;
 mod page;
 mod panel;
 mod redirect;
+mod reference;
 mod renew;
 mod serve;
 mod sessions;
@@ -32,9 +34,11 @@ mod status;
 mod step_up;
 mod words;
 
+pub use addresses::Addresses;
 pub use console::CALLBACK;
 pub use console::SIGNED_OUT;
 pub use notices::Notices;
+pub use reference::References;
 pub use sign_in::PROVIDER_AWAY;
 
 use std::fmt;
@@ -85,6 +89,8 @@ pub struct Gateway {
     pub policy: Arc<Policy>,
     /// What the policy was made of, for names to show.
     pub directory: Arc<Directory>,
+    /// Where its servers are, on their side and on ours.
+    pub addresses: Arc<Addresses>,
     /// Signed-in cpsrvd sessions.
     pub panels: PanelSessions,
     /// Request bodies that may have to be sent again.
@@ -105,6 +111,8 @@ pub struct Gateway {
     pub site: Arc<Site>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// What requests are called.
+    pub references: Arc<References>,
     /// Random numbers.
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// How request bodies have to move.

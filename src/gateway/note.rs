@@ -30,7 +30,7 @@ pub(super) struct Note {
     client: ClientAddr,
     method: Method,
     target: Target,
-    entry: Entry,
+    entry: Arc<Entry>,
     form: Option<Form>,
 }
 
@@ -42,13 +42,13 @@ struct Form {
 }
 
 impl Note {
-    pub(super) fn of<B>(request: &EdgeRequest<B>, entry: &Entry, most: usize) -> Self {
+    pub(super) fn of<B>(request: &EdgeRequest<B>, entry: &Arc<Entry>, most: usize) -> Self {
         Self {
             reference: request.reference,
             client: request.client,
             method: request.method.clone(),
             target: request.target.clone(),
-            entry: entry.clone(),
+            entry: Arc::clone(entry),
             form: is_form(&request.headers).then(|| Form { bytes: Arc::default(), most }),
         }
     }

@@ -1,5 +1,6 @@
 //! Opening a panel: judged, recorded, done, recorded again.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use crate::audit::Act;
@@ -17,6 +18,7 @@ use crate::panel_session::Cause;
 use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::Place;
+use crate::panel_session::Vacancy;
 use crate::policy::AccessRequest;
 use crate::policy::Circumstances;
 use crate::policy::Denial;
@@ -57,7 +59,8 @@ impl Gateway {
 
     /// The panel session for what was granted; opened if it is not open.
     pub(super) async fn open_granted(&self, grant: &Grant, asked: &Asked<'_>) -> Result<Arc<PanelSession>, Failure> {
-        let place = asked.waits.on(Step::Panel, self.panels.place(grant, asked.session, asked.before)).await;
+        let place = pin!(self.panels.place(grant, asked.session, asked.before));
+        let place = asked.waits.on(Step::Panel, place).await;
         self.take(Kind::PanelOpen, place, grant, asked).await
     }
 
@@ -128,13 +131,23 @@ impl Gateway {
         grant: &Grant,
         asked: &Asked<'_>,
     ) -> Result<Arc<PanelSession>, Failure> {
-        let vacancy = match place {
-            Ok(Place::Open(panel)) => return Ok(panel),
+        match place {
+            Ok(Place::Open(panel)) => Ok(panel),
             // Whoever tried has recorded it.
-            Ok(Place::Resting(rest)) => return Err(Failure::Resting(rest)),
-            Ok(Place::Vacant(vacancy)) => Ok(vacancy),
-            Err(error) => Err(Arc::new(error)),
-        };
+            Ok(Place::Resting(rest)) => Err(Failure::Resting(rest)),
+            Ok(Place::Vacant(vacancy)) => Box::pin(self.fill(kind, Ok(vacancy), grant, asked)).await,
+            Err(error) => Box::pin(self.fill(kind, Err(Arc::new(error)), grant, asked)).await,
+        }
+    }
+
+    /// Opens what is not open.
+    async fn fill(
+        &self,
+        kind: Kind,
+        vacancy: Result<Box<Vacancy<'_>>, Arc<OpenError>>,
+        grant: &Grant,
+        asked: &Asked<'_>,
+    ) -> Result<Arc<PanelSession>, Failure> {
         let began = asked.waits.begin();
         let act = self.begin(kind, grant, asked).await;
         asked.waits.end(Step::Audit, began);
@@ -169,7 +182,7 @@ impl Gateway {
         asked.waits.end(Step::Policy, began);
         match decided {
             Ok(grant) => Ok(grant),
-            Err(denial) => Err(self.refuse(denial, asked, from).await?),
+            Err(denial) => Err(Box::pin(self.refuse(denial, asked, from)).await?),
         }
     }
 

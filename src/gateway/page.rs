@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
@@ -29,7 +30,7 @@ pub(super) fn with_our_links(
     mut response: Response<Body>,
     asked: &Method,
     path: &str,
-    addresses: &PanelAddresses,
+    addresses: &Arc<PanelAddresses>,
 ) -> Response<Body> {
     let (status, headers) = (response.status(), response.headers());
     if !is_plain_html(headers) || status == StatusCode::PARTIAL_CONTENT {
@@ -37,7 +38,8 @@ pub(super) fn with_our_links(
     }
     let encoding = parameter(headers, "charset");
     let script = assets::panel_script();
-    let Some(links) = PageLinks::new(addresses.clone(), path, encoding.as_deref(), &script, nonce(headers).as_deref())
+    let Some(links) =
+        PageLinks::new(Arc::clone(addresses), path, encoding.as_deref(), &script, nonce(headers).as_deref())
     else {
         return response;
     };

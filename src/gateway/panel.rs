@@ -41,7 +41,6 @@ use crate::gateway::page;
 use crate::gateway::words;
 use crate::model::ReferenceId;
 use crate::model::Scheme;
-use crate::model::Service;
 use crate::model::Target;
 use crate::panel::page_cookies_for_browser;
 use crate::panel_session::Claim;
@@ -67,7 +66,7 @@ impl Gateway {
     ) -> Result<Response<Body>, Failure> {
         let meant = meant_for(&request.target);
         if request.target.path().starts_with(RESERVED) && !matches!(meant, Meant::Hop(..)) {
-            let response = self.reserved(&request, origin).await?;
+            let response = Box::pin(self.reserved(&request, origin)).await?;
             return Ok(answer::own(response, &self.site));
         }
         let began = request.waits.begin();
@@ -95,8 +94,8 @@ impl Gateway {
         let note = Note::of(&request, &entry, self.recorded_form);
         let outcome = match meant {
             Meant::Panel => self.pass(request, origin, entry, &note).await,
-            Meant::Leaving => self.leave(&request, origin, &entry).await,
-            Meant::Hop(service, account) => self.hop(request, &entry, service, account).await,
+            Meant::Leaving => Box::pin(self.leave(&request, origin, &entry)).await,
+            Meant::Hop(service, account) => Box::pin(self.hop(request, &entry, service, account)).await,
             Meant::NobodyHere => Err(Failure::Withheld),
         };
         match outcome {
@@ -120,7 +119,7 @@ impl Gateway {
             }
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
                 let event = note.event(self, Outcome::Failed).reason(failure.code());
-                self.audit.record(&event).await.map_err(Failure::Audit)?;
+                Box::pin(self.audit.record(&event)).await.map_err(Failure::Audit)?;
                 Err(failure)
             }
             other => other,
@@ -150,9 +149,9 @@ impl Gateway {
     }
 
     /// The entry of the panel cookie, if it leads here.
-    async fn entered(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Entry, Failure> {
+    async fn entered(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Arc<Entry>, Failure> {
         let name = Cookie::Panel(origin.service).name(origin.origin.scheme);
-        let token = request.cookies.token(&name).ok_or(Failure::NotEntered)?;
+        let token = request.cookies.token(name).ok_or(Failure::NotEntered)?;
         let entry = self.sessions.entry(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
         self.fresh(Arc::clone(&entry.session)).await?;
         let here = (&entry.place.server, entry.place.service) == (&origin.server, origin.service);
@@ -164,7 +163,7 @@ impl Gateway {
         &self,
         request: EdgeRequest<Incoming>,
         origin: &PanelOrigin,
-        entry: Entry,
+        entry: Arc<Entry>,
         note: &Note,
     ) -> Result<Response<Body>, Failure> {
         let is_page = request.fetch.is_navigation() && request.websocket.is_none();
@@ -199,7 +198,7 @@ impl Gateway {
             }
             Claim::Former(_) | Claim::Another => return Err(Failure::Replaced),
         }
-        let addresses = self.addresses(origin).ok_or(Failure::NotFound)?;
+        let addresses = self.addresses_of(origin).ok_or(Failure::NotFound)?;
         let body = match framing {
             Framing::None => (empty(), Keeper::of_nothing()),
             Framing::Length(_) | Framing::Streamed => {
@@ -268,22 +267,11 @@ impl Gateway {
         let seen = seen_version(cookies, origin);
         asked.waits.on(Step::Panel, Box::pin(self.panels.up_to_date(grant, asked.session, panel, seen))).await
     }
-
-    fn addresses(&self, origin: &PanelOrigin) -> Option<PanelAddresses> {
-        let upstream = self.panels.upstream(&origin.server)?;
-        let (host, address) = (upstream.host().clone(), upstream.address());
-        let origins = Service::ALL
-            .into_iter()
-            .filter_map(|service| Some((service, self.origins.panel(&origin.server, service)?)))
-            .collect();
-        let console = self.origins.console().clone();
-        Some(PanelAddresses { host, address, service: origin.service, origins, console })
-    }
 }
 
 /// The version of the panel session that the browser has seen, wherever that was; 0 for none.
 fn seen_version(cookies: &Cookies, origin: &PanelOrigin) -> u64 {
-    cookies.number(&Cookie::Seen(origin.service).name(origin.origin.scheme)).unwrap_or_default()
+    cookies.number(Cookie::Seen(origin.service).name(origin.origin.scheme)).unwrap_or_default()
 }
 
 /// The answer, with the version that it came under if that is newer than what the browser has seen.

@@ -36,7 +36,8 @@ impl Gateway {
     /// The session for a request: one of which the provider has not been asked for long waits for the answer.
     pub(super) async fn fresh(&self, session: Arc<Session>) -> Result<Arc<Session>, Failure> {
         if self.sessions.is_overdue(&session) {
-            self.renew_session(&session).await.map_err(Failure::Session)?;
+            // Boxed, as all that is large and seldom: a request moves all of its future about.
+            Box::pin(self.renew_session(&session)).await.map_err(Failure::Session)?;
             if session.ended().is_cancelled() {
                 return Err(Failure::SignedOut);
             }

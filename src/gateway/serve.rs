@@ -7,9 +7,12 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::HeaderValue;
 use http::Method;
 use http::Request;
 use http::Response;
+use http::Uri;
+use http::header::HOST;
 use hyper::body::Incoming;
 
 use crate::console::paths;
@@ -26,9 +29,9 @@ use crate::listener::Accepted;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::model::Target;
-use crate::telemetry;
 use crate::telemetry::Chain;
 use crate::telemetry::Check;
+use crate::telemetry::RedactedPath;
 use crate::telemetry::RequestPlace;
 use crate::telemetry::Traced;
 use crate::telemetry::Waits;
@@ -41,7 +44,7 @@ impl Gateway {
     /// Answers a request, whatever becomes of it.
     pub async fn serve(self: Arc<Self>, request: Request<Incoming>, accepted: Accepted) -> Response<Body> {
         let began = Instant::now();
-        let reference = self.reference();
+        let reference = self.references.next();
         let far = accepted.client;
         let accepted = match &self.forwarding {
             Some(forwarding) => forwarding.resolve(accepted, request.headers()),
@@ -126,15 +129,6 @@ impl Gateway {
         let mut lot = [0];
         if self.random.fill(&mut lot).is_ok() { u8::from_ne_bytes(lot) } else { 0 }
     }
-
-    /// A new reference. Without random numbers it is zeros: an answer must be possible all the same.
-    fn reference(&self) -> ReferenceId {
-        let mut bits = [0; 8];
-        if self.random.fill(&mut bits).is_err() {
-            tracing::error!("no random numbers");
-        }
-        ReferenceId::from_bits(u64::from_be_bytes(bits))
-    }
 }
 
 /// Logs a failure with all its causes, as loudly as it deserves.
@@ -151,29 +145,27 @@ fn report(failure: &Failure, reference: ReferenceId) {
 /// The line that the log gets for each request. Neither query nor security token stands in it.
 struct Line {
     reference: ReferenceId,
-    client: String,
+    client: ClientAddr,
     method: Method,
-    host: String,
-    path: String,
+    host: Option<HeaderValue>,
+    uri: Uri,
 }
 
 impl Line {
     fn of(request: &Request<Incoming>, reference: ReferenceId, client: ClientAddr) -> Self {
-        let host = request.headers().get(http::header::HOST).and_then(|host| host.to_str().ok());
-        let host = host.or_else(|| request.uri().authority().map(http::uri::Authority::as_str));
-        Self {
-            reference,
-            client: client.to_string(),
-            method: request.method().clone(),
-            host: host.unwrap_or("-").to_owned(),
-            path: telemetry::redacted_path(request.uri().path()),
-        }
+        let (method, uri) = (request.method().clone(), request.uri().clone());
+        Self { reference, client, method, host: request.headers().get(HOST).cloned(), uri }
     }
 
     fn traced(self, place: RequestPlace, status: u16, (began, took): (Instant, Duration), waits: Waits) -> Traced {
-        let Self { reference, client, method, host, path } = self;
-        let (reference, method) = (reference.to_string(), method.to_string());
+        let (host, path) = (self.host().to_owned(), RedactedPath(self.uri.path()).to_string());
+        let (reference, method, client) = (self.reference.to_string(), self.method.to_string(), self.client.to_string());
         Traced { reference, place, method, host, path, client, status, began, took, waits }
+    }
+
+    fn host(&self) -> &str {
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok());
+        host.or_else(|| self.uri.authority().map(http::uri::Authority::as_str)).unwrap_or("-")
     }
 
     fn write(&self, response: &Response<Body>, took: Duration, waited: Duration) {
@@ -181,14 +173,18 @@ impl Line {
             reference = %self.reference,
             client = %self.client,
             method = %self.method,
-            host = %self.host,
-            path = %self.path,
+            host = %self.host(),
+            path = %RedactedPath(self.uri.path()),
             status = response.status().as_u16(),
-            ms = took.as_millis(),
-            waited_ms = waited.as_millis(),
+            ms = millis(took),
+            waited_ms = millis(waited),
             "request"
         );
     }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A path of ours that is no other; for return addresses.

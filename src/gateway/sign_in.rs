@@ -107,7 +107,7 @@ impl Gateway {
     /// sign-in does not take the first one's away. Whoever blocks cookies learns it before any password.
     pub(super) fn signing_in(&self, request: &EdgeRequest<Incoming>) -> Result<SigningIn, Failure> {
         let scheme = self.origins.console().scheme;
-        if let Some(token) = request.cookies.token(&Cookie::Login.name(scheme)) {
+        if let Some(token) = request.cookies.token(Cookie::Login.name(scheme)) {
             return Ok(SigningIn::Known(token.clone()));
         }
         if parameter(&request.target, PROBED).is_some() {

@@ -22,7 +22,7 @@ impl Gateway {
     pub(super) async fn sign_out(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let scheme = self.origins.console().scheme;
         let mut onward = None;
-        if let Some(token) = request.cookies.token(&Cookie::Session.name(scheme)) {
+        if let Some(token) = request.cookies.token(Cookie::Session.name(scheme)) {
             let (mut hint, mut provider) = (None, None);
             if let Some(session) = self.sessions.find(token).await.map_err(Failure::Session)? {
                 provider = self.providers.of(session.principal().subject());

@@ -17,6 +17,8 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
 
+use memchr::memchr;
+use memchr::memchr_iter;
 use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
@@ -93,19 +95,25 @@ impl Seen {
                     bytes = bytes.get(here..).unwrap_or_default();
                 }
                 State::Head(head) => {
-                    let Some((first, rest)) = bytes.split_first() else { return };
-                    bytes = rest;
                     // Empty lines before a request are nothing (RFC 9112 section 2.2).
-                    if head.is_empty() && matches!(first, b'\r' | b'\n') {
-                        continue;
+                    let blank = bytes.iter().take_while(|byte| head.is_empty() && matches!(byte, b'\r' | b'\n'));
+                    bytes = bytes.get(blank.count()..).unwrap_or_default();
+                    let end = end_of_head(head, bytes);
+                    if head.len().saturating_add(end.unwrap_or(bytes.len())) > self.most {
+                        return self.settle(Head::Doubtful, State::Blind);
                     }
-                    head.push(*first);
-                    if head.len() > self.most {
-                        self.settle(Head::Doubtful, State::Blind);
-                    } else if head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") {
-                        let (verdict, next) = judge(head);
-                        self.settle(verdict, next);
-                    }
+                    let Some((rest_of_head, after)) = end.and_then(|end| bytes.split_at_checked(end)) else {
+                        return head.extend_from_slice(bytes);
+                    };
+                    bytes = after;
+                    // Most come in one piece, and need not be kept.
+                    let (verdict, next) = if head.is_empty() {
+                        judge(rest_of_head)
+                    } else {
+                        head.extend_from_slice(rest_of_head);
+                        judge(head)
+                    };
+                    self.settle(verdict, next);
                 }
             }
         }
@@ -117,24 +125,41 @@ impl Seen {
     }
 }
 
+/// Where a head ends, of which `before` has come and `bytes` comes now: behind an empty line.
+fn end_of_head(before: &[u8], bytes: &[u8]) -> Option<usize> {
+    let byte = |place: usize, back: usize| match place.checked_sub(back) {
+        Some(place) => bytes.get(place),
+        None => before.len().checked_sub(back - place).and_then(|place| before.get(place)),
+    };
+    let is_end = |place: &usize| match byte(*place, 1) {
+        Some(b'\n') => true,
+        Some(b'\r') => byte(*place, 2) == Some(&b'\n'),
+        _ => false,
+    };
+    memchr_iter(b'\n', bytes).find(is_end).map(|place| place + 1)
+}
+
 /// What a whole head is, and what follows it.
 fn judge(head: &[u8]) -> (Head, State) {
     let doubtful = (Head::Doubtful, State::Blind);
-    let mut before = 0;
-    for byte in head {
-        if *byte == b'\n' && before != b'\r' {
-            return doubtful;
-        }
-        before = *byte;
-    }
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-    if lines.next().is_none_or(|line| line.contains(&b'#')) {
-        return doubtful;
-    }
     let (mut length, mut chunks, mut switches) = (None, false, false);
-    for line in lines.filter(|line| !line.is_empty()) {
-        let mut parts = line.splitn(2, |byte| *byte == b':');
-        let (name, value) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default().trim_ascii());
+    let mut begin = 0;
+    for end in memchr_iter(b'\n', head) {
+        let line = head.get(begin..end).unwrap_or_default();
+        let is_first = begin == 0;
+        begin = end + 1;
+        let Some(line) = line.strip_suffix(b"\r").map(<[u8]>::trim_ascii_end) else { return doubtful };
+        if is_first {
+            if memchr(b'#', line).is_some() {
+                return doubtful;
+            }
+            continue;
+        }
+        let (name, value) = match memchr(b':', line) {
+            Some(colon) => line.split_at_checked(colon).unwrap_or_default(),
+            None => (line, &[][..]),
+        };
+        let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {
             let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
             match digits.and_then(|digits| digits.parse::<u64>().ok()) {

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Longest account name accepted: an e-mail address (RFC 5321: 64 + 1 + 255 octets, and we stop at 254).
 const MAX_LEN: usize = 254;
 
 /// A WHM or cPanel user name, or for Webmail an e-mail address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Account(Box<str>);
+pub struct Account(Arc<str>);
 
 /// What is wrong with an account name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +55,12 @@ impl FromStr for Account {
             return Err(InvalidAccount::Character);
         }
         Ok(Self(name.into()))
+    }
+}
+
+impl AsRef<str> for Account {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 

@@ -38,6 +38,12 @@ pub struct Directory {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DirectoryVersion(pub Arc<str>);
 
+impl AsRef<str> for DirectoryVersion {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for DirectoryVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A host: a DNS name in lower case without a final dot, or an IP address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Host {
     /// A DNS name (RFC 1123 section 2.1), at most 253 characters.
-    Name(Box<str>),
+    Name(Arc<str>),
     /// An address.
     Ip(IpAddr),
 }

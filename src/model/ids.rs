@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A server's short name, usable as a DNS label (RFC 1123 section 2.1: 1 to 63 of `a-z 0-9 -`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServerId(Box<str>);
+pub struct ServerId(Arc<str>);
 
 /// First labels by which cPanel recognises its services and the sites of customers (cPanel docs, service
 /// and proxy subdomains). A panel origin that begins with one would be taken for something else.
@@ -49,7 +50,7 @@ impl FromStr for ServerId {
     }
 }
 
-fn label(text: &str) -> Result<Box<str>, InvalidLabel> {
+fn label(text: &str) -> Result<Arc<str>, InvalidLabel> {
     if text.is_empty() {
         return Err(InvalidLabel::Empty);
     }
@@ -65,6 +66,12 @@ fn label(text: &str) -> Result<Box<str>, InvalidLabel> {
     Ok(text.into())
 }
 
+impl AsRef<str> for ServerId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for ServerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -73,7 +80,7 @@ impl fmt::Display for ServerId {
 
 /// The short name of an OpenID Provider, as it stands in its redirect address: spelt like a DNS label.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ProviderId(Box<str>);
+pub struct ProviderId(Arc<str>);
 
 impl ProviderId {
     /// The name.
@@ -142,13 +149,11 @@ impl ReferenceId {
 
 impl fmt::Display for ReferenceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, byte) in self.0.iter().enumerate() {
-            if place == 5 {
-                f.write_str("-")?;
-            }
-            write!(f, "{}", char::from(*byte))?;
-        }
-        Ok(())
+        let text = str::from_utf8(&self.0).unwrap_or_default();
+        let (first, second) = text.split_at_checked(5).unwrap_or_default();
+        f.write_str(first)?;
+        f.write_str("-")?;
+        f.write_str(second)
     }
 }
 

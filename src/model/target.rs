@@ -1,6 +1,7 @@
 //! The one spelling of a request's path and query.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// Longest path and query accepted, in bytes.
 const MAX_LEN: usize = 32 * 1024;
@@ -12,7 +13,7 @@ const MAX_LEN: usize = 32 * 1024;
 /// to any other bytes than those that were judged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
-    text: Box<str>,
+    text: Arc<str>,
     path_len: usize,
 }
 
@@ -83,14 +84,34 @@ impl fmt::Display for Target {
 }
 
 /// Characters of a path that need no escape: RFC 3986 `pchar` and `/`.
-fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(&byte)
+const fn is_path_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+                | b'/'
+        )
 }
 
 /// Characters of a query that need no escape: RFC 3986, and the brackets, bars and braces that browsers
 /// leave as they are (WHATWG URL, query percent-encode set).
-fn is_query_byte(byte: u8) -> bool {
-    is_path_byte(byte) || b"?[]{}|\\^`".contains(&byte)
+const fn is_query_byte(byte: u8) -> bool {
+    is_path_byte(byte) || matches!(byte, b'?' | b'[' | b']' | b'{' | b'}' | b'|' | b'\\' | b'^' | b'`')
 }
 
 fn check_path(path: &str) -> Result<(), MalformedTarget> {

@@ -72,7 +72,7 @@ pub fn action(target: &Target, form: &[u8]) -> Option<Action> {
         ("execute", Some(module), Some(function)) => {
             table.call("uapi", &table.uapi, &format!("{module}/{function}"), &said)
         }
-        _ => table.screen(&path, &said),
+        _ => table.screen(path, &said),
     }
 }
 
@@ -80,29 +80,35 @@ pub fn action(target: &Target, form: &[u8]) -> Option<Action> {
 pub fn is_resource(target: &Target) -> bool {
     let Some(table) = TABLE.as_ref() else { return false };
     let path = without_token(target.path());
-    let extension = path.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    let is_like =
+        |extension: &str| table.resources.extensions.iter().any(|known| known.eq_ignore_ascii_case(extension));
     table.resources.prefixes.iter().any(|prefix| path.starts_with(prefix.as_str()))
-        || extension.is_some_and(|extension| table.resources.extensions.contains(&extension))
+        || path.rsplit_once('.').is_some_and(|(_, extension)| is_like(extension))
 }
 
 /// A path as it may be recorded: without the security token, without what is too long to be a name.
 pub fn recorded_path(target: &Target) -> String {
     let path = without_token(target.path());
-    let shown = |segment: &str| {
-        let is_name = segment.len() <= LONGEST_SEGMENT && !segment.contains("cpsess");
-        if is_name { segment.to_owned() } else { "…".to_owned() }
-    };
-    let path: String = path.split('/').map(shown).collect::<Vec<_>>().join("/");
-    path.get(..path.floor_char_boundary(LONGEST_PATH)).unwrap_or_default().to_owned()
+    let has_token = path.contains("cpsess");
+    let mut shown = String::with_capacity(path.len());
+    for (number, segment) in path.split('/').enumerate() {
+        if number > 0 {
+            shown.push('/');
+        }
+        let is_name = segment.len() <= LONGEST_SEGMENT && !(has_token && segment.contains("cpsess"));
+        shown.push_str(if is_name { segment } else { "…" });
+    }
+    shown.truncate(shown.floor_char_boundary(LONGEST_PATH));
+    shown
 }
 
 /// The path without the security token before it.
-fn without_token(path: &str) -> String {
+fn without_token(path: &str) -> &str {
     let inside = path.strip_prefix("/cpsess").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
     match inside {
-        Some("") => "/".to_owned(),
-        Some(rest) if rest.starts_with('/') => rest.to_owned(),
-        _ => path.to_owned(),
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
     }
 }
 

@@ -1,11 +1,14 @@
 //! How cpsrvd shows that a session is gone (`docs/cpsrvd.md` section 3.5).
 
+use std::sync::LazyLock;
+
 use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 use http::header::CONTENT_TYPE;
 use http::header::SET_COOKIE;
+use memchr::memmem::Finder;
 
 /// The signs, and what each says of the request that met it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,9 @@ const RELOGIN: [&[u8]; 3] = [b"whostmgrrelogin=no", b"cprelogin=no", b"webmailre
 /// The form's identifier, in the two ways to quote it.
 const FORM: [&[u8]; 2] = [b"id=\"login_form\"", b"id='login_form'"];
 
+/// What both have in them.
+static FORM_NAME: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("login_form"));
+
 /// What an answer's head says, to a request of a signed-in session under its security token or to an API.
 ///
 /// `reason` is the reason phrase, where it is not the usual one for the status.
@@ -100,7 +106,12 @@ impl BodySign {
     pub fn found_in(self, beginning: &[u8], whole: bool) -> Option<Lost> {
         let found = match self {
             Self::DenyingJson => whole && denies(beginning),
-            Self::SignInForm(_) => FORM.iter().any(|mark| beginning.windows(mark.len()).any(|part| part == *mark)),
+            Self::SignInForm(_) => {
+                let places = FORM_NAME.find_iter(beginning);
+                places
+                    .filter_map(|place| beginning.get(place.checked_sub(4)?..))
+                    .any(|text| FORM.iter().any(|mark| text.starts_with(mark)))
+            }
         };
         found.then_some(match self {
             Self::DenyingJson => Lost::AccessDenied,

@@ -18,7 +18,8 @@ const MOST_BYTES: usize = 256;
 /// The page cookies that a browser sent: each once, or not at all.
 pub fn from_browser(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs: Vec<_> = lines.flat_map(|line| line.split("; ")).filter_map(|pair| pair.split_once('=')).collect();
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim_start().split_once('='));
+    let pairs: Vec<_> = pairs.filter(|(name, _)| NAMES.contains(name)).collect();
     let sent = |name: &'static str| {
         let mut values = pairs.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value);
         let value = values.next().filter(|value| is_plain(value))?;

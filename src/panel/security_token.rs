@@ -43,6 +43,11 @@ impl SecurityToken {
         fits.then(|| Self(digits.into()))
     }
 
+    /// Whether a path element is this one's: `cpsess1234567890`.
+    pub fn is(&self, element: &str) -> bool {
+        element.strip_prefix("cpsess") == Some(&*self.0)
+    }
+
     /// The first path element: `/cpsess1234567890`.
     pub fn expose_prefix(&self) -> String {
         format!("/cpsess{}", self.0)

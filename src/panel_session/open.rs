@@ -241,8 +241,10 @@ impl PanelSession {
         let Some(first) = target.segments().next().filter(|first| first.starts_with("cpsess")) else {
             return Claim::Nobody;
         };
+        if self.security_token.is(first) {
+            return Claim::Own;
+        }
         match SecurityToken::parse(first) {
-            Some(token) if token == self.security_token => Claim::Own,
             Some(token) if self.formerly.contains(&token) => {
                 let rest = target.as_str().get(1 + first.len()..).unwrap_or_default();
                 Claim::Former(format!("{}{rest}", self.security_token.expose_prefix()))

@@ -132,6 +132,19 @@ impl PanelSessions {
         session: &Arc<Session>,
         before: Option<&SecretDigits>,
     ) -> Result<Place<'_>, OpenError> {
+        match self.open_now(grant, session) {
+            Some(found) => Ok(Place::Open(found)),
+            None => Box::pin(self.place_in_turn(grant, session, before)).await,
+        }
+    }
+
+    /// The same once nobody else is at it.
+    async fn place_in_turn(
+        &self,
+        grant: &Grant,
+        session: &Arc<Session>,
+        before: Option<&SecretDigits>,
+    ) -> Result<Place<'_>, OpenError> {
         let asked = Instant::now();
         let first = before.cloned().or_else(|| session.security_token(&place_of(grant)));
         let mut vacancy = self.lock(grant, session, first.into_iter().collect()).await?;
@@ -154,6 +167,14 @@ impl PanelSessions {
             Some(rest) => Ok(Place::Resting(rest)),
             None => Ok(Box::pin(self.in_turn(vacancy, None)).await),
         }
+    }
+
+    /// What is open for a grant, if nobody is at its place right now and no server has to be asked again.
+    fn open_now(&self, grant: &Grant, session: &Session) -> Option<Arc<PanelSession>> {
+        let key = self.key(grant, session).ok()?;
+        let slot = self.slots.get(&key)?;
+        let found = Arc::clone(slot.held.try_lock().ok()?.as_ref()?);
+        found.proven().is_none_or(|ago| ago <= PROVEN).then_some(found)
     }
 
     /// The place in which `stale` has been found dead, to be filled anew under the same security token. Of

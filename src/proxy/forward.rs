@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::ext::ReasonPhrase;
 use tokio_util::sync::CancellationToken;
@@ -77,12 +78,18 @@ pub async fn forward(signed: SignedRequest, pace: Pace) -> Result<Answer, ProxyE
 
 pub(super) async fn send(signed: SignedRequest, pace: Pace) -> Result<Sent, ProxyError> {
     let (panel, request, ended) = signed.into_parts();
+    if ended.is_cancelled() {
+        return Err(ProxyError::Ended);
+    }
     let placed = tokio::select! {
-        () = ended.cancelled() => return Err(ProxyError::Ended),
+        biased;
         placed = panel.places().take() => placed.map_err(ProxyError::Crowded)?,
+        () = ended.cancelled() => return Err(ProxyError::Ended),
     };
     let needed = needs_session(request.uri().path());
-    let request = request.map(|body| Guarded::paced(body, pace, ended.clone()).boxed_unsync());
+    // What is not there has no pace to keep.
+    let request = request
+        .map(|body| if body.is_end_stream() { body } else { Guarded::paced(body, pace, ended.clone()).boxed_unsync() });
     let response = tokio::select! {
         // With the panel session its connections end: what breaks off then is no failure of the server.
         biased;

@@ -3,12 +3,15 @@
 use std::iter;
 use std::net::IpAddr;
 
+use http::HeaderMap;
+use http::HeaderValue;
 use url::Url;
 use url::form_urlencoded;
 
 use crate::model::Host;
 use crate::model::Origin;
 use crate::model::Service;
+use crate::rewrite::security;
 
 /// The addresses of one server, on its side and on ours, seen from one of its services.
 #[derive(Clone, Debug)]
@@ -23,6 +26,17 @@ pub struct PanelAddresses {
     pub origins: Vec<(Service, Origin)>,
     /// The console's origin.
     pub console: Origin,
+    written: Written,
+}
+
+/// The same as every request needs it, written once.
+#[derive(Clone, Debug)]
+struct Written {
+    upstream: String,
+    upstream_origin: HeaderValue,
+    host: HeaderValue,
+    own: Option<String>,
+    answer: HeaderMap,
 }
 
 /// Our own paths for going on to another account or service, followed by the service's name. A server sends
@@ -41,14 +55,57 @@ pub enum Leads {
 }
 
 impl PanelAddresses {
+    /// Puts together what is known of one service of a server.
+    ///
+    /// Nothing if a name has no place in a header.
+    pub fn new(
+        host: Host,
+        address: Option<IpAddr>,
+        service: Service,
+        origins: Vec<(Service, Origin)>,
+        console: Origin,
+    ) -> Option<Self> {
+        let authority = format!("{host}:{}", service.port());
+        let upstream = format!("https://{authority}");
+        let own = origins.iter().find(|(known, _)| *known == service).map(|(_, origin)| origin.to_string());
+        let written = Written {
+            upstream_origin: HeaderValue::from_str(&upstream).ok()?,
+            upstream,
+            host: HeaderValue::from_str(&authority).ok()?,
+            own,
+            answer: security::panel_headers(&console)?,
+        };
+        Some(Self { host, address, service, origins, console, written })
+    }
+
+    /// `Host` for the server.
+    pub(super) fn host_line(&self) -> HeaderValue {
+        self.written.host.clone()
+    }
+
+    /// `Origin` for the server.
+    pub(super) fn origin_line(&self) -> HeaderValue {
+        self.written.upstream_origin.clone()
+    }
+
+    /// The lines that every answer has.
+    pub(super) fn answer_lines(&self) -> HeaderMap {
+        self.written.answer.clone()
+    }
+
+    /// Our origin of the service that the request was for, as text.
+    pub(super) fn own_text(&self) -> Option<&str> {
+        self.written.own.as_deref()
+    }
+
     /// Our origin of the service that the request was for.
     pub fn own(&self) -> Option<&Origin> {
         self.ours(self.service)
     }
 
     /// The server's own origin of that service, as cpsrvd writes it.
-    pub fn upstream(&self) -> String {
-        format!("https://{}:{}", self.host, self.service.port())
+    pub fn upstream(&self) -> &str {
+        &self.written.upstream
     }
 
     /// Resolves an address that stood in the answer to a request for `path` (RFC 3986 section 5).
@@ -169,13 +226,14 @@ pub(super) mod tests {
 
     pub(crate) fn addresses() -> PanelAddresses {
         let origin = |port: u16| format!("https://web1.connect.example.com:{port}").parse().unwrap();
-        PanelAddresses {
-            host: "web1.hosting.example".parse().unwrap(),
-            address: Some([192, 0, 2, 1].into()),
-            service: Service::Whostmgrd,
-            origins: Service::ALL.into_iter().map(|s| (s, origin(s.port()))).collect(),
-            console: "https://connect.example.com".parse().unwrap(),
-        }
+        PanelAddresses::new(
+            "web1.hosting.example".parse().unwrap(),
+            Some([192, 0, 2, 1].into()),
+            Service::Whostmgrd,
+            Service::ALL.into_iter().map(|s| (s, origin(s.port()))).collect(),
+            "https://connect.example.com".parse().unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -48,7 +48,7 @@ impl PageLinks {
     ///
     /// Nothing if the encoding is none in which tags could be found.
     pub fn new(
-        addresses: PanelAddresses,
+        addresses: Arc<PanelAddresses>,
         path: &str,
         encoding: Option<&str>,
         script: &str,
@@ -195,7 +195,7 @@ mod tests {
 
     /// A page rewritten in pieces of so many bytes.
     fn rewritten(page: &str, piece: usize) -> String {
-        let mut links = PageLinks::new(addresses(), "/cpsess1/scripts/x", None, "/s.js", None).unwrap();
+        let mut links = PageLinks::new(Arc::new(addresses()), "/cpsess1/scripts/x", None, "/s.js", None).unwrap();
         let mut out = Vec::new();
         for bytes in page.as_bytes().chunks(piece) {
             out.extend(links.write(bytes));
@@ -256,13 +256,13 @@ mod tests {
         ] {
             assert_eq!(rewritten(page, 4096), expected.replace("TAG", TAG));
         }
-        let links = PageLinks::new(addresses(), "/", Some("windows-1252"), "/s.js", Some("a\"b"));
+        let links = PageLinks::new(Arc::new(addresses()), "/", Some("windows-1252"), "/s.js", Some("a\"b"));
         let mut links = links.unwrap();
         let out = links.write(b"<p title=\xe9><a href=//web1.hosting.example:2087/\xe9>\xe9");
         assert!(out.ends_with(b"<p title=\xe9><a href=\"https://web1.connect.example.com:2087/\xe9\">\xe9"), "{out:?}");
         assert!(String::from_utf8_lossy(&out).contains(" nonce=\"a&quot;b\">"));
-        assert!(PageLinks::new(addresses(), "/", Some("utf-16"), "/s.js", None).is_none());
-        assert!(PageLinks::new(addresses(), "/", Some("nonsense"), "/s.js", None).is_none());
+        assert!(PageLinks::new(Arc::new(addresses()), "/", Some("utf-16"), "/s.js", None).is_none());
+        assert!(PageLinks::new(Arc::new(addresses()), "/", Some("nonsense"), "/s.js", None).is_none());
     }
 
     #[test]
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_page_that_trickles_is_not_held_back() {
-        let mut links = PageLinks::new(addresses(), "/", None, "/s.js", None).unwrap();
+        let mut links = PageLinks::new(Arc::new(addresses()), "/", None, "/s.js", None).unwrap();
         links.write(b"<pre>");
         assert_eq!(links.write(b"line 1\n"), b"line 1\n");
         assert_eq!(links.write(b"line 2\n"), b"line 2\n");

@@ -24,4 +24,3 @@ pub use response::Unsafe;
 pub use response::handshake_answer;
 pub use response::response_headers;
 pub use security::own_headers;
-pub use security::panel_headers;

@@ -49,16 +49,13 @@ pub fn request_headers(
             to.insert(name, value.clone());
         }
     }
-    let upstream = addresses.upstream();
-    let mut set = |name: HeaderName, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            to.insert(name, value);
-        }
-    };
-    set(header::HOST, format!("{}:{}", addresses.host, addresses.service.port()));
-    set(header::REFERER, format!("{upstream}{}", referer_path(from, addresses).unwrap_or(home)));
+    to.insert(header::HOST, addresses.host_line());
+    let referer = [addresses.upstream(), referer_path(from, addresses).unwrap_or(home)].concat();
+    if let Ok(referer) = HeaderValue::try_from(referer) {
+        to.insert(header::REFERER, referer);
+    }
     if from.contains_key(header::ORIGIN) {
-        set(header::ORIGIN, upstream);
+        to.insert(header::ORIGIN, addresses.origin_line());
     }
     if let Some(cookies) = cookies {
         to.insert(header::COOKIE, cookies);
@@ -92,7 +89,7 @@ pub(super) const OFFERS: [HeaderName; 2] = [header::SEC_WEBSOCKET_PROTOCOL, head
 /// The path and query of a `Referer` on our own panel origin.
 fn referer_path<'h>(from: &'h HeaderMap, addresses: &PanelAddresses) -> Option<&'h str> {
     let referer = from.get(header::REFERER)?.to_str().ok()?;
-    let path = referer.strip_prefix(&addresses.own()?.to_string())?;
+    let path = referer.strip_prefix(addresses.own_text()?)?;
     (path.starts_with('/') && !path.starts_with(OURS)).then_some(path)
 }
 

@@ -12,7 +12,6 @@ use crate::rewrite::address::PanelAddresses;
 use crate::rewrite::caching;
 use crate::rewrite::link;
 use crate::rewrite::request::OFFERS;
-use crate::rewrite::security;
 
 /// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
 /// `Clear-Site-Data`, `Alt-Svc`, `NEL`, `Service-Worker-Allowed`, `WWW-Authenticate`, `Access-Control-*`,
@@ -30,6 +29,14 @@ const PASSES: [HeaderName; 12] = [
     header::ETAG,
     header::LAST_MODIFIED,
     header::RETRY_AFTER,
+];
+
+/// Header lines that decide what an answer is, and so may come only once.
+const ONCE: [(HeaderName, &str); 4] = [
+    (header::CONTENT_TYPE, "content-type"),
+    (header::CONTENT_LENGTH, "content-length"),
+    (header::CONTENT_ENCODING, "content-encoding"),
+    (header::LOCATION, "location"),
 ];
 
 /// Directives of a server's policy that reach beyond its page: framing is ours, and reports would carry
@@ -67,20 +74,20 @@ pub fn response_headers(
     if !(200..=599).contains(&status.as_u16()) {
         return Err(Unsafe::Status);
     }
-    for name in ["content-type", "content-length", "content-encoding", "location"] {
-        if from.get_all(name).iter().count() > 1 {
-            return Err(Unsafe::Twice(name));
+    for (name, word) in ONCE {
+        if from.get_all(&name).iter().nth(1).is_some() {
+            return Err(Unsafe::Twice(word));
         }
     }
     let length = from.get(header::CONTENT_LENGTH).filter(|length| *length != "0");
     if status == StatusCode::NO_CONTENT && (length.is_some() || from.contains_key(header::TRANSFER_ENCODING)) {
         return Err(Unsafe::Status);
     }
-    let mut to = HeaderMap::with_capacity(24);
+    let mut to = addresses.answer_lines();
     // With both, the length is not the body's: the chunks decide (RFC 9112 section 6.3).
     let chunked = from.contains_key(header::TRANSFER_ENCODING);
-    for name in PASSES.iter().filter(|name| !(chunked && **name == header::CONTENT_LENGTH)) {
-        for value in from.get_all(name) {
+    for (name, value) in from {
+        if PASSES.contains(name) && !(chunked && name == header::CONTENT_LENGTH) {
             to.append(name, value.clone());
         }
     }
@@ -106,7 +113,6 @@ pub fn response_headers(
             to.append(header::CONTENT_SECURITY_POLICY, policy);
         }
     }
-    security::panel_headers(&mut to, &addresses.console);
     Ok(to)
 }
 
@@ -242,10 +248,10 @@ mod tests {
             rewritten(200, &[("content-security-policy", "default-src 'self'; frame-ancestors 'none'; Report-URI /x")]);
         let to = to.unwrap();
         let policies: Vec<_> = to.get_all("content-security-policy").iter().collect();
-        assert_eq!(policies, ["default-src 'self'", "frame-ancestors 'self' https://connect.example.com"]);
+        assert_eq!(policies, ["frame-ancestors 'self' https://connect.example.com", "default-src 'self'"]);
         let several = "img-src 'self', report-uri https://evil.example/; default-src 'self'";
         let to = rewritten(200, &[("content-security-policy", several)]).unwrap();
-        let policies: Vec<_> = to.get_all("content-security-policy").iter().take(2).collect();
+        let policies: Vec<_> = to.get_all("content-security-policy").iter().skip(1).collect();
         assert_eq!(policies, ["img-src 'self'", "default-src 'self'"], "several policies in one line");
         let to = rewritten(200, &[("content-security-policy", "frame-ancestors 'none'")]).unwrap();
         assert_eq!(to.get_all("content-security-policy").iter().count(), 1);

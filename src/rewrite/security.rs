@@ -14,45 +14,40 @@ const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geol
      hid=(), identity-credentials-get=(), magnetometer=(), microphone=(), midi=(), otp-credentials=(), \
      payment=(), publickey-credentials-create=(), publickey-credentials-get=(), serial=(), usb=()";
 
+/// Lines that an answer of a panel usually has.
+const ROOM: usize = 24;
+
 /// Two years, as the browsers' preload lists ask for.
 const HSTS: &str = "max-age=63072000; includeSubDomains";
 
-/// Adds the headers of a panel origin to an answer.
+const OPENER: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const PERMITTED: HeaderName = HeaderName::from_static("permissions-policy");
+const AGENT_CLUSTER: HeaderName = HeaderName::from_static("origin-agent-cluster");
+
+/// The headers of every answer on a panel origin.
 ///
 /// `frame-ancestors` names the panel itself as well as the console: every ancestor counts, and panels
 /// frame their own pages. It stands in a policy of its own, so that a server's policy can only add to it.
-pub fn panel_headers(headers: &mut HeaderMap, console: &Origin) {
-    append(headers, header::CONTENT_SECURITY_POLICY, &format!("frame-ancestors 'self' {console}"));
-    set(headers, "cross-origin-opener-policy", "same-origin");
-    set(headers, "cross-origin-resource-policy", "same-origin");
-    // The server's checks want a Referer on its own pages; nobody else gets one.
-    set(headers, "referrer-policy", "same-origin");
-    shared(headers, console.scheme);
+/// The server's checks want a `Referer` on its own pages; nobody else gets one.
+pub(super) fn panel_headers(console: &Origin) -> Option<HeaderMap> {
+    let mut headers = HeaderMap::with_capacity(ROOM);
+    let framing = HeaderValue::try_from(format!("frame-ancestors 'self' {console}")).ok()?;
+    headers.insert(header::CONTENT_SECURITY_POLICY, framing);
+    own_headers(&mut headers, console.scheme);
+    Some(headers)
 }
 
 /// Adds the headers of an answer of our own. What may frame it stands in its own policy.
 pub fn own_headers(headers: &mut HeaderMap, scheme: Scheme) {
-    set(headers, "cross-origin-opener-policy", "same-origin");
-    set(headers, "cross-origin-resource-policy", "same-origin");
-    set(headers, "referrer-policy", "same-origin");
-    shared(headers, scheme);
-}
-
-fn shared(headers: &mut HeaderMap, scheme: Scheme) {
-    set(headers, "x-content-type-options", "nosniff");
-    set(headers, "permissions-policy", PERMISSIONS);
-    set(headers, "origin-agent-cluster", "?1");
+    let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
+    set(OPENER, "same-origin");
+    set(RESOURCE, "same-origin");
+    set(header::REFERRER_POLICY, "same-origin");
+    set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(PERMITTED, PERMISSIONS);
+    set(AGENT_CLUSTER, "?1");
     if scheme == Scheme::Https {
-        set(headers, "strict-transport-security", HSTS);
-    }
-}
-
-fn set(headers: &mut HeaderMap, name: &'static str, value: &'static str) {
-    headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-}
-
-fn append(headers: &mut HeaderMap, name: HeaderName, value: &str) {
-    if let Ok(value) = HeaderValue::from_str(value) {
-        headers.append(name, value);
+        set(header::STRICT_TRANSPORT_SECURITY, HSTS);
     }
 }

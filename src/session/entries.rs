@@ -96,27 +96,32 @@ impl Sessions {
         record.label =
             store::seal_label(&self.key, Purpose::PanelEntry, &record.key, &label).map_err(SessionError::Seal)?;
         self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
-        self.entries.insert(record.key, entry);
+        self.entries.insert(record.key, Arc::new(entry));
         Ok(token)
     }
 
     /// The live entry of a panel origin's cookie; its session is noted as in use.
-    pub async fn entry(&self, token: &Token256) -> Result<Option<Entry>, SessionError> {
+    pub async fn entry(&self, token: &Token256) -> Result<Option<Arc<Entry>>, SessionError> {
         let (now, key) = (self.clock.now(), token.digest());
-        let cached = self.entries.get(&key).map(|entry| entry.clone());
+        let cached = self.entries.get(&key).map(|entry| Arc::clone(&entry));
+        let is_cached = cached.is_some();
         let entry = match cached {
             Some(entry) => Some(entry),
-            None => match self.opened::<EntryRecord>(token, Purpose::PanelEntry, now).await? {
-                None => None,
-                Some(record) => self.entry_of(&record.into_inner(), now).await?,
-            },
+            None => Box::pin(self.stored_entry(token, now)).await?.map(Arc::new),
         };
         let Some(entry) = entry else { return Ok(None) };
         let live = self.use_live(Arc::clone(&entry.session), now).await?.is_some();
-        if live {
-            self.entries.insert(key, entry.clone());
+        if live && !is_cached {
+            self.entries.insert(key, Arc::clone(&entry));
         }
         Ok(live.then_some(entry))
+    }
+
+    async fn stored_entry(&self, token: &Token256, now: Timestamp) -> Result<Option<Entry>, SessionError> {
+        match self.opened::<EntryRecord>(token, Purpose::PanelEntry, now).await? {
+            None => Ok(None),
+            Some(record) => self.entry_of(&record.into_inner(), now).await,
+        }
     }
 
     /// Ends one entry: its cookie leads nowhere any more.

@@ -69,6 +69,7 @@ impl fmt::Display for SessionTag {
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
+    tag: SessionTag,
     /// Opens its record. It lies in the records of its entries, which only their cookies open.
     key: Token256,
     /// What it shares with other sessions of the person in this browser.
@@ -101,8 +102,10 @@ impl Session {
         created_at: Timestamp,
         now: Timestamp,
     ) -> Self {
+        let id = SessionId(key.digest());
         Self {
-            id: SessionId(key.digest()),
+            id,
+            tag: id.tag(),
             key,
             thread,
             principal: ArcSwap::from_pointee(principal),
@@ -138,6 +141,11 @@ impl Session {
     /// Its id.
     pub fn id(&self) -> SessionId {
         self.id
+    }
+
+    /// Its mark in logs and audit events.
+    pub fn tag(&self) -> SessionTag {
+        self.tag
     }
 
     /// Who it belongs to, as the provider last said it. A request takes it once.

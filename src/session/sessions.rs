@@ -94,7 +94,7 @@ pub struct Sessions {
     live: DashMap<Key, Arc<Session>>,
     /// Console cookies, by their digest, that were found to lead to a session.
     cookies: DashMap<Key, SessionId>,
-    pub(super) entries: DashMap<Key, Entry>,
+    pub(super) entries: DashMap<Key, Arc<Entry>>,
 }
 
 impl Sessions {
@@ -313,14 +313,14 @@ impl Sessions {
         now: Timestamp,
     ) -> Result<Option<Arc<Session>>, SessionError> {
         if !session.is_live(now, self.lifetimes) {
-            self.end(&session).await?;
+            Box::pin(self.end(&session)).await?;
             return Ok(None);
         }
         if self.is_cut_off(now) {
             return Err(SessionError::Away);
         }
         if let Some(until) = session.touch(now, self.lifetimes) {
-            match self.store.extend(Purpose::Session, &session.id().0, until).await {
+            match Box::pin(self.store.extend(Purpose::Session, &session.id().0, until)).await {
                 Ok(true) => {}
                 Ok(false) => {
                     // Ended elsewhere: the store is the truth.

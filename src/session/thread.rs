@@ -29,7 +29,7 @@ fn digits(thread: &Key, place: &EntryPlace) -> SecretDigits {
     let mut text = String::from("cpsess");
     for round in 0_u64.. {
         let mut context = hmac::Context::with_key(&key);
-        for part in [server.as_str(), service.as_str(), &account.to_string(), &through] {
+        for part in [server.as_str(), service.as_str(), account.as_str(), &through] {
             context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             context.update(part.as_bytes());
         }

@@ -14,6 +14,7 @@ use http::Response;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use http::header::TRANSFER_ENCODING;
+use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use http_body_util::Empty;
 use http_body_util::Full;
@@ -212,7 +213,8 @@ impl Client {
     pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, SendError> {
         let UpstreamLimits { response, interim, .. } = self.limits;
         let moved = Moved::now();
-        let mut request = request.map(|body| moved.watch(body));
+        // What is not there does not move.
+        let mut request = request.map(|body| if body.is_end_stream() { body } else { moved.watch(body) });
         let interims = Arc::new(Interims::default());
         let seen = Arc::clone(&interims);
         on_informational(&mut request, move |_| seen.one_more(interim));

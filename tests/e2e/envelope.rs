@@ -76,7 +76,7 @@ const ROWS: &[Row] = &[
     (200, "Content-Security-Policy-Report-Only", "default-src 'none'; report-uri https://evil.example/", Nothing),
     (200, "Content-Security-Policy", "report-uri https://evil.example/; report-to evil", Nothing),
     (200, "Content-Security-Policy", "img-src 'self', report-uri https://evil.example/; default-src 'self'",
-        Told("content-security-policy", "img-src 'self' | default-src 'self' | frame-ancestors 'self' {console}")),
+        Told("content-security-policy", "frame-ancestors 'self' {console} | img-src 'self' | default-src 'self'")),
     (200, "Cross-Origin-Opener-Policy-Report-Only", "same-origin; report-to=\"evil\"", Nothing),
     (200, "Cross-Origin-Embedder-Policy-Report-Only", "require-corp; report-to=\"evil\"", Nothing),
     (200, "Permissions-Policy-Report-Only", "camera=();report-to=evil", Nothing),
@@ -152,7 +152,7 @@ const ROWS: &[Row] = &[
     (200, "Accept-Ranges", "bytes", Told("accept-ranges", "bytes")),
     (200, "Content-Language", "de", Told("content-language", "de")),
     (200, "Content-Disposition", "attachment; filename=\"invoice.exe\"", Told("content-disposition", "attachment; filename=\"invoice.exe\"")),
-    (200, "Content-Security-Policy", "default-src 'self'", Told("content-security-policy", "default-src 'self' | frame-ancestors 'self' {console}")),
+    (200, "Content-Security-Policy", "default-src 'self'", Told("content-security-policy", "frame-ancestors 'self' {console} | default-src 'self'")),
 ];
 
 in_both_styles! {
