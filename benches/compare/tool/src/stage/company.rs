@@ -1,5 +1,6 @@
 //! The files of a company that is large enough for its size to show.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Role groups in the directory; the person who signs in is in two of them.
@@ -56,10 +57,12 @@ pub(crate) fn directory(address: IpAddr, servers: usize, rules: usize) -> String
     for number in 0..rules {
         let group = number % ROLE_GROUPS;
         // The first rule gives web0; the others walk through all servers.
-        let [one, two, three] = [number, number + 7, number + 31].map(|server| server % servers.max(1));
+        let given: BTreeSet<usize> = [number, number + 7, number + 31].map(|server| server % servers.max(1)).into();
+        let given: Vec<String> = given.into_iter().map(|server| format!("\"web{server}\"")).collect();
+        let given = given.join(", ");
         let account = if number < ROLE_GROUPS { "root".to_owned() } else { format!("role{number}") };
         let section = format!(
-            "[[rules]]\nrole_group = \"Role {group}\"\nservers = [\"web{one}\", \"web{two}\", \"web{three}\"]\n\
+            "[[rules]]\nrole_group = \"Role {group}\"\nservers = [{given}]\n\
              services = [\"whostmgrd\"]\naccount = \"{account}\"\n\n"
         );
         text.push_str(&section);
