@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -21,6 +20,7 @@ use prometheus_client::registry::Registry;
 
 use crate::telemetry::Check;
 use crate::telemetry::Health;
+use crate::telemetry::found::Found;
 use crate::telemetry::servers::ServerState;
 use crate::telemetry::servers::Servers;
 use crate::telemetry::shielded::ShieldGauges;
@@ -154,14 +154,6 @@ pub struct Metrics {
     found: [Found; RequestPlace::ALL.len()],
 }
 
-/// The figures of one place.
-#[derive(Default)]
-struct Found {
-    requests: [OnceLock<Counter>; CLASSES.len()],
-    own: OnceLock<Histogram>,
-    waited: OnceLock<Histogram>,
-}
-
 impl Metrics {
     /// Nothing counted yet; `started` is when the process started, in seconds since 1970.
     pub fn new(started: u64) -> Self {
@@ -268,18 +260,14 @@ impl Metrics {
 
     /// A request was answered after `took`, of which it had waited for others for `waited`.
     pub fn answered(&self, place: RequestPlace, status: u16, took: Duration, waited: Duration) {
-        let numbers = RequestPlace::ALL.iter().position(|other| *other == place);
-        let Some(found) = numbers.and_then(|number| self.found.get(number)) else { return };
+        let number = RequestPlace::ALL.iter().position(|other| *other == place);
+        let Some(found) = number.and_then(|number| self.found.get(number)) else { return };
         let place = place.as_str();
-        let class = class(status);
-        if let (Some(counter), Some(status)) = (found.requests.get(class), CLASSES.get(class)) {
-            counter.get_or_init(|| self.requests.get_or_create(&Answered { place, status }).clone()).inc();
-        }
+        found.count(status, |status| self.requests.get_or_create(&Answered { place, status }).clone());
         let timing = |timings: &Timings| timings.get_or_create(&ByPlace { place }).clone();
-        let own = found.own.get_or_init(|| timing(&self.own));
-        own.observe(took.saturating_sub(waited).as_secs_f64());
+        found.own(|| timing(&self.own)).observe(took.saturating_sub(waited).as_secs_f64());
         if !waited.is_zero() {
-            found.waited.get_or_init(|| timing(&self.waited)).observe(waited.as_secs_f64());
+            found.waited(|| timing(&self.waited)).observe(waited.as_secs_f64());
         }
     }
 
@@ -404,20 +392,6 @@ impl fmt::Debug for Metrics {
 
 fn timing() -> Histogram {
     Histogram::new(BUCKETS)
-}
-
-/// The classes of answers.
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-
-/// The place of a status among them.
-fn class(status: u16) -> usize {
-    match status {
-        100..=199 => 0,
-        200..=299 => 1,
-        300..=399 => 2,
-        400..=499 => 3,
-        _ => 4,
-    }
 }
 
 #[cfg(test)]

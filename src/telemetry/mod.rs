@@ -2,6 +2,7 @@
 //! audit room's.)
 
 mod chain;
+mod found;
 mod health;
 mod lines;
 mod log;
