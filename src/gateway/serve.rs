@@ -159,7 +159,8 @@ impl Line {
 
     fn traced(self, place: RequestPlace, status: u16, (began, took): (Instant, Duration), waits: Waits) -> Traced {
         let (host, path) = (self.host().to_owned(), RedactedPath(self.uri.path()).to_string());
-        let (reference, method, client) = (self.reference.to_string(), self.method.to_string(), self.client.to_string());
+        let (reference, method, client) =
+            (self.reference.to_string(), self.method.to_string(), self.client.to_string());
         Traced { reference, place, method, host, path, client, status, began, took, waits }
     }
 

@@ -116,7 +116,7 @@ impl Places {
         let counted = Arc::clone(person).try_acquire_owned().map_err(|_| too_many)?;
         let own = Arc::clone(panel).try_acquire_owned();
         if let (Ok(own), Ok(there)) = (own, Arc::clone(server).try_acquire_owned()) {
-            return Ok(Placed { _permits: [counted, own, there] });
+            return Ok(Placed { _permits: [counted, own, there], _running: running });
         }
         let places = async {
             // The panel's own first: what waits for the server is then bounded for each panel session.
