@@ -2,6 +2,9 @@
 //!
 //! Each test prints a line of a table; `scripts/faults` runs them and puts the table together.
 
+#[path = "faults/database.rs"]
+mod database;
+
 use std::io::Write as _;
 use std::time::Duration;
 

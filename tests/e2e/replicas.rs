@@ -35,13 +35,19 @@ impl Cluster {
 
     /// With the lines of the plan as further limits.
     pub(crate) async fn planned(plan: Plan) -> Self {
-        let limits = &plan.more;
         let database = Postgres::start().await.unwrap();
+        let address = database.url("panelgate");
+        Self::on(plan, database, &address).await
+    }
+
+    /// The same on this database, which the gateways reach at this address.
+    pub(crate) async fn on(plan: Plan, database: Postgres, address: &str) -> Self {
+        let limits = &plan.more;
         let more = format!(
             "[store]\npostgres = \"file:database\"\nserver_key = \"file:server-key\"\n[limits]\nstore_connections = 5\n{limits}"
         );
         let world = World::start(Plan { more, ..plan }).await.unwrap();
-        std::fs::write(world.folder().join("database"), database.url("panelgate")).unwrap();
+        std::fs::write(world.folder().join("database"), address).unwrap();
         std::fs::write(world.folder().join("server-key"), "ZGV2ZWxvcG1lbnQtc2VydmVyLWtleS0wMTIzNDU2Nzg=\n").unwrap();
         let (one, two) = (world.replica("one").unwrap(), world.replica("two").unwrap());
         // They start together, on an empty database.

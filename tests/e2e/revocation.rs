@@ -172,10 +172,10 @@ async fn every_reason_cuts(muted: bool) {
 
 #[tokio::test]
 async fn every_reason_cuts_a_terminal_and_a_stream_at_another_gateway() {
-    every_reason_cuts(false).await;
+    Box::pin(every_reason_cuts(false)).await;
 }
 
 #[tokio::test]
 async fn every_reason_cuts_them_also_when_notifications_are_lost() {
-    every_reason_cuts(true).await;
+    Box::pin(every_reason_cuts(true)).await;
 }

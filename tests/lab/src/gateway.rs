@@ -89,6 +89,14 @@ impl Gateway {
     pub async fn spawn_replica(binary: impl AsRef<Path>, world: &World, replica: &Replica) -> anyhow::Result<Self> {
         let mut command = Command::new(binary.as_ref());
         command.arg("serve").arg("--config").arg(replica.config());
+        Self::spawn_replica_as(command, world, replica).await
+    }
+
+    /// The same with another command line, which must come to the same.
+    ///
+    /// # Errors
+    /// As [`Gateway::spawn`].
+    pub async fn spawn_replica_as(command: Command, world: &World, replica: &Replica) -> anyhow::Result<Self> {
         Self::spawn_at(command, world, replica.ip()).await
     }
 

@@ -9,6 +9,7 @@
 //! - [`pki`]: a certificate authority that lives for one run.
 //! - [`world`]: all of it put together, with the gateway's files.
 //! - [`postgres`]: a PostgreSQL server of one's own.
+//! - [`detour`]: a relay that can be slow, hold everything back or lead elsewhere.
 //! - [`mariadb`]: a `MariaDB` server of one's own.
 //! - [`whmcs`]: WHMCS's tables and a double of its API.
 //! - [`phpmyadmin`]: the real phpMyAdmin with a database server of its own.
@@ -20,6 +21,7 @@ pub mod autobahn;
 pub mod balancer;
 pub mod browser;
 pub mod cpsrvd;
+pub mod detour;
 pub mod gateway;
 pub mod loopback;
 pub mod mariadb;

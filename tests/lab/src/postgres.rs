@@ -11,6 +11,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use anyhow::bail;
 use tempfile::TempDir;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::process::Command;
@@ -145,6 +147,62 @@ impl Postgres {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        Ok(())
+    }
+
+    /// A session of somebody else's that says this to a database and holds what it got until its input ends.
+    ///
+    /// # Errors
+    /// When `psql` does not run, or the statement fails.
+    pub async fn hold(&self, database: &str, statement: &str) -> anyhow::Result<Child> {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.arg("-XqAt").arg("-v").arg("ON_ERROR_STOP=1").arg(self.url(database));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().context("psql does not run")?;
+        let input = child.stdin.as_mut().context("no input")?;
+        input.write_all(format!("{statement};\n\\echo held\n").as_bytes()).await?;
+        let mut said = [0; 4];
+        child.stdout.as_mut().context("no output")?.read_exact(&mut said).await?;
+        Ok(child)
+    }
+
+    /// A second server that follows this one; this one acknowledges nothing that the other does not have.
+    ///
+    /// # Errors
+    /// When it cannot be made or does not follow.
+    pub async fn replica(&self) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("panelgate-postgres-").tempdir()?;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+        let mut replica = Self { child: None, programs: self.programs.clone(), place: Loopback::claim()?, folder };
+        fs::create_dir(replica.data())?;
+        fs::set_permissions(replica.data(), fs::Permissions::from_mode(0o700))?;
+        if is_root() {
+            let given = Command::new("chown").arg(USER).arg(replica.data()).status().await?;
+            anyhow::ensure!(given.success(), "there is no user {USER}");
+        }
+        let mut command = replica.command("pg_basebackup");
+        command.arg("-D").arg(replica.data()).args(["-R", "-X", "stream", "--no-sync", "-c", "fast"]);
+        command.arg("-d").arg(self.url("postgres"));
+        let output = command.stdin(Stdio::null()).output().await.context("pg_basebackup does not run")?;
+        anyhow::ensure!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
+        replica.resume().await?;
+        self.ask("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'").await?;
+        self.ask("postgres", "SELECT pg_reload_conf()").await?;
+        let deadline = Instant::now() + PATIENCE;
+        while self.ask("postgres", "SELECT sync_state FROM pg_stat_replication").await? != "sync" {
+            anyhow::ensure!(Instant::now() < deadline, "the replica does not follow");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(replica)
+    }
+
+    /// Makes a replica a server of its own.
+    ///
+    /// # Errors
+    /// When it does not become one.
+    pub async fn promote(&self) -> anyhow::Result<()> {
+        let done = self.ask("postgres", "SELECT pg_promote()").await?;
+        anyhow::ensure!(done == "t", "the replica is not promoted");
         Ok(())
     }
 
