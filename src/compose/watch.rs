@@ -66,7 +66,7 @@ pub(super) async fn run(current: Current, lookout: Lookout) {
         under_way: HashSet::new(),
         resting: HashMap::new(),
     };
-    let (mut share_at, mut begin_at) = (Instant::now(), Instant::now());
+    let (mut share_at, mut begin_at, mut not_before) = (Instant::now(), Instant::now(), Instant::now());
     loop {
         if Instant::now() >= share_at {
             watch.share().await;
@@ -74,7 +74,8 @@ pub(super) async fn run(current: Current, lookout: Lookout) {
         }
         if Instant::now() >= begin_at && watch.looks.len() < AT_ONCE {
             // Without a look that is due, the next reading of what others found is soon enough to look again.
-            begin_at = if watch.begin_one() { Instant::now() + APART } else { watch.next_due().min(share_at) };
+            not_before = Instant::now() + APART;
+            begin_at = if watch.begin_one() { not_before } else { watch.next_due().min(share_at) };
         }
         let next = if watch.looks.len() < AT_ONCE { begin_at.min(share_at) } else { share_at };
         tokio::select! {
@@ -83,7 +84,7 @@ pub(super) async fn run(current: Current, lookout: Lookout) {
                 Ok(looked) => {
                     watch.end_one(looked);
                     // It may have to be looked at again soon.
-                    begin_at = begin_at.min(watch.next_due());
+                    begin_at = begin_at.min(watch.next_due()).max(not_before);
                 }
                 Err(error) => tracing::error!(%error, "a look at a server broke off"),
             },
