@@ -35,7 +35,7 @@ async fn cut(current: &Current) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        current.gateway().sessions.cut_expired();
+        current.gateway().sessions.cut_expired().await;
     }
 }
 

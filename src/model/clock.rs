@@ -31,6 +31,12 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
+    /// This moment and a span earlier (or the first moment that there is).
+    #[must_use]
+    pub fn minus(self, span: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
+    }
+
     /// As people read it who need no seconds: `2026-11-22 18:04 UTC`.
     pub fn to_minute(self) -> String {
         let text = self.to_string();

@@ -179,6 +179,17 @@ impl Session {
         idle.min(self.created_at.plus(lifetimes.absolute))
     }
 
+    /// Whether it has ended for good: nobody's use of it, here or elsewhere, makes it go on.
+    pub(super) fn is_past(&self, now: Timestamp, lifetimes: Lifetimes) -> bool {
+        self.ended.is_cancelled() || now >= self.created_at.plus(lifetimes.absolute)
+    }
+
+    /// Takes over the end that the store knows, which use of it at another gateway has put off.
+    pub(super) fn goes_on_until(&self, end: Timestamp, lifetimes: Lifetimes) {
+        self.seen_at.fetch_max(end.minus(lifetimes.idle).0, Ordering::Relaxed);
+        self.written_until.fetch_max(end.0, Ordering::Relaxed);
+    }
+
     /// Notes that it is in use. Gives the new end if the store should learn of it: about ten times per
     /// idle lifetime, so that a restart finds the session and the store is left alone otherwise.
     pub(super) fn touch(&self, now: Timestamp, lifetimes: Lifetimes) -> Option<Timestamp> {

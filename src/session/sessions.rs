@@ -181,7 +181,8 @@ impl Sessions {
     /// The live session of a console cookie, looked at without being used.
     pub async fn watched(&self, token: &Token256) -> Result<Option<Arc<Session>>, SessionError> {
         let now = self.clock.now();
-        Ok(self.behind(token, now).await?.filter(|session| session.is_live(now, self.lifetimes)))
+        let Some(session) = self.behind(token, now).await? else { return Ok(None) };
+        Ok((!self.is_over(&session, now).await?).then_some(session))
     }
 
     /// The session of a console cookie, which may have ended by the clock.
@@ -228,18 +229,42 @@ impl Sessions {
         Ok(removed)
     }
 
-    /// Ends the sessions whose time is over, with all that runs under them. In memory only: nobody waits.
-    pub fn cut_expired(&self) {
+    /// Ends the sessions whose time is over, with all that runs under them.
+    pub async fn cut_expired(&self) {
         let now = self.clock.now();
+        let mut knows = true;
         for session in self.in_use(|session| !session.is_live(now, self.lifetimes)) {
-            self.forget(&session);
+            // A store that has just failed is not waited for once more for each of them.
+            let is_over = if knows { self.is_over(&session, now).await } else { Ok(true) };
+            if let Err(error) = &is_over {
+                knows = false;
+                tracing::debug!(%error, "whether a session is in use elsewhere is not known: it ends here");
+            }
+            if is_over.unwrap_or(true) {
+                self.forget(&session);
+            }
         }
+    }
+
+    /// Whether the time of a session is over. Where it was idle here, another gateway may have seen it in use:
+    /// the store knows.
+    async fn is_over(&self, session: &Session, now: Timestamp) -> Result<bool, SessionError> {
+        if session.is_live(now, self.lifetimes) {
+            return Ok(false);
+        }
+        if session.is_past(now, self.lifetimes) {
+            return Ok(true);
+        }
+        let found = Box::pin(self.store.get(Purpose::Session, &session.id().0, now)).await;
+        let Some(record) = found.map_err(SessionError::Store)? else { return Ok(true) };
+        session.goes_on_until(record.expires_at, self.lifetimes);
+        Ok(!session.is_live(now, self.lifetimes))
     }
 
     /// Removes what has expired, from memory and from the store.
     pub async fn sweep(&self) -> Result<u64, SessionError> {
         let now = self.clock.now();
-        self.cut_expired();
+        self.cut_expired().await;
         self.store.sweep(now).await.map_err(SessionError::Store)
     }
 
@@ -312,7 +337,7 @@ impl Sessions {
         session: Arc<Session>,
         now: Timestamp,
     ) -> Result<Option<Arc<Session>>, SessionError> {
-        if !session.is_live(now, self.lifetimes) {
+        if self.is_over(&session, now).await? {
             Box::pin(self.end(&session)).await?;
             return Ok(None);
         }

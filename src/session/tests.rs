@@ -247,11 +247,36 @@ async fn what_runs_under_a_session_ends_when_its_time_is_over() {
     let bench = Bench::new().await;
     let (_, session) = bench.begin().await;
     bench.wait(IDLE.saturating_sub(Duration::from_secs(1)));
-    bench.sessions.cut_expired();
+    bench.sessions.cut_expired().await;
     assert!(!session.ended().is_cancelled());
     bench.wait(Duration::from_secs(1));
-    bench.sessions.cut_expired();
+    bench.sessions.cut_expired().await;
     assert!(session.ended().is_cancelled());
+}
+
+#[tokio::test]
+async fn use_at_one_gateway_keeps_a_session_alive_at_another() {
+    let bench = Bench::new().await;
+    let (token, _) = bench.begin().await;
+    let other = registry(&bench.clock, &bench.folder, ServerKey::new([7; 32])).await;
+    let there = other.find(&token).await.unwrap().unwrap();
+    for _ in 0..3 {
+        bench.wait(IDLE / 2);
+        assert!(bench.used(&token).await);
+        other.cut_expired().await;
+        assert!(!there.ended().is_cancelled());
+    }
+    // Asked at the other one itself, before it looks.
+    bench.wait(IDLE / 2);
+    assert!(bench.used(&token).await);
+    bench.wait(IDLE / 2 + Duration::from_secs(1));
+    assert!(other.lives(&token).await.unwrap());
+    assert!(other.find(&token).await.unwrap().is_some());
+    // Idle at both, it ends at both.
+    bench.wait(IDLE);
+    other.cut_expired().await;
+    assert!(there.ended().is_cancelled());
+    assert!(!bench.used(&token).await);
 }
 
 #[tokio::test]
