@@ -38,6 +38,9 @@ use crate::vault::Binding;
 use crate::vault::Contents;
 use crate::vault::TokenError;
 
+/// Characters of a server's name at most, as the directory takes it.
+const LONGEST_NAME: usize = 100;
+
 /// A server that is about to be enrolled.
 #[derive(Debug)]
 pub(super) struct Candidate {
@@ -80,8 +83,19 @@ pub(super) fn show(host: &Host, seen: &Presented, streams: &mut Streams<'_>) -> 
 }
 
 impl Candidate {
-    /// That the directory does not have it yet.
+    /// That the directory can take it: it has no server of this id, and would read what is written.
     pub(super) fn is_new(&self, config: &Config) -> Result<(), Failed> {
+        if self.id.is_cpanels_own() {
+            return Err(
+                format!("cPanel's pages take a host name that begins with {} for something else", self.id).into()
+            );
+        }
+        let is_label = |name: &String| {
+            !name.trim().is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control)
+        };
+        if !self.name.as_ref().is_none_or(is_label) {
+            return Err("the name has to be a short text on one line, of 100 characters at most".into());
+        }
         match config.directory.servers.get(&self.id) {
             None => Ok(()),
             Some(server) => Err(format!("the directory has {} already ({})", self.id, server.source).into()),

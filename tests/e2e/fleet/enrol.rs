@@ -142,6 +142,15 @@ async fn every_refusal_says_why_and_changes_nothing() {
         assert_eq!(said.code, code, "{}", said.err);
         assert_eq!(directory(&world), before);
     }
+    // What a directory would not read is not written into it.
+    for name in ["two\nlines", " ", &"x".repeat(101), "del\u{7f}"] {
+        let said = enrol(&world, &["--account", "root", "--pin", &pin, "--name", name], &format!("{good}\n")).await;
+        assert!(said.code == 70 && said.err.contains("a short text on one line"), "{}", said.err);
+    }
+    let whm = ["servers", "add", "whm", "--host", "web3.hosting.example", "--account", "root", "--pin", &pin];
+    let said = panelgate(&world, &whm, format!("{good}\n").as_bytes()).await;
+    assert!(said.code == 70 && said.err.contains("begins with whm for something else"), "{}", said.err);
+    assert_eq!(directory(&world), before);
     // A server whose policy asks API calls for a second factor answers with a page.
     server.switch(|switches| switches.api_security_policy = true);
     let said = enrol(&world, &["--account", "root", "--pin", &pin], &format!("{good}\n")).await;
