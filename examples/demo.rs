@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use lab::world::Plan;
 use lab::world::World;
 use panelgate::cli;
+use panelgate::compose::HandedOver;
 use panelgate::compose::Ready;
 use panelgate::config::Look;
 use panelgate::telemetry;
@@ -22,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     let world = World::start(Plan::localhost()).await.context("cannot start the provider and the servers")?;
     let config = cli::load(&world.config()).map_err(|problems| anyhow::anyhow!(problems.render(Look::Plain)))?;
     let _log = telemetry::start(&config.log.filter, false)?;
-    let ready = Ready::build(&config).await.context("cannot start the gateway")?;
+    let ready = Ready::build(&config, HandedOver::none()).await.context("cannot start the gateway")?;
     writeln!(
         io::stdout(),
         "\nPanelgate is running. Open this in Chromium or Firefox:\n\n    {}\n\n\

@@ -101,6 +101,7 @@ pub use rounds::our_origins;
 pub use sessions::sessions;
 pub use shield::ShieldDesk;
 pub use shield::shield;
+pub use sockets::HandedOver;
 pub use sockets::addresses;
 pub use start_error::StartError;
 
@@ -123,7 +124,7 @@ pub struct Ready {
 
 impl Ready {
     /// Builds everything that the configuration asks for and binds the sockets.
-    pub async fn build(config: &Config) -> Result<Self, StartError> {
+    pub async fn build(config: &Config, handed: HandedOver) -> Result<Self, StartError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
         let limits = &config.limits;
@@ -195,7 +196,7 @@ impl Ready {
             config: config.clone(),
             listener: Listener::new(tls, front, limits),
             certificates,
-            sockets: Sockets::open(config)?,
+            sockets: Sockets::open(config, handed)?,
             limits,
             drain,
             sending,

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::Exit;
 use crate::cli::Streams;
 use crate::cli::load::load_again;
+use crate::compose::HandedOver;
 use crate::compose::Load;
 use crate::compose::Ready;
 use crate::compose::StartError;
@@ -68,9 +69,10 @@ fn no_core_dumps() -> io::Result<()> {
 
 fn run(config: &Config, path: &Path) -> Result<Exit, ServeError> {
     no_core_dumps().map_err(ServeError::Core)?;
+    let handed = HandedOver::take();
     let _log = telemetry::start(&config.log.filter, config.log.format == LogFormat::Json).map_err(ServeError::Log)?;
     let runtime = runtime().map_err(ServeError::Runtime)?;
-    let ended = runtime.block_on(until_told(config, path));
+    let ended = runtime.block_on(until_told(config, path, handed));
     // What is still open after its time, or after a second signal, is not waited for.
     runtime.shutdown_background();
     ended
@@ -84,13 +86,13 @@ fn runtime() -> io::Result<Runtime> {
     builder.enable_all().build()
 }
 
-async fn until_told(config: &Config, path: &Path) -> Result<Exit, ServeError> {
+async fn until_told(config: &Config, path: &Path, handed: HandedOver) -> Result<Exit, ServeError> {
     let (mut interrupt, mut terminate, mut hangup) = (
         signal(SignalKind::interrupt()).map_err(ServeError::Runtime)?,
         signal(SignalKind::terminate()).map_err(ServeError::Runtime)?,
         signal(SignalKind::hangup()).map_err(ServeError::Runtime)?,
     );
-    let ready = Ready::build(config).await.map_err(ServeError::Start)?;
+    let ready = Ready::build(config, handed).await.map_err(ServeError::Start)?;
     let stop = CancellationToken::new();
     let again = Arc::new(Notify::new());
     let path = path.to_owned();

@@ -4,6 +4,7 @@
 //! ends and the next begins, so that nobody is refused in between. Each handed-over socket has to be one of
 //! those that the configuration asks for: one that nobody serves would take connections and never answer.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use listenfd::ListenFd;
@@ -26,10 +27,32 @@ pub(super) struct Sockets {
     pub(super) operations: Option<TcpListener>,
 }
 
+/// The sockets that whoever started the process hands over.
+pub struct HandedOver(ListenFd);
+
+impl fmt::Debug for HandedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} handed-over descriptors", self.0.len())
+    }
+}
+
+impl HandedOver {
+    /// Takes them, and the variables that tell of them, out of the environment. Other threads may read that at any
+    /// time, so this comes before the first of them begins.
+    pub fn take() -> Self {
+        Self(ListenFd::from_env())
+    }
+
+    /// None, whatever the environment says.
+    pub fn none() -> Self {
+        Self(ListenFd::empty())
+    }
+}
+
 impl Sockets {
     /// Takes what was handed over and binds the rest.
-    pub(super) fn open(config: &Config) -> Result<Self, StartError> {
-        let mut given = handed_over()?;
+    pub(super) fn open(config: &Config, handed: HandedOver) -> Result<Self, StartError> {
+        let mut given = with_addresses(handed)?;
         let mut open = |address: SocketAddr| match given.iter().position(|(at, _)| *at == address) {
             Some(place) => Ok(given.swap_remove(place).1),
             None => listener::bind(address).map_err(StartError::Bind),
@@ -46,9 +69,7 @@ impl Sockets {
     }
 }
 
-/// The sockets that were handed over, with their addresses.
-fn handed_over() -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
-    let mut found = ListenFd::from_env();
+fn with_addresses(HandedOver(mut found): HandedOver) -> Result<Vec<(SocketAddr, TcpListener)>, StartError> {
     let mut given = Vec::new();
     for place in 0..found.len() {
         let socket = found.take_tcp_listener(place).map_err(StartError::HandedOver)?;
