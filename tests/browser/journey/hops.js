@@ -101,6 +101,7 @@ export async function leadWhereTheyShould(journey, page) {
   }
   // To a foreign site, within the frame: said before anybody goes there.
   const main = await mainOf(await opened(page, WEB1));
+  await visible(main, "body");
   await main.evaluate(() => {
     const link = document.createElement("a");
     link.id = "foreign";

@@ -115,6 +115,8 @@ async function followed(tool, selector) {
 
 /** @param {Page} tool */
 async function noErrors(tool) {
-  const errors = await tool.$$eval(".alert-danger, #pma_errors .alert", (boxes) => boxes.map((box) => box.textContent?.trim()));
+  const { errors } = await until("what the page complains about", async () => ({
+    errors: await tool.$$eval(".alert-danger, #pma_errors .alert", (boxes) => boxes.map((box) => box.textContent?.trim())),
+  }));
   assert.deepEqual(errors, []);
 }
