@@ -1,4 +1,4 @@
-// The console page: ties the server list, the stage, the history and the keyboard together.
+// Ties the server list, the stage, the history and the keyboard together.
 
 import { freshList, sessionState } from "./api.js";
 import { byId, isApple, within } from "./dom.js";

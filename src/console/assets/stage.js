@@ -1,4 +1,4 @@
-// The place below the bar: the start, the opening of a panel, the panel in its frame, or what went wrong.
+// The place below the bar: the start, an opening, the panel in its frame, or what went wrong.
 
 import { requestPanel } from "./api.js";
 import { byId } from "./dom.js";
@@ -20,7 +20,7 @@ import { isSame, titleOf } from "./entry.js";
  * @property {() => void} choose somebody wants the server list
  */
 
-/** How long an opening may be silent before it says that it is still at work. */
+/** How long an opening may be silent. */
 const PATIENCE_MS = 5_000;
 /** How long a frame stays covered that has begun but not finished to load. */
 const COVER_MS = 2_500;
@@ -155,7 +155,7 @@ export class Stage {
     void this.open(entry);
   }
 
-  /** Lets the page of the open panel go on in a new session: its origin gets a new entry, in a frame that nobody sees. */
+  /** Gives the open panel's origin an entry of the new session, in a frame that nobody sees. */
   async enterAgain() {
     const panel = this.#shown;
     if (!panel) return;

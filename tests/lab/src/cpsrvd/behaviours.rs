@@ -65,7 +65,7 @@ pub const ALL: &[Behaviour] = &[
     row(16, "preferred_domain and cp_security_token are honoured", D, "honour_preferred_domain, honour_security_token"),
     row(17, "account_login_access decides who may enter", D, "account_login_access"),
     row(18, "Security policies interrupt API calls with an HTML page", D, "api_security_policy"),
-    row(19, "Status calls in their odd shapes", DS, "version_shape"),
+    row(19, "Status calls in their odd shapes", DS, "version_shape, service_subdomains"),
     row(20, "The text about an unknown function", S, "none: the name decides"),
     row(21, "Login URLs: once, in time, on one service", DI, "login_url_lifetime"),
     row(22, "The first answer sets the cookie; its status varies", SI, "login_answer, absolute_redirects"),

@@ -332,7 +332,9 @@ async fn b19_status_calls() {
     };
     assert_eq!((setting("xframecpsrvd").await, setting("cookieipvalidation").await), (json!(1), json!("strict")));
     double.switch(|switches| switches.x_frame = false);
-    assert_eq!(setting("xframecpsrvd").await, 0);
+    assert_eq!((setting("xframecpsrvd").await, setting("proxysubdomains").await), (json!(0), json!(1)));
+    double.switch(|switches| switches.service_subdomains = false);
+    assert_eq!(setting("proxysubdomains").await, 0);
     let refused = whm_as(&double, "resell1", "get_tweaksetting", "key=xframecpsrvd").await.json();
     assert!(reason(&refused).contains("Permission denied"));
 }
