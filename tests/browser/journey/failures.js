@@ -133,7 +133,14 @@ async function isCrowded(journey, page) {
   await mainOf(busy);
   await busy.evaluate(() => {
     const token = location.pathname.match(/^\/cpsess\d{10}/)?.[0];
-    for (let n = 0; n < 12; n += 1) void fetch(`${token}/trickles?${n}`).catch(() => null);
+    // What the page itself still loads may hold a place for a moment: then it is tried again.
+    /** @param {number} n @returns {Promise<void>} */
+    const begin = (n) =>
+      fetch(`${token}/trickles?${n}`).then(
+        ({ status }) => void (status === 503 && setTimeout(begin, 50, n)),
+        () => undefined,
+      );
+    for (let n = 0; n < 10; n += 1) void begin(n);
   });
   await until("ten under way", async () => {
     const seen = /** @type {{ target: string }[]} */ (JSON.parse(await journey.behind("seen/1")));
