@@ -10,9 +10,6 @@ use panelgate::cli::Next;
 use panelgate::cli::Streams;
 use panelgate::config::Look;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
     // https://no-color.org: set to anything but nothing, it means no.
