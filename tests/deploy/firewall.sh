@@ -5,19 +5,7 @@ set -euo pipefail
 recipe=$(realpath "$1")
 [ "${2:-}" = inside ] || exec unshare --map-root-user --net --mount "$0" "$recipe" inside
 
-children=()
-trap 'kill "${children[@]}" 2>/dev/null || true' EXIT
-unshare --net sleep 60 & far=$!; children+=("$far")
-# Until the other side has a network of its own.
-until [ "$(readlink "/proc/$far/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do :; done
-there() { nsenter --target "$far" --net "$@"; }
-ip link set lo up
-ip link add near type veth peer name far netns "$far"
-ip addr add 192.0.2.100/24 dev near
-ip link set near up
-there ip addr add 192.0.2.10/24 dev far   # a gateway, as the recipe has it
-there ip addr add 192.0.2.99/24 dev far   # a stranger
-there ip link set far up
+. "$(dirname "$0")/two_hosts.sh"
 
 # Something that answers on each port, as the panels and the web sites of the server do.
 coproc SERVER { exec python3 -c '

@@ -5,19 +5,9 @@ set -euo pipefail
 recipe=$(realpath "$1") program=$(realpath "$2")
 [ "${3:-}" = inside ] || exec unshare --map-root-user --net --mount "$0" "$recipe" "$program" inside
 
-children=() folder=$(mktemp -d)
+. "$(dirname "$0")/two_hosts.sh"
+folder=$(mktemp -d)
 trap 'kill "${children[@]}" 2>/dev/null || true; rm -rf "$folder"' EXIT
-unshare --net sleep 120 & far=$!; children+=("$far")
-until [ "$(readlink "/proc/$far/ns/net")" != "$(readlink /proc/self/ns/net)" ]; do :; done
-there() { nsenter --target "$far" --net "$@"; }
-ip link set lo up
-ip link add near type veth peer name far netns "$far"
-ip addr add 192.0.2.100/24 dev near
-ip link set near up
-there ip addr add 192.0.2.10/24 dev far   # a gateway, as the recipe has it
-there ip addr add 192.0.2.99/24 dev far   # a stranger
-there ip link set far up
-there ip link set lo up
 
 # In clear text the panels and the web sites speak HTTP; on the other ports something answers that is no panel.
 coproc SERVER { exec python3 -c '
