@@ -157,20 +157,13 @@ impl Lookout {
         }
     }
 
-    /// Until the next look, a quarter more or less so that looks stay spread.
+    /// Until the next look.
     fn pause(&self, failures: u32) -> Duration {
         let mut byte = [128];
         if self.random.fill(&mut byte).is_err() {
             tracing::warn!("no random numbers: looks at servers are less spread");
         }
-        let jitter = 0.75 + f64::from(byte[0]) / 512.0;
-        let pause = match failures.checked_sub(1) {
-            None => self.interval,
-            Some(more) => (self.interval / SOONER)
-                .saturating_mul(1_u32.checked_shl(more).unwrap_or(u32::MAX))
-                .min(self.interval.saturating_mul(SELDOM)),
-        };
-        pause.mul_f64(jitter)
+        pause(self.interval, failures, byte[0])
     }
 
     async fn tell(&self, server: &Server, condition: &Condition) -> Result<(), NoteError> {
@@ -189,5 +182,41 @@ impl Lookout {
 impl fmt::Debug for Lookout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lookout").field("interval", &self.interval).finish_non_exhaustive()
+    }
+}
+
+/// Until the next look after so many without an answer: a quarter more or less, by chance, so that looks stay spread.
+fn pause(interval: Duration, failures: u32, chance: u8) -> Duration {
+    let pause = match failures.checked_sub(1) {
+        None => interval,
+        Some(more) => (interval / SOONER)
+            .saturating_mul(1_u32.checked_shl(more).unwrap_or(u32::MAX))
+            .min(interval.saturating_mul(SELDOM)),
+    };
+    pause.mul_f64(0.75 + f64::from(chance) / 512.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_mins(10);
+
+    /// In seconds, without chance.
+    fn after(failures: u32) -> u64 {
+        pause(INTERVAL, failures, 128).as_secs()
+    }
+
+    #[test]
+    fn who_does_not_answer_is_looked_at_sooner_and_then_more_and_more_seldom() {
+        let found: Vec<_> = (0..8).map(after).collect();
+        assert_eq!(found, [600, 75, 150, 300, 600, 1200, 1200, 1200]);
+        assert_eq!(after(u32::MAX), 1200);
+    }
+
+    #[test]
+    fn looks_are_spread_by_a_quarter_each_way() {
+        let spread: Vec<_> = [0, 64, 128, 255].map(|chance| pause(INTERVAL, 0, chance).as_secs()).into();
+        assert_eq!(spread, [450, 525, 600, 748]);
     }
 }
