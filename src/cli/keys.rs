@@ -4,19 +4,18 @@ use std::io;
 
 use clap::Args;
 use clap::Subcommand;
-use tokio::runtime::Builder;
 
 use crate::cli::ConfigFile;
 use crate::cli::Exit;
 use crate::cli::Streams;
-use crate::cli::load;
+use crate::cli::configured::Failed;
+use crate::cli::configured::with_config;
 use crate::cli::review::table::Table;
 use crate::cli::sessions::operator;
 use crate::compose;
 use crate::compose::StartError;
 use crate::config::Config;
 use crate::session::KeyUses;
-use crate::telemetry::Chain;
 
 pub(super) const EXIT: &str = "Exit codes:\n  0  done\n  1  a former key is still needed, or records open with none\n  \
     64  the arguments are wrong\n  70  it could not be done\n  78  the configuration has problems";
@@ -52,20 +51,10 @@ pub(super) fn run(command: &Keys, streams: &mut Streams<'_>) -> io::Result<Exit>
         Keys::Status(file) | Keys::Rotate(file) => file,
         Keys::Forget(forget) => &forget.file,
     };
-    let config = match load(&file.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            streams.err.write_all(problems.render(streams.look).as_bytes())?;
-            return Ok(Exit::Config);
-        }
-    };
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        match command {
-            Keys::Status(_) => status(&config, streams).await,
-            Keys::Rotate(_) => rotate(&config, streams).await,
-            Keys::Forget(forget) => drop_former(&config, forget.now, streams).await,
-        }
+    with_config(&file.config, streams, async |config, streams| match command {
+        Keys::Status(_) => status(config, streams).await,
+        Keys::Rotate(_) => rotate(config, streams).await,
+        Keys::Forget(forget) => drop_former(config, forget.now, streams).await,
     })
 }
 
@@ -73,11 +62,8 @@ async fn uses(config: &Config) -> Result<KeyUses, StartError> {
     compose::sessions(config).await?.key_uses().await.map_err(StartError::Sessions)
 }
 
-async fn status(config: &Config, streams: &mut Streams<'_>) -> io::Result<Exit> {
-    let found = match uses(config).await {
-        Ok(found) => found,
-        Err(error) => return failed(&error, streams),
-    };
+async fn status(config: &Config, streams: &mut Streams<'_>) -> Result<Exit, Failed> {
+    let found = uses(config).await?;
     let role = |seals: bool| if seals { "seals" } else { "opens" }.to_owned();
     let rows = found.keys.iter().map(|key| {
         let until = key.until.map(|until| until.to_string()).unwrap_or_default();
@@ -99,42 +85,23 @@ async fn status(config: &Config, streams: &mut Streams<'_>) -> io::Result<Exit> 
     Ok(if is_settled { Exit::Done } else { Exit::No })
 }
 
-async fn rotate(config: &Config, streams: &mut Streams<'_>) -> io::Result<Exit> {
-    match compose::rotate_key(config, &operator()).await {
-        Ok(()) => {
-            writeln!(
-                streams.out,
-                "there is a new server key; start the gateway again, then see panelgate keys status"
-            )?;
-            Ok(Exit::Done)
-        }
-        Err(error) => failed(&error, streams),
-    }
+async fn rotate(config: &Config, streams: &mut Streams<'_>) -> Result<Exit, Failed> {
+    compose::rotate_key(config, &operator()).await?;
+    writeln!(streams.out, "there is a new server key; start the gateway again, then see panelgate keys status")?;
+    Ok(Exit::Done)
 }
 
-async fn drop_former(config: &Config, now: bool, streams: &mut Streams<'_>) -> io::Result<Exit> {
-    let needing = match uses(config).await {
-        Ok(found) => found.keys.iter().filter(|key| !key.seals).map(|key| key.sessions + key.others).sum::<u64>(),
-        Err(error) => return failed(&error, streams),
-    };
+async fn drop_former(config: &Config, now: bool, streams: &mut Streams<'_>) -> Result<Exit, Failed> {
+    let former = uses(config).await?.keys.into_iter().filter(|key| !key.seals);
+    let needing: u64 = former.map(|key| key.sessions + key.others).sum();
     if needing > 0 && !now {
         writeln!(streams.err, "{needing} records need the key of before: see panelgate keys status, or use --now")?;
         return Ok(Exit::No);
     }
-    match compose::forget_key(config, &operator()).await {
-        Ok(true) => {
-            writeln!(streams.out, "the key of before is gone; start the gateway again, so that it forgets it too")?;
-            Ok(Exit::Done)
-        }
-        Ok(false) => {
-            writeln!(streams.err, "there is no key of before")?;
-            Ok(Exit::No)
-        }
-        Err(error) => failed(&error, streams),
+    if compose::forget_key(config, &operator()).await? {
+        writeln!(streams.out, "the key of before is gone; start the gateway again, so that it forgets it too")?;
+        return Ok(Exit::Done);
     }
-}
-
-fn failed(error: &StartError, streams: &mut Streams<'_>) -> io::Result<Exit> {
-    writeln!(streams.err, "error: {}", Chain(error))?;
-    Ok(Exit::Software)
+    writeln!(streams.err, "there is no key of before")?;
+    Ok(Exit::No)
 }

@@ -7,6 +7,7 @@ mod asked;
 mod audit;
 mod check;
 mod check_login;
+mod configured;
 mod doctor;
 mod exit;
 mod import;

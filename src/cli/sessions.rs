@@ -8,12 +8,12 @@ use clap::Args;
 use clap::Subcommand;
 use clap::ValueEnum;
 use serde::Serialize;
-use tokio::runtime::Builder;
 
 use crate::cli::ConfigFile;
 use crate::cli::Exit;
 use crate::cli::Streams;
-use crate::cli::load;
+use crate::cli::configured::Failed;
+use crate::cli::configured::with_config;
 use crate::cli::review::csv;
 use crate::cli::review::table::Table;
 use crate::compose;
@@ -24,7 +24,6 @@ use crate::session::Listed;
 use crate::session::Order;
 use crate::session::Sessions as Registry;
 use crate::session::Whose;
-use crate::telemetry::Chain;
 
 /// How long a gateway may take to carry an order out. It looks for orders four times a second.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -114,33 +113,14 @@ pub(super) fn run(command: &Sessions, streams: &mut Streams<'_>) -> io::Result<E
         Sessions::List(list) => &list.file,
         Sessions::End(end) => &end.file,
     };
-    let config = match load(&file.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            streams.err.write_all(problems.render(streams.look).as_bytes())?;
-            return Ok(Exit::Config);
-        }
-    };
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let registry = match compose::sessions(&config).await {
-            Ok(registry) => registry,
-            Err(error) => return failed(&error, streams),
-        };
-        let roll = match registry.roll().await {
-            Ok(roll) => roll,
-            Err(error) => return failed(&error, streams),
-        };
+    with_config(&file.config, streams, async |config, streams| {
+        let registry = compose::sessions(config).await?;
+        let roll = registry.roll().await?;
         match command {
-            Sessions::List(list) => write_list(&roll, list.format, streams).map(|()| Exit::Done),
+            Sessions::List(list) => Ok(write_list(&roll, list.format, streams).map(|()| Exit::Done)?),
             Sessions::End(end) => self::end(&registry, &roll, &end.what, streams).await,
         }
     })
-}
-
-fn failed(error: &(dyn std::error::Error + 'static), streams: &mut Streams<'_>) -> io::Result<Exit> {
-    writeln!(streams.err, "error: {}", Chain(error))?;
-    Ok(Exit::Software)
 }
 
 fn write_list(roll: &[Listed], format: Format, streams: &mut Streams<'_>) -> io::Result<()> {
@@ -190,7 +170,7 @@ impl<'l> Line<'l> {
     }
 }
 
-async fn end(registry: &Registry, roll: &[Listed], what: &What, streams: &mut Streams<'_>) -> io::Result<Exit> {
+async fn end(registry: &Registry, roll: &[Listed], what: &What, streams: &mut Streams<'_>) -> Result<Exit, Failed> {
     let mut endings = endings(roll, what);
     endings.dedup();
     if endings.is_empty() {
@@ -200,20 +180,19 @@ async fn end(registry: &Registry, roll: &[Listed], what: &What, streams: &mut St
     let (by, mut ended) = (operator(), 0);
     for end in endings {
         let order = Order { end, by: by.clone() };
-        match carried_out(registry, &order).await {
-            Ok(Some(Done { failed: false, ended: count })) => ended += count,
-            Ok(Some(Done { failed: true, .. })) => {
+        match carried_out(registry, &order).await? {
+            Some(Done { failed: false, ended: count }) => ended += count,
+            Some(Done { failed: true, .. }) => {
                 writeln!(streams.err, "error: the gateway could not do it; its log says why")?;
                 return Ok(Exit::Software);
             }
-            Ok(None) => {
+            None => {
                 writeln!(
                     streams.err,
                     "error: no gateway has carried it out; the order stands for an hour, for one that starts"
                 )?;
                 return Ok(Exit::Software);
             }
-            Err(error) => return failed(&error, streams),
         }
     }
     let noun = if what.server.is_some() { "opened panels" } else { "sessions" };

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use crate::cli::ConfigFile;
 use crate::cli::Exit;
 use crate::cli::Streams;
-use crate::cli::vault::Failed;
+use crate::cli::configured::Failed;
 use crate::cli::vault::at_the_desk;
 use crate::cli::vault::named;
 use crate::compose::Desk;

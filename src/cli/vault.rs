@@ -10,12 +10,12 @@ use clap::Args;
 use clap::Subcommand;
 use secrecy::SecretString;
 use serde::Serialize;
-use tokio::runtime::Builder;
 
 use crate::cli::ConfigFile;
 use crate::cli::Exit;
 use crate::cli::Streams;
-use crate::cli::load;
+use crate::cli::configured::Failed;
+use crate::cli::configured::with_config;
 use crate::cli::prompt;
 use crate::cli::review::csv;
 use crate::cli::review::table::Table;
@@ -111,9 +111,6 @@ pub struct Import {
     file: ConfigFile,
 }
 
-/// Why a command failed, for the operator.
-pub(super) type Failed = Box<dyn std::error::Error>;
-
 /// Runs a command.
 pub(super) fn run(command: &Vault, streams: &mut Streams<'_>) -> io::Result<Exit> {
     let (Vault::List(List { file, .. })
@@ -143,29 +140,6 @@ pub(super) fn at_the_desk(
     with_config(path, streams, async |config, streams| {
         let desk = compose::desk(config, &operator()).await?;
         act(config, &desk, streams).await
-    })
-}
-
-/// Reads the configuration and does something with it; what fails is told.
-pub(super) fn with_config(
-    path: &Path,
-    streams: &mut Streams<'_>,
-    act: impl AsyncFnOnce(&Config, &mut Streams<'_>) -> Result<Exit, Failed>,
-) -> io::Result<Exit> {
-    let config = match load(path) {
-        Ok(config) => config,
-        Err(problems) => {
-            streams.err.write_all(problems.render(streams.look).as_bytes())?;
-            return Ok(Exit::Config);
-        }
-    };
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let done = act(&config, streams).await;
-        done.or_else(|error| {
-            writeln!(streams.err, "error: {}", Chain(&*error))?;
-            Ok(Exit::Software)
-        })
     })
 }
 

@@ -15,11 +15,11 @@ use url::Url;
 
 use crate::cli::Exit;
 use crate::cli::Streams;
+use crate::cli::configured::Failed;
 use crate::cli::import::report;
 use crate::cli::prompt;
 use crate::cli::review::Format;
 use crate::cli::review::usage;
-use crate::cli::vault::Failed;
 use crate::config::Config;
 use crate::config::Escaped;
 use crate::config::Look;

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::cli::Streams;
+use crate::cli::configured::Failed;
 use crate::cli::servers::document;
-use crate::cli::vault::Failed;
 use crate::compose::Desk;
 use crate::compose::new_token;
 use crate::config::Config;

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
-use crate::cli::vault::Failed;
+use crate::cli::configured::Failed;
 use crate::config::Config;
 use crate::model::Account;
 use crate::model::Server;

@@ -11,6 +11,7 @@ use tokio::runtime::Builder;
 
 use crate::cli::Exit;
 use crate::cli::Streams;
+use crate::cli::configured::Failed;
 use crate::cli::load;
 use crate::cli::review::Format;
 use crate::cli::review::csv;
@@ -18,7 +19,6 @@ use crate::cli::review::table::Table;
 use crate::cli::sessions::operator;
 use crate::cli::shield::Check;
 use crate::cli::shield::meant;
-use crate::cli::vault::Failed;
 use crate::compose;
 use crate::compose::ShieldDesk;
 use crate::config::Escaped;

@@ -3,14 +3,12 @@
 use std::io;
 use std::io::Read as _;
 
-use tokio::runtime::Builder;
-
 use crate::cli::Exit;
 use crate::cli::Streams;
-use crate::cli::load;
+use crate::cli::configured::Failed;
+use crate::cli::configured::with_config;
 use crate::cli::sessions::operator;
 use crate::cli::shield::Record;
-use crate::cli::vault::Failed;
 use crate::compose;
 use crate::compose::ShieldDesk;
 use crate::config::Config;
@@ -25,23 +23,11 @@ use crate::shield::Verdict;
 use crate::telemetry::Chain;
 
 pub(super) fn run(record: &Record, streams: &mut Streams<'_>) -> io::Result<Exit> {
-    let config = match load(&record.file.config) {
-        Ok(config) => config,
-        Err(problems) => {
-            streams.err.write_all(problems.render(streams.look).as_bytes())?;
-            return Ok(Exit::Config);
-        }
-    };
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let done = match compose::shield(&config, &operator()).await {
-            Ok(desk) => keep(&config, &desk, record.quiet, streams).await,
-            Err(error) => Err(error.into()),
-        };
-        done.or_else(|error| {
-            writeln!(streams.err, "error: {}", Escaped(&Chain(&*error).to_string()))?;
-            Ok(Exit::Software)
-        })
+    with_config(&record.file.config, streams, async |config, streams| {
+        let desk = compose::shield(config, &operator()).await?;
+        let kept = keep(config, &desk, record.quiet, streams).await;
+        // A report may come from anywhere, and stand in the error.
+        kept.map_err(|error| Escaped(&Chain(&*error).to_string()).to_string().into())
     })
 }
 
