@@ -46,6 +46,7 @@ pub(super) enum Head {
 
 #[derive(Debug)]
 struct Seen {
+    has_begun: bool,
     state: State,
     heads: VecDeque<Head>,
     most: usize,
@@ -64,12 +65,22 @@ enum State {
 impl Heads {
     /// Nothing seen yet; a head of more than `most` bytes is doubtful.
     pub(super) fn new(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(Seen { state: State::Head(Vec::new()), heads: VecDeque::new(), most })))
+        Self(Arc::new(Mutex::new(Seen {
+            has_begun: false,
+            state: State::Head(Vec::new()),
+            heads: VecDeque::new(),
+            most,
+        })))
     }
 
     /// What was seen of the request that the engine brings next.
     pub(super) fn next(&self) -> Head {
         self.lock().heads.pop_front().unwrap_or(Head::Doubtful)
+    }
+
+    /// Whether anything was said on the connection.
+    pub(super) fn have_begun(&self) -> bool {
+        self.lock().has_begun
     }
 
     fn look_at(&self, bytes: &[u8]) {
@@ -83,6 +94,7 @@ impl Heads {
 
 impl Seen {
     fn look_at(&mut self, mut bytes: &[u8]) {
+        self.has_begun |= !bytes.is_empty();
         while !bytes.is_empty() {
             match &mut self.state {
                 State::Blind => return,

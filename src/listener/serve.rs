@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -64,6 +66,9 @@ impl Accepted {
 /// Asks a silent HTTP/2 peer for a sign of life this often, and waits as long for it.
 const PING: Duration = Duration::from_secs(20);
 
+/// When draining begins, how long a connection on which nothing was said yet may take to begin.
+const FIRST_WORD: Duration = Duration::from_secs(2);
+
 /// HTTP/1.1 until the peer or draining ends it.
 pub(super) async fn http1<I, S, F>(
     io: I,
@@ -77,15 +82,17 @@ pub(super) async fn http1<I, S, F>(
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     let heads = Heads::new(limits.request_head_bytes);
-    let watched = Watched::new(io, heads.clone());
-    let cut = accepted.cut.clone();
+    let (watched, seen) = (Watched::new(io, heads.clone()), heads.clone());
+    let (cut, leaving) = (accepted.cut.clone(), draining.clone());
     let answer = service_fn(move |request| {
         let head = heads.next();
+        let leaving = leaving.clone();
         let accepted = Accepted { doubtful: head == Head::Doubtful, ..accepted.clone() };
         let answer = service(request, accepted);
         async move {
             let mut response = answer.await;
-            if head != Head::Plain && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let is_last = head != Head::Plain || leaving.is_cancelled();
+            if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
                 // Nothing more is looked at on this connection.
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
@@ -104,10 +111,24 @@ pub(super) async fn http1<I, S, F>(
         result = connection.as_mut() => result,
         () = cut.cancelled() => return,
         () = draining.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                result = connection => result,
+            // The engine would close on who has not said anything yet, whose request may be on its way.
+            let begun = poll_fn(|cx| match connection.as_mut().poll(cx) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if seen.have_begun() => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            let ended = tokio::select! {
+                begun = tokio::time::timeout(FIRST_WORD, begun) => begun.ok().flatten(),
                 () = cut.cancelled() => return,
+            };
+            if let Some(result) = ended {
+                result
+            } else {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    result = connection => result,
+                    () = cut.cancelled() => return,
+                }
             }
         }
     };

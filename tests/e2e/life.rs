@@ -10,6 +10,7 @@ use lab::world::World;
 use tokio::net::TcpStream;
 use tokio::process::Command;
 
+use crate::raw::Raw;
 use crate::stage::BINARY;
 use crate::stage::Stage;
 use crate::stage::in_both_styles;
@@ -126,6 +127,23 @@ async fn a_download_may_end_while_the_gateway_stops() {
         assert!(rest.len() > 19_000_000, "{}", rest.len());
         assert_eq!(gateway.ended().await.unwrap().code, Some(0));
     }
+}
+
+/// A handshake that is done is a promise: the request may be on its way already. Who says nothing is not waited for.
+#[tokio::test]
+async fn who_has_just_come_is_heard_while_the_gateway_stops() {
+    let stage = Stage::with(Style::Ports, "[limits]\ndrain_seconds = 600\n").await;
+    let mut late = Raw::connect(&stage, "connect.example.com", 443).await;
+    let _silent = Raw::connect(&stage, "connect.example.com", 443).await;
+    stage.gateway.signal("TERM").await.unwrap();
+    stage.gateway.wait_for_output("stopping").await.unwrap();
+    let address = (stage.world.gateway(), 443);
+    until("it accepts nobody more", || std::net::TcpStream::connect(address).is_err()).await;
+    let ask = "GET /signed-out HTTP/1.1\r\nHost: connect.example.com\r\n\r\n";
+    let (status, answer) = late.exchange(ask).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+    assert_eq!(stage.gateway.ended().await.unwrap().code, Some(0));
 }
 
 #[tokio::test]
