@@ -56,6 +56,16 @@ fn the_unit_exposes_as_little_as_the_docs_say() {
     assert!(read("docs/operations.md").contains(&claimed), "the docs do not say: {claimed}");
 }
 
+/// Started as process 1 of a machine of namespaces: the hardening holds and is in nobody's way, and nobody is refused
+/// while the gateway starts anew.
+#[test]
+fn the_unit_runs_under_systemd() {
+    let said = content(Command::new(at("tests/deploy/systemd.sh")).arg(env!("CARGO_BIN_EXE_panelgate")));
+    let rest = said
+        .strip_prefix("the unit starts the gateway with one power of root's, and it starts anew with nobody refused: ");
+    assert!(rest.is_some_and(|rest| rest.ends_with(" answered, 0 failed\n")), "{said}");
+}
+
 /// The unit's folders are those of the example, and it waits longer than the gateway takes to stop.
 #[test]
 fn the_unit_fits_the_configuration() {
