@@ -7,6 +7,7 @@ use crate::config::PanelStyle;
 use crate::doctor::Finding;
 use crate::doctor::Part;
 use crate::doctor::SOON;
+use crate::doctor::at_balancer;
 use crate::doctor::finding::some_of;
 use crate::edge::Origins;
 use crate::listener::Certificates;
@@ -18,14 +19,13 @@ use crate::telemetry::Chain;
 use crate::upstream::Looker;
 
 /// Looks at our certificates. That keys fit was seen when the configuration was read.
-pub(super) fn look(config: &Config, origins: &Origins, looker: &Looker, now: Timestamp) -> Vec<Finding> {
+pub(super) async fn look(config: &Config, origins: &Origins, looker: &Looker, now: Timestamp) -> Vec<Finding> {
     let console = &origins.console().host;
     if origins.console().scheme == Scheme::Http {
         return vec![Finding::well(Part::Certificates, console, "none is needed: the console is on localhost")];
     }
     if config.balancer.as_ref().is_some_and(|balancer| balancer.ends_tls) {
-        let says = "TLS ends at the balancer, which has the certificates: they were not looked at";
-        return vec![Finding::well(Part::Certificates, console, says)];
+        return at_balancer::look(origins, &wildcards(config, console), looker, now).await;
     }
     let files = config.certificates.iter().map(|files| (files.chain.as_path(), files.key.as_path()));
     let held = match Certificates::read(files) {
@@ -42,10 +42,7 @@ pub(super) fn look(config: &Config, origins: &Origins, looker: &Looker, now: Tim
     let bare = names.iter().filter(|(_, name)| !held.iter().any(|one| one.covers(name)));
     let bare: Vec<&str> = bare.map(|(_, name)| name.as_str()).collect();
     if !bare.is_empty() {
-        let wanted = match config.panels {
-            PanelStyle::Ports => format!("*.{console}"),
-            PanelStyle::Hosts => format!("*.<server>.{console} for each server"),
-        };
+        let wanted = wildcards(config, console);
         let says = format!("no certificate is valid for {}", some_of(bare));
         let advice = format!("get one for {console} and {wanted}, and name it in [tls] certificates");
         findings.push(Finding::wrong(Part::Certificates, console, says, advice));
@@ -57,6 +54,14 @@ pub(super) fn look(config: &Config, origins: &Origins, looker: &Looker, now: Tim
         findings.push(of(one, used.map(|(host, _)| *host), looker, now));
     }
     findings
+}
+
+/// What covers the names of all panels.
+fn wildcards(config: &Config, console: &Host) -> String {
+    match config.panels {
+        PanelStyle::Ports => format!("*.{console}"),
+        PanelStyle::Hosts => format!("*.<server>.{console} for each server"),
+    }
 }
 
 /// What there is to say of one certificate, which answers for this name.

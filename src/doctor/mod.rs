@@ -4,6 +4,7 @@
 //! time, and much goes on at once, so that five hundred servers take less than a minute even if none answers.
 //! No finding holds a secret.
 
+mod at_balancer;
 mod certificates;
 mod finding;
 mod holder;
@@ -52,14 +53,15 @@ pub async fn examine(config: &Config, clock: &dyn Clock) -> Result<Vec<Finding>,
     let rounds = Rounds::begin(config, API).await;
     let everybody: Vec<&Server> = config.directory.servers.values().collect();
     let asked = config.providers.iter().map(|provider| provider::look(config, provider));
-    let (names, providers, audit, servers) = tokio::join!(
+    let (names, certificates, providers, audit, servers) = tokio::join!(
         names::look(&origins),
+        certificates::look(config, &origins, &looker, clock.now()),
         join_all(asked),
         state::audit(config),
         visit(config, &everybody, &rounds, &looker, clock),
     );
     let mut findings = names;
-    findings.extend(certificates::look(config, &origins, &looker, clock.now()));
+    findings.extend(certificates);
     findings.extend(providers.into_iter().flatten());
     findings.extend(state::store(config, &rounds, clock.now()));
     findings.extend(audit);

@@ -16,11 +16,13 @@ use rustls::SignatureScheme;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::client::danger::ServerCertVerified;
 use rustls::client::danger::ServerCertVerifier;
+use rustls::client::verify_server_name;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
 use rustls::pki_types::UnixTime;
+use rustls::server::ParsedCertificate;
 use rustls_platform_verifier::Verifier;
 use tokio_util::sync::CancellationToken;
 use x509_parser::prelude::FromDer as _;
@@ -28,6 +30,7 @@ use x509_parser::prelude::GeneralName;
 use x509_parser::prelude::X509Certificate;
 
 use crate::model::Host;
+use crate::model::Origin;
 use crate::model::Service;
 use crate::model::SpkiPin;
 use crate::model::Timestamp;
@@ -55,6 +58,8 @@ pub struct Presented {
     pub not_after: Timestamp,
     /// Whether the system's authorities vouch for it, under the name that was asked for.
     pub is_public: bool,
+    /// Whether it is valid for the name that was asked for, whoever vouches for it.
+    pub is_for_name: bool,
 }
 
 /// Why no certificate was seen.
@@ -105,7 +110,13 @@ impl Looker {
 
     /// Looks at the certificate that WHM shows on a host.
     pub async fn look(&self, host: &Host, address: Option<IpAddr>, timeout: Duration) -> Result<Presented, LookError> {
-        look_with(self, host, address, timeout).await
+        let port = Service::Whostmgrd.port();
+        look_with(self, Place { host, address, port }, timeout).await
+    }
+
+    /// Looks at the certificate that people are shown at an origin of ours.
+    pub async fn look_at_origin(&self, origin: &Origin, timeout: Duration) -> Result<Presented, LookError> {
+        look_with(self, Place { host: &origin.host, address: None, port: origin.port }, timeout).await
     }
 
     /// Whether the system's authorities vouch for a certificate and the intermediates after it, under this name.
@@ -117,12 +128,16 @@ impl Looker {
     }
 }
 
-async fn look_with(
-    looker: &Looker,
-    host: &Host,
+/// Where a certificate is shown.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    host: &'p Host,
     address: Option<IpAddr>,
-    timeout: Duration,
-) -> Result<Presented, LookError> {
+    port: u16,
+}
+
+async fn look_with(looker: &Looker, place: Place<'_>, timeout: Duration) -> Result<Presented, LookError> {
+    let Place { host, address, port } = place;
     let source = looker.source;
     let (public, provider) = (Arc::clone(&looker.public), Arc::clone(&looker.provider));
     let tls = |error| LookError::Tls(TrustError::Tls(error));
@@ -133,19 +148,29 @@ async fn look_with(
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&looking) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
-    let port = Service::Whostmgrd.port();
     let ended = CancellationToken::new();
     let connector =
         Connector { host: host.clone(), address, source, port, tls: Arc::new(config), timeout, stall: timeout, ended };
     let broken_off = connector.connect().await;
     let seen = looking.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (seen, broken_off) {
-        (Some((der, is_public)), _) => read(&der, is_public).ok_or(LookError::Unreadable),
+        (Some((der, Verdict { is_public, is_for_name })), _) => {
+            let read = read(&der, is_public).ok_or(LookError::Unreadable)?;
+            Ok(Presented { is_for_name, ..read })
+        }
         (None, Err(error)) => Err(LookError::Connect(error)),
         (None, Ok(_)) => Err(LookError::Unreadable),
     }
 }
 
+/// What is said of a certificate that was shown under a name.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    is_public: bool,
+    is_for_name: bool,
+}
+
+/// What a certificate says of itself; of the name that it was shown under nothing is said.
 pub(super) fn read(der: &[u8], is_public: bool) -> Option<Presented> {
     let (_, certificate) = X509Certificate::from_der(der).ok()?;
     let hash = |bytes: &[u8]| -> Option<[u8; 32]> { digest::digest(&digest::SHA256, bytes).as_ref().try_into().ok() };
@@ -167,6 +192,7 @@ pub(super) fn read(der: &[u8], is_public: bool) -> Option<Presented> {
             u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or_default(),
         ),
         is_public,
+        is_for_name: false,
     })
 }
 
@@ -178,7 +204,7 @@ fn plain(text: &str) -> String {
 /// Sees the certificate, and accepts none.
 #[derive(Debug)]
 struct Looking {
-    seen: Mutex<Option<(Vec<u8>, bool)>>,
+    seen: Mutex<Option<(Vec<u8>, Verdict)>>,
     public: Arc<Verifier>,
     provider: Arc<CryptoProvider>,
 }
@@ -193,7 +219,10 @@ impl ServerCertVerifier for Looking {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let is_public = self.public.verify_server_cert(end_entity, intermediates, name, ocsp, now).is_ok();
-        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((end_entity.to_vec(), is_public));
+        let parsed = ParsedCertificate::try_from(end_entity);
+        let is_for_name = parsed.is_ok_and(|parsed| verify_server_name(&parsed, name).is_ok());
+        let verdict = Verdict { is_public, is_for_name };
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some((end_entity.to_vec(), verdict));
         Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
     }
 

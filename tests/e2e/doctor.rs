@@ -22,10 +22,10 @@ use crate::stage::BINARY;
 use crate::stage::in_both_styles;
 
 /// What the command said.
-struct Said {
-    code: i32,
-    out: String,
-    err: String,
+pub(crate) struct Said {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 /// One finding, as a program reads it.
@@ -53,7 +53,7 @@ impl Said {
 
     /// That there is this finding, and what decides the exit code is its state.
     #[track_caller]
-    fn has(&self, part: &str, state: &str, says: &str, advice: &str) {
+    pub(crate) fn has(&self, part: &str, state: &str, says: &str, advice: &str) {
         let findings = self.findings();
         let found = findings.iter().find(|found| found.part == part && found.says.contains(says));
         let found = found.unwrap_or_else(|| panic!("no {part} says {says:?}: {}", self.out));
@@ -69,12 +69,22 @@ async fn doctor(world: &World, arguments: &[&str]) -> Said {
     run(world, &world.config(), arguments, true).await
 }
 
-async fn json(world: &World) -> Said {
+pub(crate) async fn json(world: &World) -> Said {
     doctor(world, &["--format", "json"]).await
 }
 
-async fn run(world: &World, config: &Path, arguments: &[&str], knows_authority: bool) -> Said {
-    let mut command = Command::new(BINARY);
+pub(crate) async fn run(world: &World, config: &Path, arguments: &[&str], knows_authority: bool) -> Said {
+    run_as(Command::new(BINARY), world, config, arguments, knows_authority).await
+}
+
+/// The same with another beginning of the command line, which must come to the same.
+pub(crate) async fn run_as(
+    mut command: Command,
+    world: &World,
+    config: &Path,
+    arguments: &[&str],
+    knows_authority: bool,
+) -> Said {
     command.arg("doctor").args(arguments).arg("--config").arg(config);
     if knows_authority {
         command.env("SSL_CERT_FILE", world.authority_file());
@@ -88,7 +98,7 @@ async fn run(world: &World, config: &Path, arguments: &[&str], knows_authority: 
     said
 }
 
-fn change(path: &Path, from: &str, to: &str) {
+pub(crate) fn change(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).unwrap();
     assert!(text.contains(from), "{from} is not in {text}");
     fs::write(path, text.replace(from, to)).unwrap();
@@ -111,8 +121,13 @@ fn take(world: &World, number: usize, token: &ApiToken) {
 }
 
 /// A world in which nothing is to be found fault with, under names that resolve without DNS.
-async fn healthy(style: Style, more: &str) -> World {
-    let console = "https://connect.localhost".to_owned();
+pub(crate) async fn healthy(style: Style, more: &str) -> World {
+    healthy_at("https://connect.localhost", style, more).await
+}
+
+/// The same with the console at this origin.
+pub(crate) async fn healthy_at(console: &str, style: Style, more: &str) -> World {
+    let console = console.to_owned();
     let more = format!("[limits]\nconnections = 100\n{more}");
     let world = World::start(Plan { console, more, ..Plan::tls(style) }).await.unwrap();
     let mut names = vec!["connect.localhost".to_owned(), "*.connect.localhost".to_owned()];

@@ -46,7 +46,7 @@ fn is_root() -> bool {
 }
 
 /// `unshare(1)` for a namespace of this kind, as whoever runs the tests may have one.
-fn apart(kind: &str) -> Command {
+pub(crate) fn apart(kind: &str) -> Command {
     let mut command = Command::new("unshare");
     if !is_root() {
         command.args(["--map-current-user", "--keep-caps"]);
