@@ -8,6 +8,10 @@ mod access;
 mod backup;
 #[path = "e2e/balancers.rs"]
 mod balancers;
+#[path = "e2e/balancers_v6.rs"]
+mod balancers_v6;
+#[path = "e2e/behind.rs"]
+mod behind;
 #[path = "e2e/bounds.rs"]
 mod bounds;
 #[path = "e2e/by_hand.rs"]
@@ -32,6 +36,8 @@ mod cuts;
 mod directory;
 #[path = "e2e/doctor.rs"]
 mod doctor;
+#[path = "e2e/doctor_around.rs"]
+mod doctor_around;
 #[path = "e2e/edge.rs"]
 mod edge;
 #[path = "e2e/egress.rs"]

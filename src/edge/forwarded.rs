@@ -5,6 +5,7 @@
 //! passed over, and the first other one is the client's. The list is not looked at beyond that.
 
 use std::net::IpAddr;
+use std::net::Ipv6Addr;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -132,10 +133,12 @@ fn element(text: &str) -> Option<Hop> {
     Some(Hop { from: address(from?)?, secure: proto.map(|proto| proto.eq_ignore_ascii_case("https")) })
 }
 
-/// An address with or without a port; one of IPv6 in brackets if it has a port.
+/// An address with or without a port; one of IPv6 in brackets if it has a port, one of IPv4 in none (RFC 7239
+/// section 6).
 fn address(text: &str) -> Option<SocketAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    text.parse().ok().or_else(|| bare.parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 0)))
+    let in_brackets = || text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok().map(IpAddr::V6);
+    let bare = || text.parse::<IpAddr>().ok().or_else(in_brackets).map(|ip| SocketAddr::new(ip, 0));
+    text.parse().ok().or_else(bare)
 }
 
 /// Splits a text at a letter that does not stand in quotes (RFC 9110 section 5.6.4).
@@ -189,9 +192,16 @@ mod tests {
         ] {
             assert_eq!(read(value).as_deref(), Some(expected), "{value}");
         }
-        for refused in
-            ["", "10.0.0.4", "192.0.2.7,", "192.0.2.7, unknown", "192.0.2.7, _hidden, 10.0.0.4", "192.0.2.777", "web1"]
-        {
+        for refused in [
+            "",
+            "10.0.0.4",
+            "[192.0.2.7]",
+            "192.0.2.7,",
+            "192.0.2.7, unknown",
+            "192.0.2.7, _hidden, 10.0.0.4",
+            "192.0.2.777",
+            "web1",
+        ] {
             assert_eq!(read(refused), None, "{refused}");
         }
         // A balancer may add a line of its own: the last one is nearest.

@@ -10,6 +10,7 @@
 //! - [`world`]: all of it put together, with the gateway's files.
 //! - [`postgres`]: a PostgreSQL server of one's own.
 //! - [`detour`]: a relay that can be slow, hold everything back or lead elsewhere.
+//! - [`network`]: a network of its own for one test.
 //! - [`mariadb`]: a `MariaDB` server of one's own.
 //! - [`whmcs`]: WHMCS's tables and a double of its API.
 //! - [`phpmyadmin`]: the real phpMyAdmin with a database server of its own.
@@ -25,6 +26,7 @@ pub mod detour;
 pub mod gateway;
 pub mod loopback;
 pub mod mariadb;
+pub mod network;
 pub mod phpmyadmin;
 pub mod pki;
 pub mod postgres;

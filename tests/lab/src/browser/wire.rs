@@ -169,12 +169,13 @@ impl Connector {
         let usual = if is_clear { 80 } else { 443 };
         let address = SocketAddr::new(self.names.resolve(host)?, uri.port_u16().unwrap_or(usual));
         let tcp = match self.from {
-            None => TcpStream::connect(address).await?,
-            Some(from) => {
+            Some(from) if from.is_ipv4() == address.is_ipv4() => {
                 let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
                 socket.bind(SocketAddr::new(from, 0))?;
                 socket.connect(address).await?
             }
+            // From an address of one family nobody gets to one of the other.
+            _ => TcpStream::connect(address).await?,
         };
         tcp.set_nodelay(true)?;
         if is_clear {
