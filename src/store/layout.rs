@@ -86,22 +86,30 @@ const MIGRATING: i64 = 0x50_61_6e_65_6c_01;
 
 /// Brings a file's layout up to date. Its number stands in `user_version`.
 pub(super) async fn of_sqlite(pool: &SqlitePool) -> Result<(), StoreError> {
+    sqlite_to(pool, STEPS).await
+}
+
+/// Brings a database's layout up to date: all of the missing steps, or none.
+pub(super) async fn of_postgres(pool: &PgPool) -> Result<(), StoreError> {
+    postgres_to(pool, STEPS).await
+}
+
+async fn sqlite_to(pool: &SqlitePool, steps: &'static [Step]) -> Result<(), StoreError> {
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::Query)?;
     let found: i64 =
         sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *transaction).await.map_err(StoreError::Query)?;
-    for step in missing(found)? {
+    for step in missing(found, steps)? {
         sqlx::raw_sql(step.sqlite).execute(&mut *transaction).await.map_err(StoreError::Query)?;
     }
     // PRAGMA takes no parameters; the number is the length of a constant.
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", STEPS.len())))
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("PRAGMA user_version = {}", steps.len())))
         .execute(&mut *transaction)
         .await
         .map_err(StoreError::Query)?;
     transaction.commit().await.map_err(StoreError::Query)
 }
 
-/// Brings a database's layout up to date: all of the missing steps, or none.
-pub(super) async fn of_postgres(pool: &PgPool) -> Result<(), StoreError> {
+async fn postgres_to(pool: &PgPool, steps: &'static [Step]) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await.map_err(StoreError::Query)?;
     sqlx::query("SELECT pg_advisory_xact_lock($1)")
         .bind(MIGRATING)
@@ -116,13 +124,13 @@ pub(super) async fn of_postgres(pool: &PgPool) -> Result<(), StoreError> {
         .fetch_one(&mut *transaction)
         .await
         .map_err(StoreError::Query)?;
-    let steps = missing(found)?;
-    for step in steps {
+    let missing = missing(found, steps)?;
+    for step in missing {
         sqlx::raw_sql(step.postgres).execute(&mut *transaction).await.map_err(StoreError::Query)?;
     }
-    if !steps.is_empty() {
+    if !missing.is_empty() {
         sqlx::query("INSERT INTO layout (version) VALUES ($1)")
-            .bind(known())
+            .bind(number(steps))
             .execute(&mut *transaction)
             .await
             .map_err(StoreError::Query)?;
@@ -132,11 +140,23 @@ pub(super) async fn of_postgres(pool: &PgPool) -> Result<(), StoreError> {
 
 /// The layout of this version.
 pub(super) fn known() -> i64 {
-    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+    number(STEPS)
 }
 
-fn missing(found: i64) -> Result<&'static [Step], StoreError> {
-    let known = known();
+fn number(steps: &[Step]) -> i64 {
+    i64::try_from(steps.len()).unwrap_or(i64::MAX)
+}
+
+fn missing(found: i64, steps: &'static [Step]) -> Result<&'static [Step], StoreError> {
     let done = usize::try_from(found).unwrap_or_default();
-    STEPS.get(done..).ok_or(StoreError::Newer { found, known })
+    steps.get(done..).ok_or(StoreError::Newer { found, known: number(steps) })
+}
+
+/// What a release does as it starts that knows so many steps and no more.
+#[cfg(test)]
+pub(super) async fn as_of(steps: usize, pool: &super::database::Pool) -> Result<(), StoreError> {
+    match pool {
+        super::database::Pool::Sqlite(pool) => sqlite_to(pool, &STEPS[..steps]).await,
+        super::database::Pool::Postgres(pool) => postgres_to(pool, &STEPS[..steps]).await,
+    }
 }

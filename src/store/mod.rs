@@ -10,6 +10,8 @@ mod layout;
 mod leases;
 mod look;
 mod notices;
+#[cfg(test)]
+mod older;
 mod records;
 mod seal;
 #[cfg(test)]

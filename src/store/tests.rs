@@ -9,14 +9,14 @@ use super::*;
 use crate::model::Timestamp;
 
 /// A database of a test's own, of one kind or the other.
-enum Bench {
+pub(super) enum Bench {
     File(tempfile::TempDir),
     Server(SecretString),
 }
 
 impl Bench {
     /// One more process on it.
-    async fn store(&self) -> Store {
+    pub(super) async fn store(&self) -> Store {
         match self {
             Self::File(folder) => Store::open(&file_in(folder.path())).await.unwrap(),
             Self::Server(address) => Store::connect(address, 4).await.unwrap(),
@@ -24,11 +24,11 @@ impl Bench {
     }
 }
 
-fn file_in(folder: &Path) -> std::path::PathBuf {
+pub(super) fn file_in(folder: &Path) -> std::path::PathBuf {
     folder.join("panelgate.db")
 }
 
-fn a_record(key: u8, owner: Option<Key>, expires_at: u64) -> Record {
+pub(super) fn a_record(key: u8, owner: Option<Key>, expires_at: u64) -> Record {
     Record {
         purpose: Purpose::Session,
         key: [key; 32],
@@ -214,6 +214,10 @@ on_both! {
         for store in &stores {
             assert_eq!(store.count(Purpose::Session, Timestamp(0)).await.unwrap(), 0);
         }
+    }
+
+    async fn what_an_older_release_wrote_is_taken_over_and_it_goes_on_meanwhile(bench: &Bench) {
+        Box::pin(older::is_brought_up_to_date(bench)).await;
     }
 
     async fn no_notice_comes_after_a_later_one(bench: &Bench) {
