@@ -70,6 +70,8 @@ mod life;
 mod links;
 #[path = "e2e/logout.rs"]
 mod logout;
+#[path = "e2e/metrics.rs"]
+mod metrics;
 #[path = "e2e/notices.rs"]
 mod notices;
 #[path = "e2e/open.rs"]
