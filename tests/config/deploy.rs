@@ -121,6 +121,30 @@ fn the_image_is_described_as_it_should_be() {
     assert_eq!(content(python("hadolint").arg(at("deploy/docker/Dockerfile"))), "");
 }
 
+/// The file of compose.yaml, read by what is written after the Compose specification: it takes no key that there is
+/// not, and no name that is not defined.
+const AS_COMPOSE: &str = "import sys, compose_spec; options = compose_spec.PyOptions(); options.apply_merge = True\n\
+                          options.from_yaml(sys.stdin.read()).validate()";
+
+#[test]
+fn the_compose_file_is_read_as_its_specification_says() {
+    let text = read("deploy/compose/compose.yaml");
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        let file = folder.path().join("compose.yaml");
+        fs::write(&file, text.replacen(from, to, 1)).unwrap();
+        let mut reading = python("python");
+        !reading.args(["-c", AS_COMPOSE]).stdin(fs::File::open(&file).unwrap()).output().unwrap().status.success()
+    };
+    assert!(!refused("", ""));
+    for (from, to) in
+        [("read_only:", "read_olny:"), ("networks: [back]", "networks: [bakc]"), ("interval: 5s", "interval: often")]
+    {
+        assert!(refused(from, to), "{to} is a mistake");
+    }
+}
+
 /// What is mounted is there or made as the file says, everybody may do as little as possible, and the balancer's
 /// own program reads its file.
 #[test]
@@ -128,6 +152,8 @@ fn the_compose_file_is_whole() {
     let file = at("deploy/compose/compose.yaml");
     let as_json = "import json, sys, yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
     let whole: Value = serde_json::from_str(&content(python("python").args(["-c", as_json]).arg(file))).unwrap();
+    let image = whole["services"]["gateway1"]["image"].as_str().unwrap();
+    assert!(image.ends_with(concat!(":", env!("CARGO_PKG_VERSION"))), "{image}");
     for (name, service) in whole["services"].as_object().unwrap() {
         let is_database = name == "database";
         assert!(is_database || service["read_only"] == true && service["cap_drop"][0] == "ALL", "{name}");
@@ -140,6 +166,45 @@ fn the_compose_file_is_whole() {
     let balancer = &whole["services"]["balancer"]["networks"]["front"]["ipv4_address"];
     assert!(read("docs/operations.md").contains(balancer.as_str().unwrap()), "the docs name the balancer's address");
     content(Command::new("/usr/sbin/haproxy").args(["-c", "-q", "-f"]).arg(at("deploy/compose/haproxy.cfg")));
+}
+
+/// Put together by kustomize as `kubectl apply -k` does it, with the files of `config/`.
+#[test]
+fn what_kustomize_makes_fits_kubernetes_and_is_of_this_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config");
+    fs::create_dir(&config).unwrap();
+    for file in fs::read_dir(at("deploy/kubernetes")).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    for file in ["panelgate.toml", "directory.toml"] {
+        fs::copy(at("config").join(file), config.join(file)).unwrap();
+    }
+    let made = content(Command::new(at("target/tools/bin/kubectl")).arg("kustomize").arg(folder.path()));
+    let whole = folder.path().join("whole.yaml");
+    fs::write(&whole, &made).unwrap();
+    content(python("kubernetes-validate").args(["--strict", "--quiet"]).arg(&whole));
+    let as_json = "import json, sys, yaml; json.dump(list(yaml.safe_load_all(open(sys.argv[1]))), sys.stdout)";
+    let objects: Value = serde_json::from_str(&content(python("python").args(["-c", as_json]).arg(&whole))).unwrap();
+    let of_kind = |kind: &str| {
+        let objects = objects.as_array().unwrap();
+        objects.iter().find(|object| object["kind"] == kind).unwrap_or_else(|| panic!("no {kind}")).clone()
+    };
+    let pod = &of_kind("Deployment")["spec"]["template"]["spec"];
+    let version = concat!(":", env!("CARGO_PKG_VERSION"));
+    assert!(pod["containers"][0]["image"].as_str().unwrap().ends_with(version), "{pod}");
+    // The name has a mark of the contents, so that other files are other pods.
+    let files = of_kind("ConfigMap");
+    let name = files["metadata"]["name"].as_str().unwrap();
+    assert!(name.starts_with("panelgate-") && made.matches(name).count() == 2, "{name}");
+    assert_eq!(files["data"]["panelgate.toml"], read("config/panelgate.toml"));
+    for object in objects.as_array().unwrap() {
+        assert_eq!(object["metadata"]["namespace"], "panelgate", "{object}");
+    }
+    let chosen = &of_kind("Deployment")["spec"]["selector"]["matchLabels"];
+    assert_eq!(*chosen, of_kind("Service")["spec"]["selector"]);
+    assert_eq!(*chosen, of_kind("PodDisruptionBudget")["spec"]["selector"]["matchLabels"]);
+    assert_eq!(*chosen, of_kind("NetworkPolicy")["spec"]["podSelector"]["matchLabels"]);
 }
 
 #[test]
