@@ -46,8 +46,6 @@ use crate::policy::Circumstances;
 use crate::policy::Reach;
 use crate::policy::Reason;
 use crate::session::Session;
-use crate::session::SessionError;
-use crate::telemetry::Check;
 use crate::telemetry::Step;
 use crate::upstream::Body;
 
@@ -255,10 +253,6 @@ impl Gateway {
     async fn open_for_script(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
         let session = self.person(&request).await?;
         self.same_person(&request, &session)?;
-        // Sessions go on for a while without the store, but begin nothing new.
-        if !self.health.is_well(Check::Store) {
-            return Err(Failure::Session(SessionError::Away));
-        }
         let EdgeRequest { reference, client, waits, body, .. } = request;
         let body = tokio::time::timeout(self.pace.grace, Limited::new(body, API_BODY).collect()).await;
         let body = body.map_err(|_| Failure::BadBody)?.map_err(|_| Failure::BadBody)?.to_bytes();
@@ -266,13 +260,12 @@ impl Gateway {
         let OpenRequest { server, service, account } = wanted;
         let access = AccessRequest::direct(server, service, account);
         let asked = Asked { reference, client, session: &session, before: None, waits: &waits };
-        let (grant, panel) = self.open_by_name(access, &asked).await?;
+        let (grant, frame) = self.open_by_name(access, &asked).await?;
         let entry = self.entry(Reach {
             server: grant.server().clone(),
             service: grant.service(),
             account: grant.account().clone(),
         });
-        let frame = self.entrance(&session, panel.place()).await?;
         Ok(answer::json(StatusCode::OK, &Opened::new(&entry, frame)))
     }
 }

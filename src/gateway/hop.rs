@@ -89,8 +89,8 @@ impl Gateway {
             .grant(&grant)
             .from(from);
         let act = Act::begin(&self.audit, &self.clock, event).await.map_err(Failure::Audit)?;
-        let panel = match self.open_granted(&grant, &asked).await {
-            Ok(panel) => panel,
+        let entrance = match self.open_to_enter(&grant, &asked).await {
+            Ok(entrance) => entrance,
             Err(failure) => {
                 act.failed(failure.code()).await.map_err(Failure::Audit)?;
                 return Err(failure);
@@ -101,7 +101,7 @@ impl Gateway {
             let to = Reach { server: server.clone(), service, account: grant.account().clone() };
             answer::page(StatusCode::OK, HopPage { to: self.entry(to) }.render(&self.site))
         } else {
-            answer::see_other(&self.entrance(&entry.session, panel.place()).await?)
+            answer::see_other(&entrance)
         };
         Ok(answer::own(response, &self.site))
     }

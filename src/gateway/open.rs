@@ -2,6 +2,7 @@
 
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::audit::Act;
 use crate::audit::Event;
@@ -14,6 +15,7 @@ use crate::model::Account;
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
 use crate::model::Service;
+use crate::panel_session;
 use crate::panel_session::Cause;
 use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
@@ -27,9 +29,14 @@ use crate::policy::Reach;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::Session;
+use crate::session::SessionError;
+use crate::telemetry::Check;
 use crate::telemetry::PanelAct;
 use crate::telemetry::Step;
 use crate::telemetry::Waits;
+
+/// How long a ticket may wait for the panel to be open: a third of its life.
+const TICKET_WAITS: Duration = Duration::from_secs(10);
 
 /// Who asks for a panel.
 pub(super) struct Asked<'a> {
@@ -64,39 +71,60 @@ impl Gateway {
         self.take(Kind::PanelOpen, place, grant, asked).await
     }
 
-    /// The panel session for what the console asks for by name: directly if a rule says so, or else as a
+    /// The same for somebody who is to be led to it; gives the address of its entrance too.
+    ///
+    /// The ticket for the entrance is in the store before a server is asked for anything: where the store is away, no
+    /// session is left behind there that nobody can enter.
+    pub(super) async fn open_to_enter(&self, grant: &Grant, asked: &Asked<'_>) -> Result<String, Failure> {
+        // Sessions go on for a while without the store, but begin nothing new.
+        if !self.health.is_well(Check::Store) {
+            return Err(Failure::Session(SessionError::Away));
+        }
+        let (place, began) = (panel_session::place_of(grant), self.clock.now());
+        let entrance = self.entrance(asked.session, &place).await?;
+        self.open_granted(grant, asked).await?;
+        // A server that took its time has used up that of the ticket.
+        if self.clock.now().since(began) < TICKET_WAITS {
+            Ok(entrance)
+        } else {
+            self.entrance(asked.session, &place).await
+        }
+    }
+
+    /// The way to a panel session for what the console asks for by name: directly if a rule says so, or else as a
     /// customer of an account in WHM that the person may open. Addresses of panels that were reached by a hop
     /// are kept, and opened again, like all others.
     pub(super) async fn open_by_name(
         &self,
         access: AccessRequest,
         asked: &Asked<'_>,
-    ) -> Result<(Grant, Arc<PanelSession>), Failure> {
+    ) -> Result<(Grant, String), Failure> {
         if let Ok(grant) = self.decide(access.clone(), asked) {
-            let panel = self.open_granted(&grant, asked).await?;
-            return Ok((grant, panel));
+            let entrance = self.open_to_enter(&grant, asked).await?;
+            return Ok((grant, entrance));
         }
         let mut last = None;
         for through in self.accounts_in_whm(&access, asked) {
             let hop = AccessRequest::hop(access.server.clone(), access.service, access.account.clone(), through);
             let Ok(grant) = self.decide(hop, asked) else { continue };
-            match self.open_granted(&grant, asked).await {
-                Ok(panel) => return Ok((grant, panel)),
+            match self.open_to_enter(&grant, asked).await {
+                Ok(entrance) => return Ok((grant, entrance)),
                 Err(Failure::Open(error)) if matches!(*error, OpenError::NotCustomer) => {
                     last = Some(Failure::Open(error));
                 }
                 Err(failure) => return Err(failure),
             }
         }
-        match last {
-            Some(failure) => Err(failure),
-            // The refusal that is recorded and told is the one of what was asked for, or the one that can be
-            // met.
-            None => match self.too_weak(&access, asked) {
-                Some(denial) => Err(self.refuse(denial, asked, None).await?),
-                None => self.open(access, asked).await,
-            },
+        if let Some(failure) = last {
+            return Err(failure);
         }
+        // The refusal that is recorded and told is the one of what was asked for, or the one that can be met.
+        if let Some(denial) = self.too_weak(&access, asked) {
+            return Err(self.refuse(denial, asked, None).await?);
+        }
+        let grant = self.authorize(access, asked).await?;
+        let entrance = self.open_to_enter(&grant, asked).await?;
+        Ok((grant, entrance))
     }
 
     /// The accounts in WHM of a server that a person may open. Root first: nobody has to be asked whose its

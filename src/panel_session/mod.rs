@@ -32,6 +32,7 @@ pub use registry::Cut;
 pub use registry::CutBecause;
 pub use registry::PanelSessions;
 pub use registry::Place;
+pub use registry::place_of;
 pub use rest::Cause;
 pub use rest::Resting;
 pub use signed::Incoming;

@@ -377,7 +377,8 @@ impl PanelSessions {
     }
 }
 
-fn place_of(grant: &Grant) -> EntryPlace {
+/// What a grant leads to.
+pub fn place_of(grant: &Grant) -> EntryPlace {
     EntryPlace {
         server: grant.server().clone(),
         service: grant.service(),
