@@ -5,6 +5,7 @@ use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -96,6 +97,11 @@ impl Shared {
             self.dirty.store(true, Ordering::Release);
         }
         *synced = Synced { version, jar: laid, pause_until: None };
+    }
+
+    /// Leaves the drawer alone for a while.
+    pub(super) fn pause(&self, lasts: Duration) {
+        self.synced().pause_until = Some(Instant::now() + lasts);
     }
 
     pub(super) fn is_paused(&self) -> bool {

@@ -36,10 +36,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// How often something is written again that another gateway has changed meanwhile.
 const TRIES: u32 = 4;
 
-/// How long an answer waits for its cookies to be in the drawer.
+/// How long a request, or its answer, waits for the drawer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How long after a failure to write the next answers do not wait.
+/// How long after a failure the next ones do not wait.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// A session that was in the drawer for less than this has not died of its idle time (cPanel: 15 minutes).
@@ -63,6 +63,9 @@ struct Refusals {
     in_a_row: u32,
     since: Instant,
 }
+
+/// The store has not said in time what it was asked, which is in the log: this gateway goes on alone.
+pub(super) struct Unheard;
 
 /// The right to open a panel session, of all gateways. Given back when dropped.
 pub(super) struct Reserved {
@@ -93,22 +96,20 @@ impl Sharing {
     }
 
     /// What another gateway has opened, unless it is `stale`.
+    ///
+    /// # Errors
+    /// When the store does not say it in time: then nobody else is to be waited for either.
     pub(super) async fn find(
         &self,
         drawer: &Drawer,
         server: &ServerId,
         stale: Option<&PanelSession>,
-    ) -> Option<SharedRecord> {
+    ) -> Result<Option<SharedRecord>, Unheard> {
         if self.are_apart(server) {
-            return None;
+            return Ok(None);
         }
-        match self.sessions.in_drawer::<SharedRecord>(drawer).await {
-            Ok(found) => found.map(|found| found.value).filter(|found| is_other(found, stale)),
-            Err(error) => {
-                tracing::debug!(%error, "a panel session of other gateways cannot be looked for");
-                None
-            }
-        }
+        let found = heard(self.sessions.in_drawer::<SharedRecord>(drawer)).await?;
+        Ok(found.map(|found| found.value).filter(|found| is_other(found, stale)))
     }
 
     /// Waits for the right to open, for `most` at most, or until another gateway has opened.
@@ -121,20 +122,12 @@ impl Sharing {
     ) -> Turn {
         let until = Instant::now() + most;
         while !self.are_apart(server) {
-            match self.sessions.reserve(drawer, most * 2).await {
-                Ok(ours) => {
-                    let reserved = ours.then(|| Reserved { sharing: self.clone(), drawer: drawer.clone() });
-                    if let Some(found) = self.find(drawer, server, stale).await {
-                        return Turn::Done(found, drawer.clone());
-                    }
-                    if reserved.is_some() || Instant::now() >= until {
-                        return Turn::Ours(reserved);
-                    }
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "other gateways cannot be asked: opening alone");
-                    break;
-                }
+            let Ok(ours) = heard(self.sessions.reserve(drawer, most * 2)).await else { break };
+            let reserved = ours.then(|| Reserved { sharing: self.clone(), drawer: drawer.clone() });
+            match self.find(drawer, server, stale).await {
+                Ok(Some(found)) => return Turn::Done(found, drawer.clone()),
+                Ok(None) if reserved.is_none() && Instant::now() < until => {}
+                Ok(None) | Err(Unheard) => return Turn::Ours(reserved),
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -187,14 +180,9 @@ impl Sharing {
         if shared.is_paused() || !shared.dirty.swap(false, Ordering::AcqRel) {
             return;
         }
-        match tokio::time::timeout(PATIENCE, self.write(shared, panel)).await {
-            Ok(Ok(())) => {}
-            failed => {
-                let error = failed.err().map_or("the store failed", |_| "the store takes too long");
-                tracing::debug!(error, "other gateways do not have the cookies of a panel session yet");
-                shared.dirty.store(true, Ordering::Release);
-                shared.synced().pause_until = Some(Instant::now() + PAUSE);
-            }
+        if heard(Box::pin(self.write(shared, panel))).await.is_err() {
+            shared.dirty.store(true, Ordering::Release);
+            shared.pause(PAUSE);
         }
     }
 
@@ -233,8 +221,13 @@ impl Sharing {
             return None;
         }
         let _alone = shared.writing.lock().await;
-        let looked = tokio::time::timeout(PATIENCE, self.sessions.in_drawer::<SharedRecord>(&shared.drawer)).await;
-        let found = looked.ok()?.ok()?;
+        if shared.is_paused() {
+            return None;
+        }
+        let Ok(found) = heard(self.sessions.in_drawer::<SharedRecord>(&shared.drawer)).await else {
+            shared.pause(PAUSE);
+            return None;
+        };
         shared.outdated.store(false, Ordering::Release);
         let found = found?.value;
         if found.opening != shared.opening {
@@ -284,6 +277,16 @@ impl Sharing {
             }
         }
     }
+}
+
+/// What the store says to something about a drawer, if it says it in time.
+async fn heard<T>(asked: impl Future<Output = Result<T, SessionError>>) -> Result<T, Unheard> {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(said)) => return Ok(said),
+        Ok(Err(error)) => tracing::debug!(%error, "a panel session cannot be shared with other gateways"),
+        Err(_) => tracing::debug!("a panel session cannot be shared with other gateways: the store takes too long"),
+    }
+    Err(Unheard)
 }
 
 fn is_other(found: &SharedRecord, stale: Option<&PanelSession>) -> bool {

@@ -9,6 +9,7 @@ use crate::panel_session::registry::PanelSessions;
 use crate::panel_session::registry::Place;
 use crate::panel_session::shared::SharedRecord;
 use crate::panel_session::sharing::Turn;
+use crate::panel_session::sharing::Unheard;
 use crate::panel_session::slot::Held;
 use crate::panel_session::slot::Key;
 use crate::panel_session::slot::Slot;
@@ -73,8 +74,11 @@ impl PanelSessions {
 
     async fn find(&self, vacancy: &mut Vacancy<'_>, stale: Option<&PanelSession>) {
         let (Some(sharing), Some(drawer)) = (&self.sharing, vacancy.drawer.clone()) else { return };
-        if let Some(found) = sharing.find(&drawer, &vacancy.key.1.server, stale).await {
-            self.take_over(vacancy, &found, drawer).await;
+        match sharing.find(&drawer, &vacancy.key.1.server, stale).await {
+            Ok(Some(found)) => self.take_over(vacancy, &found, drawer).await,
+            Ok(None) => {}
+            // The store is not waited for a second time.
+            Err(Unheard) => vacancy.drawer = None,
         }
     }
 
