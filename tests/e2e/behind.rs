@@ -83,6 +83,9 @@ impl Behind {
         // The second gateway of the file is down: whoever is sent there goes to the first.
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(file);
         let balancer = Balancer::start_as(&file, &world, [world.gateway(), down], setting).await.unwrap();
+        if file.extension().is_some_and(|extension| extension == "cfg") {
+            balancer.says("Server gateways/two is DOWN").await.unwrap();
+        }
         Self { stage: Stage { world, gateway }, balancer, office, elsewhere, _claims: Vec::new() }
     }
 
@@ -190,7 +193,7 @@ pub(crate) async fn exchange(from: IpAddr, to: SocketAddr, bytes: &str) -> Strin
 }
 
 /// A log without its colours.
-fn plain(log: &str) -> String {
+pub(crate) fn plain(log: &str) -> String {
     let mut plain = String::new();
     for (place, part) in log.split('\u{1b}').enumerate() {
         plain.push_str(if place == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });

@@ -4,20 +4,27 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use lab::browser::Browser;
 use lab::browser::Page;
 use lab::cpsrvd::CookieIpValidation;
 use lab::cpsrvd::Cpsrvd;
+use lab::cpsrvd::Fault;
+use lab::detour::Detour;
 use lab::gateway::Gateway;
+use lab::postgres::Postgres;
 use lab::world::Plan;
 use lab::world::Style;
 use lab::world::World;
+use tokio::time::Instant;
 
 use crate::replicas::Cluster;
 use crate::stage::BINARY;
+use crate::stage::PATIENCE;
 use crate::stage::Stage;
+use crate::stage::problem;
 use crate::stage::serve;
 use crate::stage::until;
 
@@ -118,6 +125,135 @@ async fn gateways_that_leave_from_one_address_share_a_panel_session() {
     // It is ended at the server with the person's session, by a gateway that has not opened it.
     browser.submit(&console, "/sign-out", &[]).await.unwrap();
     server.wait_for(|server| server.sessions().is_empty().then_some(())).await.unwrap();
+}
+
+/// Somebody who is asked for at one gateway, and goes on at the other: the server is asked anew whose customer the
+/// account is, and for no other session.
+#[tokio::test]
+async fn a_hop_at_one_gateway_goes_on_at_the_other() {
+    let directory = Some(crate::hops::DIRECTORY.to_owned());
+    let cluster = Cluster::planned(Plan { more: SHARED.to_owned(), directory, ..Plan::tls(Style::Ports) }).await;
+    let server = cluster.world.server(1);
+    let mut browser = cluster.browser_at(&cluster.one.0);
+    let console = browser.sign_in("sam").await.unwrap();
+    let home = browser.open(&console, "web1", "whostmgrd", "support").await.unwrap();
+    cluster.go_to(&mut browser, &cluster.two.0);
+    let hop = browser.follow(&home, "/xfercpanel/bob").await.unwrap();
+    cluster.go_to(&mut browser, &cluster.one.0);
+    let cpanel = crate::hops::go_on(&browser, &console, "web1", &hop).await;
+    cluster.go_to(&mut browser, &cluster.two.0);
+    let hop = browser.follow(&cpanel, "/.panelgate/hop/webmaild?account=sales%40bob.example").await.unwrap();
+    cluster.go_to(&mut browser, &cluster.one.0);
+    let webmail = crate::hops::go_on(&browser, &console, "web1", &hop).await;
+    for panel in [&home, &cpanel, &webmail] {
+        assert_eq!(at_both(&cluster, &mut browser, panel, 2).await, [200; 4], "{}", panel.url);
+    }
+    let users: Vec<String> = server.sessions().into_iter().map(|session| session.user).collect();
+    assert_eq!(users, ["support", "bob", "sales@bob.example"], "one session for each account");
+    assert_eq!(openings(server), 3);
+    // Each gateway has had the server say that bob is support's.
+    let asked = server.requests().into_iter().filter(|request| request.path() == "/json-api/listaccts").count();
+    assert!(asked >= 2, "{asked}");
+
+    // A customer who has moved away is let in by no gateway, though the drawer has a session.
+    let Cluster { one: (_one, _first), two: (two, second), ref world, .. } = cluster;
+    second.kill().await.unwrap();
+    let nobody = r#"{"data":{"acct":[]},"metadata":{"version":1,"reason":"OK","result":1,"command":"listaccts"}}"#;
+    let length = nobody.len();
+    let answer =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{nobody}");
+    world.server(1).faults().inject("/json-api/listaccts", 10, Fault::Wire(answer.into_bytes()));
+    let _second = Gateway::spawn_replica(BINARY, world, &two).await.unwrap();
+    browser.lead_to(world, two.ip()).unwrap();
+    let refused = browser.fetch(&cpanel, cpanel.url.as_str()).await.unwrap();
+    assert_eq!((refused.status, &*problem(&refused).0), (403, "account_not_customer"));
+}
+
+/// docs/operations.md: a database that is away delays a request, or its answer, by a second at most, once in five.
+#[tokio::test]
+async fn a_database_that_is_away_delays_what_is_shared_by_a_second_once_in_five() {
+    let database = Postgres::start().await.unwrap();
+    let way = Detour::to(database.address()).await.unwrap();
+    let address = database.url("panelgate").replace(&database.address().to_string(), &way.address().to_string());
+    let cluster = Cluster::on(Plan { more: SHARED.to_owned(), ..Plan::tls(Style::Ports) }, database, &address).await;
+    let server = cluster.world.server(2);
+    let mut browser = cluster.browser_at(&cluster.one.0);
+    let console = browser.sign_in("sam").await.unwrap();
+    let panel = browser.open(&console, "web2", "webmaild", "sales@bob.example").await.unwrap();
+    assert_eq!(at_both(&cluster, &mut browser, &panel, 1).await, [200; 2]);
+
+    // Answers that change the cookies.
+    cluster.go_to(&mut browser, &cluster.one.0);
+    way.hold(true);
+    let mut took = Vec::new();
+    for value in 1..=4 {
+        sets_cookie(server, value);
+        took.push(timed(&browser, &panel).await);
+    }
+    assert!(took[0] >= SECOND && took[0] < 4 * SECOND, "{took:?}");
+    assert!(took[1..].iter().any(|took| *took < SECOND), "each waits: {took:?}");
+    way.hold(false);
+    // What has changed is written later, and is there for the other one.
+    let began = Instant::now();
+    loop {
+        cluster.go_to(&mut browser, &cluster.one.0);
+        timed(&browser, &panel).await;
+        cluster.go_to(&mut browser, &cluster.two.0);
+        timed(&browser, &panel).await;
+        if last_cookies(server).contains("tool=4") {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "it is never written: {}", last_cookies(server));
+    }
+
+    // Requests that bring word of something newer.
+    cluster.go_to(&mut browser, &cluster.one.0);
+    sets_cookie(server, 5);
+    timed(&browser, &panel).await;
+    way.hold(true);
+    cluster.go_to(&mut browser, &cluster.two.0);
+    let mut took = Vec::new();
+    for _ in 0..4 {
+        took.push(timed(&browser, &panel).await);
+    }
+    assert!(took[0] >= SECOND && took[0] < 4 * SECOND, "{took:?}");
+    assert!(took[1..].iter().any(|took| *took < SECOND), "each waits: {took:?}");
+    way.hold(false);
+    let began = Instant::now();
+    while !last_cookies(server).contains("tool=5") {
+        timed(&browser, &panel).await;
+        assert!(began.elapsed() < PATIENCE, "it never hears of it");
+    }
+    // A session that the server drops meanwhile is opened again without the database.
+    server.expire_sessions();
+    way.hold(true);
+    let took = timed(&browser, &panel).await;
+    assert!(took < 4 * SECOND, "{took:?}");
+    way.hold(false);
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The next answer of a panel's home sets a cookie.
+fn sets_cookie(server: &Cpsrvd, value: u32) {
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\
+         Set-Cookie: tool={value}; path=/; secure; HttpOnly\r\n\r\nok"
+    );
+    server.faults().inject("/webmail/", 1, Fault::Wire(answer.into_bytes()));
+}
+
+/// Asks for a panel's page; says how long that took.
+async fn timed(browser: &Browser, panel: &Page) -> Duration {
+    let began = Instant::now();
+    assert_eq!(browser.fetch(panel, panel.url.as_str()).await.unwrap().status, 200);
+    began.elapsed()
+}
+
+/// The cookies that the server was last sent with a request for a page.
+fn last_cookies(server: &Cpsrvd) -> String {
+    let last = server.requests().into_iter().rfind(|request| request.path().contains("/webmail/"));
+    last.and_then(|request| request.header("cookie").map(str::to_owned)).unwrap_or_default()
 }
 
 #[tokio::test]

@@ -1,17 +1,22 @@
 //! The machine room on a bad day: each fault against real processes, what people saw of it, and how long it took.
 //!
-//! Each test prints a line of a table; `scripts/faults` runs them and puts the table together.
+//! Each test prints lines of a table; `scripts/faults` runs them and puts the table together. Faults of one gateway
+//! among several, and of what several share, happen to three of them behind a balancer while people work there.
 
 #[path = "faults/database.rs"]
 mod database;
+#[path = "faults/disks.rs"]
+mod disks;
+#[path = "faults/gateways.rs"]
+mod gateways;
+#[path = "faults/people.rs"]
+pub(crate) mod people;
+#[path = "faults/trio.rs"]
+pub(crate) mod trio;
 
 use std::io::Write as _;
 use std::time::Duration;
 
-use lab::browser::Ask;
-use lab::browser::Browser;
-use lab::browser::Errand;
-use lab::browser::Page;
 use lab::gateway::Gateway;
 use lab::postgres::Postgres;
 use lab::world::Plan;
@@ -20,45 +25,39 @@ use lab::world::World;
 use tokio::process::Command;
 use tokio::time::Instant;
 
+use self::people::Outcome;
+use self::people::People;
+use self::people::Person;
 use crate::raw::Raw;
-use crate::replicas::Cluster;
-use crate::replicas::until_ready;
 use crate::stage::BINARY;
-use crate::stage::PATIENCE;
 use crate::stage::Stage;
 use crate::stage::problem;
 use crate::stage::serve;
 
-/// A line of the table.
-pub(crate) fn line(fault: &str, people: &str, lost: &str, recovered: Option<Duration>) {
+/// A line of the table: what was counted, and how long it took until all was well again.
+pub(crate) fn line(fault: &str, people: &str, counted: Option<&Outcome>, recovered: Option<Duration>) {
     let took = recovered.map_or("-".to_owned(), |took| format!("{:.1} s", took.as_secs_f64()));
+    let (failed, lost, ended) = counted.map_or(("-".to_owned(), "-".to_owned(), "-".to_owned()), |counted| {
+        let Outcome { asked, failed, signed_out, open, ended, .. } = counted;
+        (format!("{failed} of {asked}"), signed_out.to_string(), format!("{ended} of {open}"))
+    });
     let mut table = std::io::stderr();
-    writeln!(table, "FAULT | {fault} | {people} | {lost} | {took} |").unwrap();
+    writeln!(table, "FAULT | {fault} | {failed} | {lost} | {ended} | {took} | {people} |").unwrap();
 }
 
-/// Somebody at the first gateway of a cluster, with a panel open.
-async fn at_work(cluster: &Cluster) -> (Browser, Page, Page) {
-    let browser = cluster.browser_at(&cluster.one.0);
-    let console = browser.sign_in("ada").await.unwrap();
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    until_ready(&cluster.one.0, 200).await;
-    (browser, console, panel)
+/// Two people at work at the one gateway of a stage, one of them with a terminal and an event stream.
+pub(crate) async fn at_work(stage: &Stage) -> People {
+    stage.world.server(1).switch(|switches| switches.trickle_lines = 1_000_000);
+    let people = vec![Person::begin(stage.browser()).await, Person::begin(stage.browser()).await];
+    People::begin(people, |number| number == 0).await
 }
 
-/// Nobody was signed out by it, and everything can be done again. Says how long that took.
-async fn all_is_well(cluster: &Cluster, browser: &Browser, console: &Page, panel: &Page) -> Duration {
-    let began = Instant::now();
-    until_ready(&cluster.one.0, 200).await;
-    let took = began.elapsed();
-    assert_eq!(browser.fetch(console, "/api/session").await.unwrap().status, 204, "nobody was signed out");
-    assert_eq!(browser.fetch(panel, panel.url.as_str()).await.unwrap().status, 200);
-    browser.open(console, "web2", "whostmgrd", "root").await.unwrap();
-    took
-}
-
-async fn signal(name: &str, pid: u32) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status().await.unwrap();
-    assert!(status.success());
+/// Nothing is begun while the store is away, and no server is asked for anything.
+pub(crate) async fn nothing_begins(stage: &Stage, people: &People) {
+    let person = &people.all[0];
+    let refused = person.browser.ask_to_open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
+    assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
+    assert!(stage.world.server(2).requests().is_empty(), "the server was asked for something");
 }
 
 /// Ends every connection to the database, so that what was set counts for those that come.
@@ -66,82 +65,6 @@ pub(crate) async fn cut_connections(database: &Postgres) {
     let statement = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                      WHERE datname = 'panelgate' AND pid <> pg_backend_pid()";
     database.ask("postgres", statement).await.unwrap();
-}
-
-#[tokio::test]
-async fn postgresql_restarts_in_a_moment() {
-    let mut cluster = Cluster::start("").await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    cluster.database.kill().await.unwrap();
-    cluster.database.resume().await.unwrap();
-    // Connections of before are dead; nobody is to notice.
-    let answer = browser.fetch(&panel, panel.url.as_str()).await.unwrap();
-    assert_eq!(answer.status, 200);
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    line("PostgreSQL killed and started again", "nothing", "none", Some(took));
-}
-
-#[tokio::test]
-async fn postgresql_takes_no_writes() {
-    let cluster = Cluster::start("").await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    cluster.database.ask("postgres", "ALTER DATABASE panelgate SET default_transaction_read_only = on").await.unwrap();
-    cut_connections(&cluster.database).await;
-    let words = until_ready(&cluster.one.0, 503).await;
-    assert!(words.contains("store: the store does not answer"), "{words}");
-    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200, "open panels go on");
-    let refused = browser.ask_to_open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
-    let stranger = cluster.browser_at(&cluster.one.0);
-    assert_eq!(stranger.visit(&cluster.console("/")).await.unwrap().status, 503, "nobody signs in");
-    cluster.database.ask("postgres", "ALTER DATABASE panelgate RESET default_transaction_read_only").await.unwrap();
-    cut_connections(&cluster.database).await;
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    line("PostgreSQL read-only", "open panels go on; sign-in and opening get 503", "none", Some(took));
-}
-
-#[tokio::test]
-async fn postgresql_has_no_connection_left() {
-    let cluster = Cluster::start("").await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    cluster.database.ask("postgres", "ALTER DATABASE panelgate ALLOW_CONNECTIONS false").await.unwrap();
-    cut_connections(&cluster.database).await;
-    until_ready(&cluster.one.0, 503).await;
-    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200, "open panels go on");
-    let refused = browser.ask_to_open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
-    cluster.database.ask("postgres", "ALTER DATABASE panelgate ALLOW_CONNECTIONS true").await.unwrap();
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    line("PostgreSQL takes no connections", "open panels go on; sign-in and opening get 503", "none", Some(took));
-}
-
-/// What was revoked while a gateway was frozen does not come back when it thaws.
-#[tokio::test]
-async fn a_gateway_is_frozen_and_thaws() {
-    let cluster = Cluster::start("").await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    let pid = cluster.one.1.pid().unwrap();
-    signal("STOP", pid).await;
-    // Whoever is sent to the other one goes on, and signs out there.
-    let elsewhere = cluster.browser_at(&cluster.two.0);
-    elsewhere.steal_cookies(&browser);
-    assert_eq!(elsewhere.fetch(&console, "/api/session").await.unwrap().status, 204);
-    elsewhere.submit(&console, "/sign-out", &[]).await.unwrap();
-    signal("CONT", pid).await;
-    let began = Instant::now();
-    loop {
-        // What is under way when the end is heard of is cut, perhaps without a word.
-        let answer = browser.fetch(&panel, panel.url.as_str()).await;
-        if answer.is_ok_and(|page| page.status == 401) {
-            break;
-        }
-        assert!(began.elapsed() < PATIENCE, "it is never refused");
-    }
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    assert_eq!(browser.fetch(&console, "/api/session").await.unwrap().status, 401);
-    until_ready(&cluster.one.0, 200).await;
-    line("a gateway frozen (SIGSTOP), a session ended meanwhile", "the other one serves them", "none", Some(took));
 }
 
 /// A process that holds SQLite's file for itself until it is told to let go.
@@ -168,17 +91,19 @@ async fn lock(world: &World) -> tokio::process::Child {
 async fn sqlite_is_locked_by_another_process() {
     let stage = Stage::new(Style::Ports).await;
     stage.ready().await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+    let people = at_work(&stage).await;
+    let mark = people.mark();
     let mut holder = lock(&stage.world).await;
-    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200, "open panels go on");
-    let refused = browser.ask_to_open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
+    nothing_begins(&stage, &people).await;
     drop(holder.stdin.take());
     holder.wait().await.unwrap();
     let began = Instant::now();
-    browser.open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    line("SQLite locked by another process", "open panels go on; opening gets 503", "none", Some(began.elapsed()));
+    let person = &people.all[0];
+    person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
+    let took = began.elapsed();
+    let outcome = people.outcome(&mark).await;
+    assert_eq!((outcome.failed, outcome.ended, outcome.signed_out), (0, 0, 0), "{outcome:?}");
+    line("SQLite's file locked by another process", "open panels go on; opening gets 503", Some(&outcome), Some(took));
 }
 
 async fn does_not_start(world: &World, words: &str) {
@@ -197,12 +122,12 @@ async fn sqlite_is_damaged_or_of_a_newer_version() {
     let newer = "import sqlite3, sys\nsqlite3.connect(sys.argv[1]).execute('PRAGMA user_version = 9999')\n";
     assert!(Command::new("python3").args(["-c", newer]).arg(&file).status().await.unwrap().success());
     does_not_start(&world, "the store has layout 9999, this version knows up to").await;
-    line("SQLite from a newer version", "does not start (70), and says both versions", "none", None);
+    line("SQLite's file from a newer version", "it does not start (70), and says both versions", None, None);
     let mut bad = good.clone();
     bad.iter_mut().take(4096).for_each(|byte| *byte ^= 0x5a);
     std::fs::write(&file, bad).unwrap();
     does_not_start(&world, "the store").await;
-    line("SQLite damaged", "does not start (70), and says so", "until the backup is back", None);
+    line("SQLite's file damaged", "it does not start (70), and says so", None, None);
     std::fs::write(&file, good).unwrap();
     let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
     Stage { world, gateway }.signed_in("ada").await;
@@ -232,24 +157,24 @@ async fn the_gateway_stops_in_the_middle_of_an_upload() {
     let (status, answer) = raw.exchange(&"x".repeat(20_000)).await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(gateway.ended().await.unwrap().code, Some(0));
-    line("SIGTERM in the middle of an upload", "the upload ends well", "none", None);
 }
 
-/// A gateway that is killed while people work, and started again.
+/// A gateway that is killed while people work, and started again: open pages go on, and nothing that was acknowledged
+/// is gone.
 #[tokio::test]
 async fn the_one_gateway_is_killed() {
     let stage = Stage::new(Style::Ports).await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+    let people = at_work(&stage).await;
+    let mark = people.mark();
     let Stage { world, gateway } = stage;
     gateway.kill().await.unwrap();
-    let began = Instant::now();
     let gateway = Gateway::spawn(BINARY, &world).await.unwrap();
-    let again = browser.ask(Ask::get(Errand::Fetch, panel.url.as_str()).by(&panel)).await.unwrap();
-    assert_eq!(again.status, 200);
-    let took = began.elapsed();
-    assert!(took < PATIENCE);
-    assert_eq!(browser.fetch(&console, "/api/session").await.unwrap().status, 204);
-    drop(gateway);
-    line("the one gateway killed and started again", "requests meanwhile fail", "none", Some(took));
+    let stage = Stage { world, gateway };
+    let outcome = people.outcome(&mark).await;
+    assert_eq!(outcome.signed_out, 0, "{outcome:?}");
+    let told = people.denied();
+    let kept: Vec<String> =
+        stage.events().iter().map(|event| event["reference"].as_str().unwrap().to_owned()).collect();
+    assert!(!told.is_empty() && told.iter().all(|reference| kept.contains(reference)), "an event is lost");
+    line("the one gateway killed and started again", "requests meanwhile fail", Some(&outcome), Some(outcome.lasted));
 }

@@ -6,13 +6,20 @@ use lab::browser::Browser;
 use lab::browser::Errand;
 use lab::browser::Page;
 use lab::browser::SameSite;
+use lab::cpsrvd::Cue;
+use lab::cpsrvd::Fault;
+use lab::gateway::Gateway;
+use lab::world::Plan;
 use lab::world::Style;
+use lab::world::World;
 use url::Url;
 
+use crate::faults::trio::with_other_clock;
 use crate::raw::Raw;
 use crate::stage::Stage;
 use crate::stage::in_both_styles;
 use crate::stage::problem;
+use crate::stage::until;
 
 /// The address with the code, as the console gives it, not yet followed.
 async fn code_for(browser: &Browser, console: &Page, server: &str) -> Url {
@@ -326,4 +333,25 @@ async fn a_browser_without_fetch_metadata_is_held_to_origin_and_referer() {
     ] {
         assert_eq!(post(origin, referer).await, 403, "{origin} {referer}");
     }
+}
+
+/// The ticket lies ready before a server is asked for anything; one that takes its time does not use it up.
+#[tokio::test]
+async fn a_server_that_takes_long_to_open_leaves_time_to_enter() {
+    let world = World::start(Plan::tls(Style::Ports)).await.unwrap();
+    let clock = world.folder().join("clock");
+    std::fs::write(&clock, "+0s").unwrap();
+    let mut command = with_other_clock(&world.config());
+    command.env("FAKETIME_TIMESTAMP_FILE", &clock).env("FAKETIME_NO_CACHE", "1");
+    let gateway = Gateway::spawn_as(command, &world).await.unwrap();
+    let stage = Stage { world, gateway };
+    let (browser, console) = stage.signed_in("ada").await;
+    let (server, go_on) = (stage.world.server(1), Cue::new());
+    server.faults().inject("/json-api/create_user_session", 1, Fault::Hold(go_on.clone()));
+    let (panel, ()) = tokio::join!(browser.open(&console, "web1", "whostmgrd", "root"), async {
+        until("the server is asked", || server.faults().pending() == 0).await;
+        std::fs::write(&clock, "+45s").unwrap();
+        go_on.give();
+    });
+    assert_eq!(panel.unwrap().status, 200);
 }

@@ -13,7 +13,7 @@ use crate::stage::problem;
 
 /// Ada is root on web1 and may go on everywhere; Sam is a reseller on all three, and may go on to cPanel and
 /// Webmail on web1, to cPanel on web3, and nowhere on web2.
-const DIRECTORY: &str = r#"
+pub(crate) const DIRECTORY: &str = r#"
 [[servers]]
 {web1}
 access = "restricted"
@@ -74,7 +74,7 @@ async fn accounts(browser: &Browser, home: &Page) -> Page {
 }
 
 /// What the console does when a page of ours in its frame asks for it.
-async fn go_on(browser: &Browser, console: &Page, server: &str, hop: &Page) -> Page {
+pub(crate) async fn go_on(browser: &Browser, console: &Page, server: &str, hop: &Page) -> Page {
     assert_eq!(hop.status, 200, "{}", hop.text());
     let text = hop.text();
     let told = |name: &str| {

@@ -1,10 +1,6 @@
-//! Faults of the network and of the disk under a gateway: packets that do not arrive, a disk that is full, and a stop
-//! in the middle of large uploads. `scripts/faults` puts them into its table.
+//! Faults of the network: packets that do not arrive; and a stop in the middle of large uploads. `scripts/faults` puts them into its table.
 
 use std::io::Write as _;
-use std::path::Path;
-use std::path::PathBuf;
-use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use lab::browser::Ask;
@@ -17,19 +13,15 @@ use lab::browser::Sending;
 use lab::browser::Upload;
 use lab::cpsrvd::Cue;
 use lab::cpsrvd::Fault;
-use lab::gateway::Gateway;
-use lab::world::Plan;
 use lab::world::Style;
-use lab::world::World;
 use serde_json::Value;
 use tokio::process::Command;
 use tokio::time::Instant;
 
+use crate::faults::at_work;
 use crate::faults::line;
-use crate::replicas::Cluster;
-use crate::replicas::until_ready;
-use crate::stage::BINARY;
-use crate::stage::PATIENCE;
+use crate::faults::people::Person;
+use crate::faults::trio::Trio;
 use crate::stage::Stage;
 use crate::stage::problem;
 use crate::stage::until;
@@ -53,18 +45,6 @@ pub(crate) fn apart(kind: &str) -> Command {
     }
     command.arg(kind).arg("--");
     command
-}
-
-async fn readiness(stage: &Stage, status: u16) -> String {
-    let began = Instant::now();
-    loop {
-        let (found, text) = stage.operations("/readyz", "*/*").await;
-        if found == status {
-            return text;
-        }
-        assert!(began.elapsed() < PATIENCE, "readiness stays {found} {text}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 /// Somebody in front of a WHM, with a browser of each protocol.
@@ -105,7 +85,7 @@ async fn the_gateway_stops_in_the_middle_of_large_uploads() {
         assert!(arrived >= Some(size << 20), "{answer}");
     }
     assert_eq!(stage.gateway.ended().await.unwrap().code, Some(0));
-    line(&format!("SIGTERM in the middle of two uploads of {size} MiB"), "they arrive whole", "none", None);
+    line(&format!("SIGTERM in the middle of two uploads of {size} MiB"), "they arrive whole", None, None);
 }
 
 #[tokio::test]
@@ -122,61 +102,7 @@ async fn uploads_that_do_not_end_are_cut_when_draining_has_taken_long_enough() {
     let ended = stage.gateway.ended().await.unwrap();
     assert_eq!(ended.code, Some(0), "{}", ended.output);
     assert!(ended.output.contains("connections were still open at the end of draining"), "{}", ended.output);
-    line("SIGTERM, and an upload beyond `limits.drain_seconds`", "the upload breaks off", "none", None);
-}
-
-/// The command that serves a world with a disk of its own for the state, of this many MiB.
-fn with_a_small_disk(world: &World, mebibytes: u32) -> Command {
-    std::fs::create_dir_all(world.folder().join("state")).unwrap();
-    let mut command = apart("--mount");
-    let script = r#"mount -t tmpfs -o "size=$1m,mode=0700" none "$2" && exec "$3" serve --config "$4""#;
-    command.args(["sh", "-c", script, "sh", &mebibytes.to_string()]).arg(world.folder().join("state"));
-    command.arg(BINARY).arg(world.config());
-    command
-}
-
-/// Writes until nothing more fits.
-fn fill(disk: &Path) -> PathBuf {
-    let filler = disk.join("filler");
-    let mut file = std::fs::File::create(&filler).unwrap();
-    let full = std::iter::repeat_with(|| file.write_all(&[0; 4096])).find_map(Result::err).unwrap();
-    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull, "{full}");
-    filler
-}
-
-#[tokio::test]
-async fn the_disk_of_the_store_is_full() {
-    let world = World::start(Plan::tls(Style::Ports)).await.unwrap();
-    let gateway = Gateway::spawn_as(with_a_small_disk(&world, 16), &world).await.unwrap();
-    // As the gateway sees it.
-    let disk =
-        PathBuf::from(format!("/proc/{}/root{}", gateway.pid().unwrap(), world.folder().join("state").display()));
-    assert!(disk.join("panelgate.db").exists(), "the store lies elsewhere");
-    let stage = Stage { world, gateway };
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    let filler = fill(&disk);
-    // What room there is in the store's own files is used up first.
-    let began = Instant::now();
-    while stage.browser().visit(&stage.console("/")).await.unwrap().status == 200 {
-        assert!(began.elapsed() < PATIENCE, "people sign in for ever");
-    }
-    let words = readiness(&stage, 503).await;
-    assert!(words.contains("store: "), "{words}");
-    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200, "open panels go on");
-    let refused = browser.ask_to_open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
-    std::fs::remove_file(filler).unwrap();
-    let began = Instant::now();
-    readiness(&stage, 200).await;
-    let took = began.elapsed();
-    assert_eq!(browser.fetch(&console, "/api/session").await.unwrap().status, 204, "nobody was signed out");
-    browser.open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    let check =
-        "import sqlite3, sys\nprint(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])\n";
-    let sound = Command::new("python3").args(["-c", check]).arg(disk.join("panelgate.db")).output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&sound.stdout), "ok\n");
-    line("the disk of SQLite's file is full", "open panels go on; sign-in and opening get 503", "none", Some(took));
+    line("SIGTERM, and an upload beyond `limits.drain_seconds`", "the upload breaks off", None, None);
 }
 
 /// Says that a test runs in a network of its own.
@@ -223,23 +149,24 @@ async fn packets_to_a_server_are_lost() {
     }
     let limits = "[limits]\nupstream_connect_seconds = 1\nupstream_response_seconds = 1\nopen_seconds = 2\n";
     let stage = Stage::with(Style::Ports, limits).await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    let other = browser.open(&console, "web2", "whostmgrd", "root").await.unwrap();
+    let people = at_work(&stage).await;
+    let Person { browser, console, panel } = &*people.all[0];
+    let other = browser.open(console, "web2", "whostmgrd", "root").await.unwrap();
+    let mark = people.mark();
     cut_off(stage.world.server(1).ip(), ALL).await;
     for _ in 0..2 {
         // Over the connection that there was, and over a new one.
-        let answer = browser.fetch(&panel, panel.url.as_str()).await.unwrap();
+        let answer = browser.fetch(panel, panel.url.as_str()).await.unwrap();
         assert_eq!(problem(&answer).0, "server_timeout", "{}", answer.status);
     }
     assert_eq!(browser.fetch(&other, other.url.as_str()).await.unwrap().status, 200, "other servers go on");
     assert_eq!(stage.operations("/readyz", "*/*").await.0, 200, "the gateway serves the others");
     mend().await;
-    let began = Instant::now();
-    while browser.fetch(&panel, panel.url.as_str()).await.unwrap().status != 200 {
-        assert!(began.elapsed() < PATIENCE, "it stays away");
-    }
-    line("packets to a server are lost", "its panels say so; all else goes on", "none", Some(began.elapsed()));
+    let mended = people.mark();
+    let outcome = people.outcome(&mark).await;
+    assert_eq!(outcome.signed_out, 0, "{outcome:?}");
+    let took = people.outcome(&mended).await.lasted;
+    line("packets to a server are lost", "its panels say so; all else goes on", Some(&outcome), Some(took));
 }
 
 #[tokio::test]
@@ -248,8 +175,8 @@ async fn packets_to_the_provider_are_lost() {
         return;
     }
     let stage = Stage::with(Style::Ports, "[limits]\nprovider_seconds = 1\n").await;
-    let (browser, console) = stage.signed_in("ada").await;
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
+    let people = at_work(&stage).await;
+    let mark = people.mark();
     let provider = stage.world.provider.address();
     cut_off(provider.ip(), &provider.port().to_string()).await;
     let mut other = stage.browser();
@@ -258,40 +185,47 @@ async fn packets_to_the_provider_are_lost() {
     let answer = other.sign_in_at(&form, "sam").await.unwrap();
     assert_eq!(answer.status, 502);
     assert!(answer.text().contains("The sign-in service does not answer"), "{}", answer.text());
-    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200, "who is signed in goes on");
-    browser.open(&console, "web2", "whostmgrd", "root").await.unwrap();
+    let person = &people.all[0];
+    person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
     mend().await;
     let began = Instant::now();
     stage.signed_in("sam").await;
-    line(
-        "packets to the provider are lost",
-        "nobody signs in; who is signed in goes on",
-        "none",
-        Some(began.elapsed()),
-    );
+    let took = began.elapsed();
+    let outcome = people.outcome(&mark).await;
+    assert_eq!((outcome.failed, outcome.ended), (0, 0), "who is signed in goes on: {outcome:?}");
+    let seen = "nobody signs in; who is signed in goes on";
+    line("packets to the provider are lost", seen, Some(&outcome), Some(took));
 }
 
 #[tokio::test]
-async fn packets_to_the_database_are_lost() {
-    if !is_inside("packets_to_the_database_are_lost").await {
+async fn half_of_the_network_is_cut() {
+    if !is_inside("half_of_the_network_is_cut").await {
         return;
     }
-    let cluster = Cluster::start("").await;
-    let browser = cluster.browser_at(&cluster.one.0);
-    let console = browser.sign_in("ada").await.unwrap();
-    let panel = browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
-    until_ready(&cluster.one.0, 200).await;
-    cut_off(cluster.database.address().ip(), ALL).await;
-    let words = until_ready(&cluster.one.0, 503).await;
-    assert!(words.contains("store: "), "{words}");
-    assert_eq!(browser.fetch(&panel, panel.url.as_str()).await.unwrap().status, 200, "open panels go on");
-    let refused = browser.ask_to_open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
+    let mut trio = Trio::start().await;
+    let leaver = trio.somebody_at(1).await;
+    let mark = trio.mark();
+    cut_off(trio.replicas[1].ip(), ALL).await;
+    trio.signs_out(leaver, 2).await;
+    let outcome = trio.people.outcome(&mark).await;
+    assert_eq!((outcome.ended, outcome.signed_out), (2, 0), "{outcome:?}");
+    mend().await;
+    trio.balancer.until(1, true).await.unwrap();
+    let whole = trio.serves(&mark).await;
+    assert_eq!(whole.failed, outcome.failed, "it comes back without a failed request: {whole:?}");
+    let seen = "who is there waits until the balancer has seen it; then the others serve";
+    line("packets to a gateway of three are lost", seen, Some(&whole), Some(outcome.lasted));
+
+    let mark = trio.mark();
+    cut_off(trio.database.address().ip(), ALL).await;
+    trio.nothing_begins().await;
     mend().await;
     let began = Instant::now();
-    until_ready(&cluster.one.0, 200).await;
+    trio.are_ready(200).await;
     let took = began.elapsed();
-    assert_eq!(browser.fetch(&console, "/api/session").await.unwrap().status, 204, "nobody was signed out");
-    browser.open(&console, "web2", "whostmgrd", "root").await.unwrap();
-    line("packets to the database are lost", "open panels go on; sign-in and opening get 503", "none", Some(took));
+    let outcome = trio.serves(&mark).await;
+    assert_eq!((outcome.failed_in_place, outcome.ended), (0, 0), "{outcome:?}");
+    let seen = "open panels go on; signing in and opening get 503";
+    line("packets to PostgreSQL are lost", seen, Some(&outcome), Some(took));
+    trio.nothing_is_lost_of_the_records().await;
 }

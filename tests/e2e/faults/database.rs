@@ -1,199 +1,164 @@
-//! The database on a bad day: slow, frozen, locked, failed over to a replica; and gateways whose clocks differ.
+//! The database on a bad day: restarted, read-only, without connections, slow, frozen, locked, failed over to a replica,
+//! while people work at three gateways; and gateways whose clocks differ.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use lab::browser::Browser;
-use lab::browser::Page;
-use lab::detour::Detour;
 use lab::gateway::Gateway;
-use lab::postgres::Postgres;
-use lab::world::Plan;
-use lab::world::Style;
-use tokio::process::Command;
-use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
-use super::all_is_well;
-use super::at_work;
+use super::cut_connections;
 use super::line;
+use super::people::Mark;
+use super::trio::Trio;
+use super::trio::faketime;
 use crate::replicas::Cluster;
-use crate::replicas::until_ready;
-use crate::stage::BINARY;
 use crate::stage::problem;
 use crate::stage::until;
 
-/// Somebody who goes on clicking in an open panel while something happens.
-struct Clicking {
-    done: Arc<AtomicBool>,
-    clicks: JoinHandle<(u32, u32)>,
+/// The database is itself again: says what the fault has cost, and how long it took from now until all was well.
+pub(super) async fn over(trio: &Trio, mark: &Mark, fault: &str, people: &str) {
+    let began = Instant::now();
+    trio.are_ready(200).await;
+    let took = began.elapsed();
+    let outcome = trio.serves(mark).await;
+    assert_eq!(outcome.failed_in_place, 0, "in panels that are open no request fails: {outcome:?}");
+    assert_eq!(outcome.ended, 0, "terminals and event streams go on: {outcome:?}");
+    line(fault, people, Some(&outcome), Some(took));
 }
 
-impl Clicking {
-    fn begin(cluster: &Cluster, browser: &Browser, panel: &Page) -> Self {
-        let done = Arc::new(AtomicBool::new(false));
-        let clicker = cluster.browser_at(&cluster.one.0);
-        clicker.steal_cookies(browser);
-        let (is_done, panel) = (Arc::clone(&done), panel.clone());
-        let clicks = tokio::spawn(async move {
-            let (mut asked, mut failed) = (0, 0);
-            while !is_done.load(Ordering::Acquire) {
-                let answer = clicker.fetch(&panel, panel.url.as_str()).await;
-                asked += 1;
-                failed += u32::from(!answer.is_ok_and(|page| page.status == 200));
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-            (asked, failed)
-        });
-        Self { done, clicks }
-    }
+pub(super) const GO_ON: &str = "open panels go on; signing in and opening get 503";
 
-    /// What of it failed, in words.
-    async fn end(self) -> String {
-        self.done.store(true, Ordering::Release);
-        let (asked, failed) = self.clicks.await.unwrap();
-        assert_eq!(failed, 0, "of {asked} requests to an open panel");
-        "no request in open panels fails".to_owned()
-    }
+async fn killed(trio: &mut Trio) {
+    let leaver = trio.somebody_at(0).await;
+    trio.signs_out(leaver, 1).await;
+    let mark = trio.mark();
+    trio.database.kill().await.unwrap();
+    trio.database.resume().await.unwrap();
+    over(trio, &mark, "PostgreSQL killed and started again", "nothing").await;
 }
 
-/// A cluster that reaches its database by a detour.
-async fn by_detour() -> (Cluster, Detour) {
-    let database = Postgres::start().await.unwrap();
-    let detour = Detour::to(database.address()).await.unwrap();
-    let address = database.url("panelgate").replace(&database.address().to_string(), &detour.address().to_string());
-    (Cluster::on(Plan::tls(Style::Ports), database, &address).await, detour)
+async fn read_only(trio: &Trio) {
+    let mark = trio.mark();
+    let set = "ALTER DATABASE panelgate SET default_transaction_read_only = on";
+    trio.database.ask("postgres", set).await.unwrap();
+    cut_connections(&trio.database).await;
+    trio.nothing_begins().await;
+    let reset = "ALTER DATABASE panelgate RESET default_transaction_read_only";
+    trio.database.ask("postgres", reset).await.unwrap();
+    cut_connections(&trio.database).await;
+    over(trio, &mark, "PostgreSQL read-only", GO_ON).await;
 }
 
-#[tokio::test]
-async fn postgresql_is_slow() {
-    let (cluster, detour) = by_detour().await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    let clicking = Clicking::begin(&cluster, &browser, &panel);
-    detour.delay(Duration::from_millis(150));
-    browser.open(&console, "web3", "whostmgrd", "root").await.unwrap();
-    let stranger = cluster.browser_at(&cluster.two.0);
-    assert_eq!(stranger.sign_in("sam").await.unwrap().status, 200, "slowly");
-    assert_eq!(until_ready(&cluster.one.0, 200).await, "ready\n");
-    detour.delay(Duration::ZERO);
-    let requests = clicking.end().await;
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    line(
-        "PostgreSQL slow (0.3 s for each statement)",
-        &format!("{requests}; signing in and opening are slow"),
-        "none",
-        Some(took),
-    );
+async fn out_of_connections(trio: &Trio) {
+    let mark = trio.mark();
+    trio.database.ask("postgres", "ALTER DATABASE panelgate ALLOW_CONNECTIONS false").await.unwrap();
+    cut_connections(&trio.database).await;
+    trio.nothing_begins().await;
+    trio.database.ask("postgres", "ALTER DATABASE panelgate ALLOW_CONNECTIONS true").await.unwrap();
+    over(trio, &mark, "PostgreSQL takes no connections", GO_ON).await;
 }
 
-#[tokio::test]
-async fn postgresql_is_frozen() {
-    let (cluster, detour) = by_detour().await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    let clicking = Clicking::begin(&cluster, &browser, &panel);
-    detour.hold(true);
-    let refused = browser.ask_to_open(&console, "web2", "whostmgrd", "root").await.unwrap();
+async fn slow(trio: &Trio) {
+    let mark = trio.mark();
+    trio.ways.iter().for_each(|way| way.delay(Duration::from_millis(50)));
+    let person = trio.somebody_at(2).await;
+    person.browser.open(&person.console, "web3", "whostmgrd", "root").await.unwrap();
+    assert_eq!(trio.are_ready(200).await, "ready\n");
+    trio.ways.iter().for_each(|way| way.delay(Duration::ZERO));
+    let people = "open panels go on; signing in and opening are slow";
+    over(trio, &mark, "PostgreSQL slow (0.1 s for each statement)", people).await;
+}
+
+async fn frozen(trio: &Trio) {
+    let mark = trio.mark();
+    trio.ways.iter().for_each(|way| way.hold(true));
+    // Before any gateway has noticed: the server is asked for nothing that could not be kept.
+    let (person, server) = (&trio.people.all[0], trio.world.server(2));
+    let before = server.requests().len();
+    let refused = person.browser.ask_to_open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
     assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
-    let words = until_ready(&cluster.one.0, 503).await;
-    assert!(words.contains("store: the store does not answer"), "{words}");
-    let requests = clicking.end().await;
-    detour.hold(false);
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    line(
-        "PostgreSQL frozen (no byte comes back)",
-        &format!("{requests}; sign-in and opening get 503 after 5 s"),
-        "none",
-        Some(took),
-    );
+    assert_eq!(server.requests().len(), before, "a session is left behind at the server");
+    trio.nothing_begins().await;
+    trio.ways.iter().for_each(|way| way.hold(false));
+    let people = "open panels go on; signing in and opening get 503 after 5 s";
+    over(trio, &mark, "PostgreSQL frozen (no byte comes back)", people).await;
 }
 
-/// Every connection of the pool waits for a lock that somebody has.
-#[tokio::test]
-async fn every_connection_of_the_pool_waits() {
-    let cluster = Cluster::start("").await;
-    let (browser, console, panel) = at_work(&cluster).await;
-    let mut holder = cluster.database.hold("panelgate", "BEGIN; LOCK TABLE records").await.unwrap();
-    let clicking = Clicking::begin(&cluster, &browser, &panel);
-    let opening = (0..8).map(|_| browser.ask_to_open(&console, "web2", "whostmgrd", "root"));
+/// Every connection of the pools waits for a lock that somebody has.
+async fn locked(trio: &Trio) {
+    let mark = trio.mark();
+    let mut holder = trio.database.hold("panelgate", "BEGIN; LOCK TABLE records").await.unwrap();
+    let (person, server) = (&trio.people.all[0], trio.world.server(2));
+    let before = server.requests().len();
+    let opening = (0..8).map(|_| person.browser.ask_to_open(&person.console, "web2", "whostmgrd", "root"));
     for refused in futures_util::future::join_all(opening).await {
         let refused = refused.unwrap();
         assert_eq!((refused.status, &*problem(&refused).0), (503, "session_store_unavailable"));
     }
-    let words = until_ready(&cluster.one.0, 503).await;
-    assert!(words.contains("store: the store does not answer"), "{words}");
-    let requests = clicking.end().await;
+    assert_eq!(server.requests().len(), before, "a session is left behind at the server");
+    trio.nothing_begins().await;
     drop(holder.stdin.take());
     holder.wait().await.unwrap();
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    line(
-        "every connection of the pool waits for a lock",
-        &format!("{requests}; sign-in and opening get 503 after 5 s"),
-        "none",
-        Some(took),
-    );
+    let people = "open panels go on; signing in and opening get 503 after 5 s";
+    over(trio, &mark, "every connection to PostgreSQL waits for a lock", people).await;
+}
+
+/// One gateway loses the database, and the others do not.
+async fn cut_off(trio: &mut Trio) {
+    let leaver = trio.somebody_at(0).await;
+    let mark = trio.mark();
+    trio.ways[0].hold(true);
+    trio.signs_out(leaver, 1).await;
+    trio.balancer.until(0, false).await.unwrap();
+    let stranger = trio.browser_at(0);
+    assert_eq!(stranger.sign_in("sam").await.unwrap().status, 200, "strangers are led to the others");
+    trio.ways[0].hold(false);
+    trio.balancer.until(0, true).await.unwrap();
+    let people = "open panels go on; new connections go to the others; what was ended meanwhile stays ended";
+    over(trio, &mark, "a gateway of three cut off from PostgreSQL", people).await;
 }
 
 /// A replica takes the database's place. What was acknowledged is on it: the primary waits for it.
-#[tokio::test]
-async fn postgresql_fails_over_to_a_replica() {
-    let (mut cluster, detour) = by_detour().await;
-    let standby = cluster.database.replica().await.unwrap();
-    let (browser, console, panel) = at_work(&cluster).await;
-    let leaver = cluster.browser_at(&cluster.two.0);
-    let at_leaver = leaver.sign_in("sam").await.unwrap();
-    leaver.submit(&at_leaver, "/sign-out", &[]).await.unwrap();
-    let late = cluster.browser_at(&cluster.two.0);
-    let at_late = late.sign_in("sam").await.unwrap();
-
-    let clicking = Clicking::begin(&cluster, &browser, &panel);
-    cluster.database.kill().await.unwrap();
-    until_ready(&cluster.one.0, 503).await;
+async fn failed_over(trio: &mut Trio) {
+    let standby = trio.database.replica().await.unwrap();
+    let leaver = trio.somebody_at(1).await;
+    trio.signs_out(leaver, 2).await;
+    let late = trio.somebody_at(2).await;
+    let mark = trio.mark();
+    trio.database.kill().await.unwrap();
+    trio.nothing_begins().await;
     standby.promote().await.unwrap();
-    detour.lead_to(standby.address());
-    let took = all_is_well(&cluster, &browser, &console, &panel).await;
-    let requests = clicking.end().await;
-    until_ready(&cluster.two.0, 200).await;
-    assert_eq!(late.fetch(&at_late, "/api/session").await.unwrap().status, 204, "the last sign-in is there");
-    let back = cluster.browser_at(&cluster.one.0);
-    back.steal_cookies(&leaver);
-    assert_eq!(back.fetch(&at_leaver, "/api/session").await.unwrap().status, 401, "nobody who signed out is back");
-    // Notices go on: an end at one reaches the other.
-    let elsewhere = cluster.browser_at(&cluster.two.0);
-    elsewhere.steal_cookies(&browser);
-    assert_eq!(elsewhere.fetch(&console, "/api/session").await.unwrap().status, 204);
-    browser.submit(&console, "/sign-out", &[]).await.unwrap();
-    let mut status = 0;
-    for _ in 0..250 {
-        status = elsewhere.fetch(&console, "/api/session").await.unwrap().status;
-        if status == 401 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    assert_eq!(status, 401);
-    line(
-        "PostgreSQL failed over to a replica (synchronous)",
-        &format!("{requests}; sign-in and opening get 503 meanwhile"),
-        "none",
-        Some(took),
+    trio.ways.iter().for_each(|way| way.lead_to(standby.address()));
+    over(trio, &mark, "PostgreSQL failed over to a replica (synchronous)", GO_ON).await;
+    assert_eq!(
+        late.browser.fetch(&late.console, "/api/session").await.unwrap().status,
+        204,
+        "the last sign-in is there"
     );
+    // Notices go on: an end at one reaches the others.
+    trio.signs_out(late, 0).await;
+    trio.is_well(&trio.mark()).await;
+}
+
+#[tokio::test]
+async fn the_database_fails_while_people_work() {
+    let mut trio = Trio::start().await;
+    killed(&mut trio).await;
+    read_only(&trio).await;
+    out_of_connections(&trio).await;
+    slow(&trio).await;
+    frozen(&trio).await;
+    locked(&trio).await;
+    cut_off(&mut trio).await;
+    failed_over(&mut trio).await;
+    trio.nothing_is_lost_of_the_records().await;
 }
 
 /// Starts a gateway whose clock is ahead or behind by so much (`+10s`).
 async fn with_clock(cluster: Cluster, offset: &str) -> Cluster {
-    // Debian's package faketime.
-    let library = std::fs::read_dir("/usr/lib").unwrap().filter_map(|entry| {
-        let found = entry.ok()?.path().join("faketime/libfaketimeMT.so.1");
-        found.exists().then_some(found)
-    });
-    let library = library.last().unwrap();
     let Cluster { world, database, one, two: (two, second) } = cluster;
     assert_eq!(second.stop().await.unwrap().code, Some(0));
-    let mut command = Command::new(BINARY);
-    command.arg("serve").arg("--config").arg(two.config());
-    command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    let second = Gateway::spawn_replica_as(command, &world, &two).await.unwrap();
+    let second = Gateway::spawn_replica_as(faketime(&two, offset), &world, &two).await.unwrap();
     Cluster { world, database, one, two: (two, second) }
 }
 
@@ -236,5 +201,4 @@ async fn clocks_differ_by(offset: &str) {
 async fn the_clocks_of_two_gateways_differ() {
     clocks_differ_by("+10s").await;
     clocks_differ_by("-10s").await;
-    line("the clocks of two gateways differ by 10 s", "nothing", "none", None);
 }

@@ -5,12 +5,14 @@
 //! - [`provider`]: a small OpenID Provider that can be told to misbehave.
 //! - [`balancer`]: a real load balancer on one of our example files.
 //! - [`gateway`]: the gateway's own program, as a process.
+//! - [`haproxy`]: `HAProxy` in front of three gateways, to be restarted and reloaded.
 //! - [`browser`]: a client that behaves as Chromium does on the wire.
 //! - [`pki`]: a certificate authority that lives for one run.
 //! - [`world`]: all of it put together, with the gateway's files.
 //! - [`postgres`]: a PostgreSQL server of one's own.
 //! - [`detour`]: a relay that can be slow, hold everything back or lead elsewhere.
 //! - [`network`]: a network of its own for one test.
+//! - [`disk`]: a disk that is soon full.
 //! - [`mariadb`]: a `MariaDB` server of one's own.
 //! - [`whmcs`]: WHMCS's tables and a double of its API.
 //! - [`phpmyadmin`]: the real phpMyAdmin with a database server of its own.
@@ -23,7 +25,9 @@ pub mod balancer;
 pub mod browser;
 pub mod cpsrvd;
 pub mod detour;
+pub mod disk;
 pub mod gateway;
+pub mod haproxy;
 pub mod loopback;
 pub mod mariadb;
 pub mod network;

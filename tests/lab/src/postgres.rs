@@ -18,6 +18,7 @@ use tokio::process::Child;
 use tokio::process::Command;
 use tokio::time::Instant;
 
+use crate::disk::SmallDisk;
 use crate::loopback::Loopback;
 
 /// How long the server may take to start or end.
@@ -36,6 +37,7 @@ pub struct Postgres {
     programs: PathBuf,
     place: Loopback,
     folder: TempDir,
+    disk: Option<SmallDisk>,
 }
 
 impl Postgres {
@@ -44,12 +46,44 @@ impl Postgres {
     /// # Errors
     /// When PostgreSQL is not installed, or does not start.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_on(None).await
+    }
+
+    /// The same with all that it writes on a disk of so many MiB, in segments of one.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`]; and when the disk is too small for an empty database.
+    pub async fn start_on_a_disk_of(mebibytes: u32) -> anyhow::Result<Self> {
+        Self::start_on(Some(mebibytes)).await
+    }
+
+    async fn start_on(mebibytes: Option<u32>) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("panelgate-postgres-").tempdir()?;
-        let mut server = Self { child: None, programs: programs()?, place: Loopback::claim()?, folder };
+        let mut server = Self { child: None, programs: programs()?, place: Loopback::claim()?, folder, disk: None };
+        fs::create_dir(server.data())?;
+        if let Some(mebibytes) = mebibytes {
+            server.disk = Some(SmallDisk::over(&server.data(), mebibytes).await?);
+        }
         server.make().await?;
         server.resume().await?;
         server.create("panelgate").await?;
         Ok(server)
+    }
+
+    /// The disk that all of it lies on, if that is a small one.
+    pub fn disk(&self) -> Option<&SmallDisk> {
+        self.disk.as_ref()
+    }
+
+    /// Whether the server's process has ended by itself.
+    ///
+    /// # Errors
+    /// When that cannot be learned.
+    pub fn has_ended(&mut self) -> anyhow::Result<bool> {
+        match self.child.as_mut() {
+            None => Ok(true),
+            Some(child) => Ok(child.try_wait()?.is_some()),
+        }
     }
 
     /// The address of a database, password included.
@@ -133,7 +167,7 @@ impl Postgres {
     /// When it does not.
     pub async fn resume(&mut self) -> anyhow::Result<()> {
         let log = fs::File::create(self.folder.path().join("log"))?;
-        let mut command = self.command("postgres");
+        let mut command = self.command("postgres")?;
         command.arg("-D").arg(self.data()).arg("-c").arg(format!("listen_addresses={}", self.place.ip()));
         for setting in ["port=5432", "fsync=off", "unix_socket_directories=", "max_connections=300"] {
             command.arg("-c").arg(setting);
@@ -173,14 +207,15 @@ impl Postgres {
     pub async fn replica(&self) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("panelgate-postgres-").tempdir()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
-        let mut replica = Self { child: None, programs: self.programs.clone(), place: Loopback::claim()?, folder };
+        let (programs, place) = (self.programs.clone(), Loopback::claim()?);
+        let mut replica = Self { child: None, programs, place, folder, disk: None };
         fs::create_dir(replica.data())?;
         fs::set_permissions(replica.data(), fs::Permissions::from_mode(0o700))?;
         if is_root() {
             let given = Command::new("chown").arg(USER).arg(replica.data()).status().await?;
             anyhow::ensure!(given.success(), "there is no user {USER}");
         }
-        let mut command = replica.command("pg_basebackup");
+        let mut command = replica.command("pg_basebackup")?;
         command.arg("-D").arg(replica.data()).args(["-R", "-X", "stream", "--no-sync", "-c", "fast"]);
         command.arg("-d").arg(self.url("postgres"));
         let output = command.stdin(Stdio::null()).output().await.context("pg_basebackup does not run")?;
@@ -211,12 +246,15 @@ impl Postgres {
         fs::write(&password, PASSWORD)?;
         // Both are for the server's user, who is not root.
         fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755))?;
-        fs::create_dir(self.data())?;
         if is_root() {
-            let given = Command::new("chown").arg(USER).arg(self.data()).arg(&password).status().await?;
+            let data = self.disk.as_ref().map_or_else(|| Ok(self.data()), SmallDisk::seen_at)?;
+            let given = Command::new("chown").arg(USER).arg(data).arg(&password).status().await?;
             anyhow::ensure!(given.success(), "there is no user {USER}");
         }
-        let mut command = self.command("initdb");
+        let mut command = self.command("initdb")?;
+        if self.disk.is_some() {
+            command.arg("--wal-segsize=1");
+        }
         command.arg("-D").arg(self.data()).arg("--pwfile").arg(&password);
         command.args(["-U", "panelgate", "-A", "md5", "-E", "UTF8", "--locale=C", "--no-sync", "-N"]);
         let output = command.stdin(Stdio::null()).output().await.context("initdb does not run")?;
@@ -231,17 +269,18 @@ impl Postgres {
     }
 
     /// One of the server's programs, as a user that it accepts.
-    fn command(&self, program: &str) -> Command {
+    fn command(&self, program: &str) -> anyhow::Result<Command> {
         let program = self.programs.join(program);
-        let mut command = if is_root() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "--"]).arg(program);
-            command
-        } else {
-            Command::new(program)
+        let first = if is_root() { PathBuf::from("setpriv") } else { program.clone() };
+        let mut command = match &self.disk {
+            Some(disk) => disk.command(first)?,
+            None => Command::new(first),
         };
+        if is_root() {
+            command.args(["--reuid", USER, "--regid", USER, "--clear-groups", "--"]).arg(program);
+        }
         command.current_dir(self.folder.path());
-        command
+        Ok(command)
     }
 }
 

@@ -126,6 +126,19 @@ impl Browser {
         })
     }
 
+    /// The same browser, cookies and all, with no connection open yet.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            wire: self.wire.anew(),
+            console: self.console.clone(),
+            withholds_referrers: self.withholds_referrers,
+            blocks_cookies: self.blocks_cookies,
+            jar: Mutex::new(self.jar().clone()),
+            seen: Mutex::default(),
+        }
+    }
+
     /// From now on, connects from this address, as a computer does that has changed networks.
     pub fn move_to(&mut self, address: IpAddr) {
         self.wire = self.wire.from(address);

@@ -125,6 +125,11 @@ impl Wire {
         Self::over(Connector { from: Some(address), ..self.connector.clone() })
     }
 
+    /// New connections.
+    pub(super) fn anew(&self) -> Self {
+        Self::over(self.connector.clone())
+    }
+
     /// New connections of HTTP/1.1.
     pub(super) fn http_1(&self) -> Self {
         let mut tls = ClientConfig::clone(&self.connector.tls);
