@@ -4,6 +4,7 @@
 //! documentation recommends.
 
 use std::collections::HashSet;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -206,6 +207,9 @@ impl Trio {
         let kept: HashSet<&str> = events.iter().filter_map(|e| e["reference"].as_str()).collect();
         let lost: Vec<&String> = told.iter().filter(|reference| !kept.contains(reference.as_str())).collect();
         assert!(lost.is_empty(), "{} of {} are not on record", lost.len(), told.len());
+        // Each who signed out has left the console and a panel.
+        let mut table = std::io::stderr();
+        writeln!(table, "RECORDS {} {}", told.len(), self.left.len() / 2).unwrap();
     }
 }
 
