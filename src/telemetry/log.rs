@@ -1,19 +1,14 @@
 //! The log: one line per event on standard error, as text or JSON.
 
-use std::fmt;
-use std::fmt::Debug;
 use std::io;
 use std::io::IsTerminal as _;
 
-use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::util::TryInitError;
 
+use crate::telemetry::format::Format;
 use crate::telemetry::lines::Lines;
 use crate::telemetry::lines::Log;
 
@@ -34,26 +29,17 @@ pub enum LogError {
     Thread(#[source] io::Error),
 }
 
-/// Writes a field as it always looks.
-fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
-    if field.name() != "message" {
-        writer.write_str(field.name())?;
-        writer.write_char('=')?;
-    }
-    write!(writer, "{value:?}")
-}
-
 /// Starts the log with a filter of `tracing_subscriber::EnvFilter`. It lasts as long as what is given back.
 pub fn start(filter: &str, json: bool) -> Result<Log, LogError> {
     let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(LogError::Filter)?;
     let (lines, log) = Lines::start(io::stderr()).map_err(LogError::Thread)?;
     let builder = tracing_subscriber::fmt().with_writer(lines).with_env_filter(filter);
     // A file or a collector wants no colours; on a terminal `NO_COLOR` still counts.
-    let started = match (json, io::stderr().is_terminal()) {
-        (true, _) => builder.with_ansi(false).json().flatten_event(true).finish().try_init(),
-        (false, true) => builder.finish().try_init(),
-        // Without colours half of the work of a line is none.
-        (false, false) => builder.with_ansi(false).fmt_fields(debug_fn(field).delimited(" ")).finish().try_init(),
+    let format = if json { Format::Json } else { Format::Text };
+    let started = if !json && io::stderr().is_terminal() {
+        builder.finish().try_init()
+    } else {
+        builder.event_format(format).finish().try_init()
     };
     started.map(|()| log).map_err(LogError::Started)
 }

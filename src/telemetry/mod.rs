@@ -2,6 +2,7 @@
 //! audit room's.)
 
 mod chain;
+mod format;
 mod found;
 mod health;
 mod lines;
