@@ -7,6 +7,10 @@ use http::StatusCode;
 use serde::Serialize;
 use serde::Serializer;
 
+use crate::audit::known;
+use crate::audit::known::From;
+use crate::audit::known::Panel;
+use crate::audit::written;
 use crate::audit::written::Groups;
 use crate::audit::written::Name;
 use crate::audit::written::Shown;
@@ -19,14 +23,12 @@ use crate::model::DirectoryVersion;
 use crate::model::ReferenceId;
 use crate::model::ServerId;
 use crate::model::Service;
-use crate::model::Source;
 use crate::model::Timestamp;
 use crate::policy::Denial;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
 use crate::session::Listed;
 use crate::session::Session;
-use crate::session::SessionTag;
 
 /// The schema's name and version. A field is never given another meaning under the same version.
 const SCHEMA: &str = "panelgate.audit/1";
@@ -144,16 +146,17 @@ pub enum Outcome {
     Abandoned,
 }
 
-/// A panel that somebody comes from.
-#[derive(Clone, Debug, Serialize)]
-struct From {
-    service: &'static str,
-    account: Name<Account>,
+/// One line of the audit log.
+#[derive(Clone, Debug)]
+pub struct Event {
+    head: Head,
+    panel: Panel,
+    pub(super) rest: Rest,
 }
 
-/// One line of the audit log.
+/// What it is, and where it came from.
 #[derive(Clone, Debug, Serialize)]
-pub struct Event {
+struct Head {
     schema: &'static str,
     time: Shown<Timestamp>,
     kind: Kind,
@@ -161,28 +164,11 @@ pub struct Event {
     reference: Shown<ReferenceId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<Shown<ClientAddr>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Who>,
-    #[serde(skip_serializing_if = "Groups::are_none")]
-    groups: Groups,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<Shown<SessionTag>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    server: Option<Name<ServerId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    service: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    account: Option<Name<Account>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    through: Option<Name<Account>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    from: Option<From>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<Shown<Source>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    directory: Option<Name<DirectoryVersion>>,
+}
+
+/// What it did, and what came of that.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct Rest {
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<Name<Method>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -212,40 +198,14 @@ const MAX_DETAIL: usize = 500;
 impl Event {
     /// An event of this kind, now, under this reference.
     pub fn new(kind: Kind, outcome: Outcome, reference: ReferenceId, now: Timestamp) -> Self {
-        Self {
-            schema: SCHEMA,
-            time: Shown(now),
-            kind,
-            outcome,
-            reference: Shown(reference),
-            client: None,
-            subject: None,
-            groups: Groups::default(),
-            by: None,
-            session: None,
-            server: None,
-            service: None,
-            account: None,
-            through: None,
-            from: None,
-            rule: None,
-            directory: None,
-            method: None,
-            path: None,
-            status: None,
-            action: None,
-            reason: None,
-            detail: None,
-            torn: None,
-            removed_to: None,
-            shed: None,
-        }
+        let head = Head { schema: SCHEMA, time: Shown(now), kind, outcome, reference: Shown(reference), client: None };
+        Self { head, panel: Panel::default(), rest: Rest::default() }
     }
 
     /// From which address.
     #[must_use]
     pub fn client(mut self, client: ClientAddr) -> Self {
-        self.client = Some(Shown(client));
+        self.head.client = Some(Shown(client));
         self
     }
 
@@ -256,113 +216,113 @@ impl Event {
     }
 
     fn person(mut self, principal: Arc<Principal>) -> Self {
-        self.subject = Some(Who::Person(Arc::clone(&principal)));
-        self.groups = Groups(Some(principal));
+        self.panel.subject = Some(Who::Person(Arc::clone(&principal)));
+        self.panel.groups = Groups(Some(principal));
         self
     }
 
     /// Who did it to them: an operator, as the machine knows them, or a person as `sub` at their provider.
     #[must_use]
     pub fn by(mut self, by: &str) -> Self {
-        self.by = Some(by.to_owned());
+        self.panel.by = Some(by.to_owned());
         self
     }
 
     /// Which session, as it is listed, and so whose.
     #[must_use]
     pub fn session_of(mut self, listed: &Listed) -> Self {
-        self.session = Some(Shown(listed.id.tag()));
+        self.panel.session = Some(Shown(listed.id.tag()));
         let Listed { subject, name, .. } = listed;
-        self.subject = Some(Who::Listed(Box::new((subject.clone(), name.clone()))));
+        self.panel.subject = Some(Who::Listed(Box::new((subject.clone(), name.clone()))));
         self
     }
 
     /// In which session, and so who.
     #[must_use]
     pub fn session(mut self, session: &Session) -> Self {
-        self.session = Some(Shown(session.tag()));
+        self.panel.session = Some(Shown(session.tag()));
         self.person(session.principal())
     }
 
     /// What was allowed, and by which line.
     #[must_use]
     pub fn grant(mut self, grant: &Grant) -> Self {
-        self.server = Some(Name(grant.server().clone()));
-        self.service = Some(grant.service().as_str());
-        self.account = Some(Name(grant.account().clone()));
-        self.through = grant.through().cloned().map(Name);
-        self.rule = Some(Shown(grant.source().clone()));
-        self.directory = Some(Name(grant.version().clone()));
+        self.panel.server = Some(Name(grant.server().clone()));
+        self.panel.service = Some(grant.service().as_str());
+        self.panel.account = Some(Name(grant.account().clone()));
+        self.panel.through = grant.through().cloned().map(Name);
+        self.panel.rule = Some(Shown(grant.source().clone()));
+        self.panel.directory = Some(Name(grant.version().clone()));
         self
     }
 
     /// Which panel, where there is no grant to say it.
     #[must_use]
     pub fn place(mut self, server: &ServerId, service: Service) -> Self {
-        self.server = Some(Name(server.clone()));
-        self.service = Some(service.as_str());
+        self.panel.server = Some(Name(server.clone()));
+        self.panel.service = Some(service.as_str());
         self
     }
 
     /// From which panel of the same server.
     #[must_use]
     pub fn from(mut self, place: &EntryPlace) -> Self {
-        self.from = Some(From { service: place.service.as_str(), account: Name(place.account.clone()) });
+        self.panel.from = Some(From { service: place.service.as_str(), account: Name(place.account.clone()) });
         self
     }
 
     /// Which server.
     #[must_use]
     pub fn server(mut self, server: &ServerId) -> Self {
-        self.server = Some(Name(server.clone()));
+        self.panel.server = Some(Name(server.clone()));
         self
     }
 
     /// What was not allowed, and why.
     #[must_use]
     pub fn denial(mut self, denial: &Denial) -> Self {
-        self.server = Some(Name(denial.request.server.clone()));
-        self.service = Some(denial.request.service.as_str());
-        self.account = Some(Name(denial.request.account.clone()));
-        self.through = denial.request.through.clone().map(Name);
-        self.directory = Some(Name(denial.version.clone()));
+        self.panel.server = Some(Name(denial.request.server.clone()));
+        self.panel.service = Some(denial.request.service.as_str());
+        self.panel.account = Some(Name(denial.request.account.clone()));
+        self.panel.through = denial.request.through.clone().map(Name);
+        self.panel.directory = Some(Name(denial.version.clone()));
         self.reason(denial.reason.as_str())
     }
 
     /// Why, as a code of a closed list.
     #[must_use]
     pub fn reason(mut self, code: &'static str) -> Self {
-        self.reason = Some(code);
+        self.rest.reason = Some(code);
         self
     }
 
     /// What was asked of a server: the method, the path without a security token, and what that does.
     #[must_use]
     pub fn request(mut self, method: &Method, path: String, action: Option<Action>) -> Self {
-        self.method = Some(Name(method.clone()));
-        self.path = Some(path);
-        self.action = action;
+        self.rest.method = Some(Name(method.clone()));
+        self.rest.path = Some(path);
+        self.rest.action = action;
         self
     }
 
     /// The status of the answer.
     #[must_use]
     pub fn status(mut self, status: StatusCode) -> Self {
-        self.status = Some(status.as_u16());
+        self.rest.status = Some(status.as_u16());
         self
     }
 
     /// The account, where there is no grant to say it.
     #[must_use]
     pub fn account(mut self, account: &Account) -> Self {
-        self.account = Some(Name(account.clone()));
+        self.panel.account = Some(Name(account.clone()));
         self
     }
 
     /// The version of the directory that is in force.
     #[must_use]
     pub fn directory(mut self, version: &DirectoryVersion) -> Self {
-        self.directory = Some(Name(version.clone()));
+        self.panel.directory = Some(Name(version.clone()));
         self
     }
 
@@ -370,32 +330,39 @@ impl Event {
     #[must_use]
     pub fn detail(mut self, text: &str) -> Self {
         let end = text.floor_char_boundary(MAX_DETAIL);
-        self.detail = text.get(..end).map(str::to_owned);
+        self.rest.detail = text.get(..end).map(str::to_owned);
         self
     }
 
     /// The same event with another outcome, at another time.
     #[must_use]
     pub(super) fn ended(mut self, outcome: Outcome, now: Timestamp) -> Self {
-        self.outcome = outcome;
-        self.time = Shown(now);
+        self.head.outcome = outcome;
+        self.head.time = Shown(now);
         self
     }
 
     /// When.
     pub(super) fn time(&self) -> Timestamp {
-        self.time.0
+        self.head.time.0
     }
 
     /// What happened.
     pub(super) fn kind(&self) -> Kind {
-        self.kind
+        self.head.kind
     }
 
     /// The object as it is written, without its place in the chain.
     pub(super) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = Vec::with_capacity(USUAL);
-        serde_json::to_writer(&mut json, self)?;
+        serde_json::to_writer(&mut json, &self.head)?;
+        // Most events, and much of each is the same.
+        if self.head.kind == Kind::PanelRequest {
+            known::append(&mut json, &self.panel)?;
+        } else {
+            written::append(&mut json, &self.panel)?;
+        }
+        written::append(&mut json, &self.rest)?;
         Ok(json)
     }
 }

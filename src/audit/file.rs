@@ -91,7 +91,7 @@ impl ChainFile {
         let mut chain = Self { settings, file, head, last, first: found.first };
         if let Some(reason) = reason {
             let mut event = own(Kind::AuditResumed, now).reason(reason);
-            event.torn = found.torn;
+            event.rest.torn = found.torn;
             chain.write(&[line(&event)?], now)?;
         }
         Ok(chain)
@@ -137,7 +137,7 @@ impl ChainFile {
         for (position, (_, path)) in files.iter().enumerate().take(surplus) {
             let next = files.get(position + 1).map(|(first, _)| *first).or(self.first.map(|(first, _)| first));
             let mut event = own(Kind::AuditPruned, now);
-            event.removed_to = Some(next.unwrap_or(self.last.seq.saturating_add(1)).saturating_sub(1));
+            event.rest.removed_to = Some(next.unwrap_or(self.last.seq.saturating_add(1)).saturating_sub(1));
             let record = line(&event)?;
             self.write(&[record], now)?;
             fs::remove_file(path)?;

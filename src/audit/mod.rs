@@ -11,6 +11,7 @@ mod archive;
 mod chain;
 mod event;
 mod file;
+mod known;
 mod log;
 mod people;
 mod queue;

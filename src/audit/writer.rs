@@ -105,7 +105,7 @@ impl Writer {
         tracing::warn!(shed, "records of requests were left out");
         let now = self.clock.now();
         let mut event = file::own(Kind::AuditShed, now);
-        event.shed = Some(shed);
+        event.rest.shed = Some(shed);
         let written = file::line(&event).and_then(|line| self.file.write(&[line], now));
         if written.is_err() {
             self.shed.fetch_add(shed, Ordering::Relaxed);

@@ -45,6 +45,19 @@ impl Groups {
     pub(super) fn are_none(&self) -> bool {
         self.listed().is_empty()
     }
+
+    /// Whether both are of the same person as they signed in once, or were refreshed.
+    pub(super) fn are_those_of(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
+    /// Where that person is kept.
+    pub(super) fn address(&self) -> usize {
+        self.0.as_ref().map_or(0, |person| Arc::as_ptr(person).addr() >> 4)
+    }
 }
 
 impl Serialize for Groups {
@@ -70,5 +83,36 @@ pub(super) struct Name<T>(pub(super) T);
 impl<T: AsRef<str>> Serialize for Name<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_ref())
+    }
+}
+
+/// Adds the fields of an object to the one that stands in `json`.
+pub(super) fn append(json: &mut Vec<u8>, fields: &impl Serialize) -> Result<(), serde_json::Error> {
+    let end = open(json);
+    serde_json::to_writer(&mut *json, fields)?;
+    join(json, end);
+    Ok(())
+}
+
+/// The same with an object that is written already.
+pub(super) fn append_object(json: &mut Vec<u8>, object: &[u8]) {
+    let end = open(json);
+    json.extend_from_slice(object);
+    join(json, end);
+}
+
+/// Takes the brace away that closes an object; says where it stood.
+fn open(json: &mut Vec<u8>) -> usize {
+    json.pop();
+    json.len()
+}
+
+/// Makes one object of two that stand behind each other, of which the second begins at `end`.
+fn join(json: &mut Vec<u8>, end: usize) {
+    if json.len() == end + 2 {
+        json.truncate(end);
+        json.push(b'}');
+    } else if let Some(brace) = json.get_mut(end) {
+        *brace = b',';
     }
 }
