@@ -11,6 +11,7 @@ use crate::model::Scheme;
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SERVICE_WORKER: HeaderName = HeaderName::from_static("service-worker");
 
 /// Who caused a request, as seen from the origin that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,7 @@ pub enum Destination {
 impl Destination {
     /// Reads the headers of a request, which may be one that is refused for something else.
     pub fn read(headers: &HeaderMap) -> Self {
-        if headers.contains_key("service-worker") {
+        if headers.contains_key(SERVICE_WORKER) {
             return Self::ServiceWorker;
         }
         let navigates = text(headers, MODE).is_none_or(|mode| mode == "navigate");

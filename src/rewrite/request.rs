@@ -42,10 +42,12 @@ pub fn request_headers(
 ) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(16);
     let nominated = nominated(from);
-    for name in
-        PASSES.iter().filter(|name| !nominated.iter().any(|nominated| name.as_str().eq_ignore_ascii_case(nominated)))
-    {
-        if let Some(value) = from.get(name) {
+    // Lines of one name stand together; the first one passes.
+    let mut last = None;
+    for (name, value) in from {
+        let is_first = last.replace(name) != Some(name);
+        if is_first && PASSES.contains(name) && !nominated.iter().any(|other| name.as_str().eq_ignore_ascii_case(other))
+        {
             to.insert(name, value.clone());
         }
     }

@@ -74,25 +74,45 @@ pub fn response_headers(
     if !(200..=599).contains(&status.as_u16()) {
         return Err(Unsafe::Status);
     }
-    for (name, word) in ONCE {
-        if from.get_all(&name).iter().nth(1).is_some() {
-            return Err(Unsafe::Twice(word));
-        }
+    if let Some(word) = doubled(from) {
+        return Err(Unsafe::Twice(word));
     }
-    let length = from.get(header::CONTENT_LENGTH).filter(|length| *length != "0");
-    if status == StatusCode::NO_CONTENT && (length.is_some() || from.contains_key(header::TRANSFER_ENCODING)) {
+    // With both, the length is not the body's: the chunks decide (RFC 9112 section 6.3).
+    let chunked = from.contains_key(header::TRANSFER_ENCODING);
+    if status == StatusCode::NO_CONTENT
+        && (chunked || from.get(header::CONTENT_LENGTH).is_some_and(|length| *length != "0"))
+    {
         return Err(Unsafe::Status);
     }
     let mut to = addresses.answer_lines();
-    // With both, the length is not the body's: the chunks decide (RFC 9112 section 6.3).
-    let chunked = from.contains_key(header::TRANSFER_ENCODING);
+    let mut leads = false;
     for (name, value) in from {
         if PASSES.contains(name) && !(chunked && name == header::CONTENT_LENGTH) {
             to.append(name, value.clone());
         }
+        leads |= LEADING.contains(name);
     }
     to.insert(header::CACHE_CONTROL, caching::cache_control(from));
     to.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
+    if leads {
+        leading_lines(from, &mut to, path, addresses)?;
+    }
+    Ok(to)
+}
+
+/// What comes twice and may come only once.
+fn doubled(from: &HeaderMap) -> Option<&'static str> {
+    // Lines of one name stand together.
+    let mut last = None;
+    let mut again = from.iter().map(|(name, _)| name).filter(|name| last.replace(*name) == Some(*name));
+    again.find_map(|name| ONCE.iter().find(|(once, _)| once == name)).map(|(_, word)| *word)
+}
+
+/// Lines that hold addresses, or a policy.
+const LEADING: [HeaderName; 4] = [header::LOCATION, header::REFRESH, header::LINK, header::CONTENT_SECURITY_POLICY];
+
+/// Adds the lines of an answer that lead somewhere or restrict it.
+fn leading_lines(from: &HeaderMap, to: &mut HeaderMap, path: &str, addresses: &PanelAddresses) -> Result<(), Unsafe> {
     if let Some(location) = from.get(header::LOCATION) {
         let location = location.to_str().map_err(|_| Unsafe::Redirect)?;
         let address = ours(location, path, addresses).ok_or(Unsafe::Redirect)?;
@@ -113,7 +133,7 @@ pub fn response_headers(
             to.append(header::CONTENT_SECURITY_POLICY, policy);
         }
     }
-    Ok(to)
+    Ok(())
 }
 
 /// The head that answers a WebSocket handshake: over HTTP/1.1 with the browser's own `accept`.
