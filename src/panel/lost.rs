@@ -102,22 +102,48 @@ impl BodySign {
         }
     }
 
-    /// What the beginning of a body says; `whole` if it is all of it.
-    pub fn found_in(self, beginning: &[u8], whole: bool) -> Option<Lost> {
-        let found = match self {
-            Self::DenyingJson => whole && denies(beginning),
-            Self::SignInForm(_) => {
-                let places = FORM_NAME.find_iter(beginning);
-                places
-                    .filter_map(|place| beginning.get(place.checked_sub(4)?..))
-                    .any(|text| FORM.iter().any(|mark| text.starts_with(mark)))
+    /// What the beginning of a body says, in the pieces in which it came; `whole` if it is all of it.
+    pub fn found_in(self, beginning: &[impl AsRef<[u8]>], whole: bool) -> Option<Lost> {
+        let mut pieces = beginning.iter().map(AsRef::as_ref);
+        match self {
+            Self::DenyingJson => {
+                let text: Vec<&[u8]> = pieces.collect();
+                (whole && denies(&text.concat())).then_some(Lost::AccessDenied)
             }
-        };
-        found.then_some(match self {
-            Self::DenyingJson => Lost::AccessDenied,
-            Self::SignInForm(lost) => lost,
-        })
+            Self::SignInForm(lost) => {
+                let mut seam = Seam::default();
+                pieces.any(|piece| seam.has_form(piece) || has_form(piece)).then_some(lost)
+            }
+        }
     }
+}
+
+/// The end of what came before a piece: the form's identifier may stand in both.
+#[derive(Default)]
+struct Seam(Vec<u8>);
+
+impl Seam {
+    /// Whether it does, with as much of the next piece as could belong to it.
+    fn has_form(&mut self, piece: &[u8]) -> bool {
+        const LONGEST: usize = FORM[0].len() - 1;
+        self.0.extend_from_slice(piece.get(..LONGEST).unwrap_or(piece));
+        let found = has_form(&self.0);
+        match piece.len().checked_sub(LONGEST).and_then(|end| piece.get(end..)) {
+            Some(end) => {
+                self.0.clear();
+                self.0.extend_from_slice(end);
+            }
+            None => drop(self.0.drain(..self.0.len().saturating_sub(LONGEST))),
+        }
+        found
+    }
+}
+
+fn has_form(text: &[u8]) -> bool {
+    let places = FORM_NAME.find_iter(text);
+    places
+        .filter_map(|place| text.get(place.checked_sub(4)?..))
+        .any(|text| FORM.iter().any(|mark| text.starts_with(mark)))
 }
 
 /// `{"cpanelresult":{"error":"Access denied",…}}`, as `text/plain`.
@@ -142,7 +168,7 @@ mod tests {
         match head_sign(StatusCode::from_u16(status).unwrap(), reason.map(str::as_bytes), &headers) {
             HeadSign::Lives => None,
             HeadSign::Gone(lost) => Some(lost),
-            HeadSign::InBody(sign) => sign.found_in(body.as_bytes(), true),
+            HeadSign::InBody(sign) => sign.found_in(&[body], true),
         }
     }
 
@@ -173,6 +199,22 @@ mod tests {
 
     #[test]
     fn half_a_denial_is_none() {
-        assert_eq!(BodySign::DenyingJson.found_in(DENIAL.as_bytes(), false), None);
+        assert_eq!(BodySign::DenyingJson.found_in(&[DENIAL], false), None);
+    }
+
+    #[test]
+    fn the_form_is_found_wherever_the_pieces_part() {
+        let sign = BodySign::SignInForm(Lost::SignInForm);
+        for size in 1..FORM_PAGE.len() {
+            let pieces: Vec<_> = FORM_PAGE.as_bytes().chunks(size).collect();
+            assert_eq!(sign.found_in(&pieces, true), Some(Lost::SignInForm), "pieces of {size}");
+            let other = FORM_PAGE.replace("login", "logon");
+            let pieces: Vec<_> = other.as_bytes().chunks(size).collect();
+            assert_eq!(sign.found_in(&pieces, true), None, "pieces of {size}");
+        }
+        let (one, other) = FORM_PAGE.split_at(10);
+        let denial: Vec<_> = DENIAL.as_bytes().chunks(7).collect();
+        assert_eq!(sign.found_in(&[other, one], true), None);
+        assert_eq!(BodySign::DenyingJson.found_in(&denial, true), Some(Lost::AccessDenied));
     }
 }

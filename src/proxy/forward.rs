@@ -106,15 +106,25 @@ impl Sent {
         let (parts, body) = response.into_parts();
         let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
         let sign = panel::head_sign(parts.status, reason, &parts.headers);
-        let (body, is_whole) = match peek::arrived(body.boxed_unsync()) {
-            Arrived::Whole(bytes) => (full(bytes), true),
-            Arrived::Part(body) => (Guarded::new(body, idle, ended, placed).boxed_unsync(), false),
-        };
-        let (body, lost) = match sign {
-            HeadSign::Lives => (body, None),
-            HeadSign::Gone(lost) => (body, Some(lost)),
-            HeadSign::InBody(_) if !needed => (body, None),
-            HeadSign::InBody(sign) => peek::look_into(body, sign).await,
+        let sign = if needed || !matches!(sign, HeadSign::InBody(_)) { sign } else { HeadSign::Lives };
+        let (body, is_whole, lost) = match (peek::arrived(body.boxed_unsync()), sign) {
+            (Arrived::Whole(bytes), HeadSign::InBody(sign)) => {
+                let lost = sign.found_in(&[&bytes], true);
+                (full(bytes), true, lost)
+            }
+            (Arrived::Whole(bytes), HeadSign::Gone(lost)) => (full(bytes), true, Some(lost)),
+            (Arrived::Whole(bytes), HeadSign::Lives) => (full(bytes), true, None),
+            (Arrived::Part(body), sign) => {
+                let body = Guarded::new(body, idle, ended, placed).boxed_unsync();
+                match sign {
+                    HeadSign::Lives => (body, false, None),
+                    HeadSign::Gone(lost) => (body, false, Some(lost)),
+                    HeadSign::InBody(sign) => {
+                        let (body, lost) = Box::pin(peek::look_into(body, sign)).await;
+                        (body, false, lost)
+                    }
+                }
+            }
         };
         Answer { status: parts.status, headers: parts.headers, body, is_whole, lost, needed }
     }

@@ -24,9 +24,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// Never waits for a second piece that does not come.
 pub(super) async fn look_into(mut body: Body, sign: BodySign) -> (Body, Option<Lost>) {
-    let (mut beginning, mut whole) = (Vec::new(), false);
+    let (mut beginning, mut read, mut whole) = (Vec::new(), 0, false);
     let mut broken = None;
-    while beginning.len() < sign.reach() {
+    while read < sign.reach() {
         let frame = if beginning.is_empty() {
             body.frame().await
         } else {
@@ -36,7 +36,10 @@ pub(super) async fn look_into(mut body: Body, sign: BodySign) -> (Body, Option<L
             }
         };
         match frame.map(|frame| frame.map(Frame::into_data)) {
-            Some(Ok(Ok(piece))) => beginning.extend_from_slice(&piece),
+            Some(Ok(Ok(piece))) => {
+                read += piece.len();
+                beginning.push(piece);
+            }
             // Trailers end a body, as its end does.
             None | Some(Ok(Err(_))) => {
                 whole = true;
@@ -49,9 +52,8 @@ pub(super) async fn look_into(mut body: Body, sign: BodySign) -> (Body, Option<L
         }
     }
     let lost = sign.found_in(&beginning, whole);
-    let first = (!beginning.is_empty()).then(|| Bytes::from(beginning));
     let rest = (!whole).then_some(body);
-    (Peeked { first, broken, rest }.boxed_unsync(), lost)
+    (Peeked { read: beginning.into_iter(), broken, rest }.boxed_unsync(), lost)
 }
 
 /// Answers of up to so many bytes are taken whole when they came together with their heads: then the connection
@@ -72,18 +74,18 @@ pub(super) fn arrived(mut body: Body) -> Arrived {
         return Arrived::Part(body);
     }
     let Some(frame) = body.frame().now_or_never() else { return Arrived::Part(body) };
-    let (first, broken) = match frame.map(|frame| frame.map(Frame::into_data)) {
+    let (read, broken) = match frame.map(|frame| frame.map(Frame::into_data)) {
         Some(Ok(Ok(piece))) if body.is_end_stream() => return Arrived::Whole(piece),
-        Some(Ok(Ok(piece))) => (Some(piece), None),
+        Some(Ok(Ok(piece))) => (vec![piece], None),
         None | Some(Ok(Err(_))) => return Arrived::Whole(Bytes::new()),
-        Some(Err(error)) => (None, Some(error)),
+        Some(Err(error)) => (Vec::new(), Some(error)),
     };
-    Arrived::Part(Peeked { first, broken, rest: Some(body) }.boxed_unsync())
+    Arrived::Part(Peeked { read: read.into_iter(), broken, rest: Some(body) }.boxed_unsync())
 }
 
 /// What was read, then how that ended, or what is still to come.
 struct Peeked {
-    first: Option<Bytes>,
+    read: std::vec::IntoIter<Bytes>,
     broken: Option<BoxError>,
     rest: Option<Body>,
 }
@@ -93,8 +95,8 @@ impl http_body::Body for Peeked {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(Frame::data(first))));
+        if let Some(piece) = self.read.next() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         if let Some(error) = self.broken.take() {
             self.rest = None;
@@ -107,11 +109,11 @@ impl http_body::Body for Peeked {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.broken.is_none() && self.rest.as_ref().is_none_or(http_body::Body::is_end_stream)
+        self.read.len() == 0 && self.broken.is_none() && self.rest.as_ref().is_none_or(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        let read = self.first.as_ref().map_or(0, Bytes::len);
+        let read = self.read.as_slice().iter().map(Bytes::len).sum::<usize>();
         let read = u64::try_from(read).unwrap_or(u64::MAX);
         match &self.rest {
             None => SizeHint::with_exact(read),
