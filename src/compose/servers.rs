@@ -79,13 +79,15 @@ pub(super) fn panels(
     })
 }
 
-/// How long things may take at servers.
+/// How long things may take at servers, and how many connections wait there.
 pub(super) fn limits(config: &Config) -> UpstreamLimits {
     UpstreamLimits {
         connect: Duration::from_secs(config.limits.upstream_connect_seconds),
         response: Duration::from_secs(config.limits.upstream_response_seconds),
         stall: Duration::from_secs(config.limits.body_idle_seconds),
         interim: u32::try_from(config.limits.interim_answers).unwrap_or(u32::MAX),
+        // With fewer, requests that are allowed at once would pay for a new connection each.
+        idle: size(config.limits.requests_per_panel_session),
     }
 }
 

@@ -68,7 +68,7 @@ const ANSWER_HEADERS: usize = 256;
 /// Buffer for an answer's head and body pieces, in bytes.
 const BUFFER: usize = 128 * 1024;
 
-/// How long things may take.
+/// How long things may take, and how much there may be at once.
 #[derive(Clone, Copy, Debug)]
 pub struct UpstreamLimits {
     /// From the first packet to the end of the TLS handshake.
@@ -79,6 +79,9 @@ pub struct UpstreamLimits {
     pub stall: Duration,
     /// Interim answers (1xx) before the answer.
     pub interim: u32,
+    /// Connections of one client that wait for their next request. One more is closed: idle connections hold handlers
+    /// of cpsrvd, of which a server has 200 (`maxcpsrvdconnections`).
+    pub idle: usize,
 }
 
 /// One server: where it is and how it proves itself.
@@ -177,7 +180,8 @@ impl Upstream {
             stall: self.limits.stall,
             ended,
         };
-        Client { pool: Arc::default(), connector, authority: self.authority(service).into(), limits: self.limits }
+        let (pool, authority) = (Arc::new(Pool::new(self.limits.idle)), self.authority(service).into());
+        Client { pool, connector, authority, limits: self.limits }
     }
 }
 

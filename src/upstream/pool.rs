@@ -27,17 +27,16 @@ use crate::upstream::client::BoxError;
 /// request seldom meets a connection that is being closed.
 pub(super) const POOL_IDLE: Duration = Duration::from_secs(5);
 
-/// Connections that wait at once. One more is closed.
-const POOL_SIZE: usize = 32;
-
 /// The idle connections of one client. The last one used is used first, so that what is not needed grows old.
-#[derive(Default)]
 pub(super) struct Pool {
     waiting: Mutex<Waiting>,
+    /// Connections that wait at once. One more is closed.
+    most: usize,
 }
 
 #[derive(Default)]
 struct Waiting {
+    /// The last one used is the last.
     connections: Vec<Idle>,
     /// Somebody looks after what grows old.
     watched: bool,
@@ -49,18 +48,29 @@ struct Idle {
 }
 
 impl Pool {
+    /// An empty pool, in which so many connections may wait.
+    pub(super) fn new(most: usize) -> Self {
+        Self { waiting: Mutex::default(), most }
+    }
+
     /// A connection that is open and has nothing under way.
     pub(super) fn take(&self) -> Option<SendRequest<Body>> {
-        let mut waiting = self.lock();
-        waiting.drop_old(Instant::now());
-        // One may still be reading a request whose answer came early.
-        let ready = waiting.connections.iter().rposition(|idle| idle.sender.is_ready())?;
-        Some(waiting.connections.swap_remove(ready).sender)
+        let (mut waiting, now) = (self.lock(), Instant::now());
+        // One may still be reading a request whose answer came early, or be closed. Those before one that is too
+        // old are older.
+        let fresh = waiting.connections.iter().rev().take_while(|idle| now.duration_since(idle.since) < POOL_IDLE);
+        let from_the_end =
+            fresh.map(|idle| &idle.sender).position(|sender| sender.is_ready() && !sender.is_closed())?;
+        let ready = waiting.connections.len() - 1 - from_the_end;
+        Some(waiting.connections.remove(ready).sender)
     }
 
     pub(super) fn give(self: &Arc<Self>, sender: SendRequest<Body>) {
         let mut waiting = self.lock();
-        if sender.is_closed() || waiting.connections.len() >= POOL_SIZE {
+        if waiting.connections.len() >= self.most {
+            waiting.drop_old(Instant::now());
+        }
+        if sender.is_closed() || waiting.connections.len() >= self.most {
             return;
         }
         waiting.connections.push(Idle { sender, since: Instant::now() });
