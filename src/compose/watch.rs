@@ -144,8 +144,13 @@ impl Watch {
         self.under_way.remove(&server);
         match looked {
             Ok(Some(found)) => {
+                let told = self.told.get(server.as_str()).and_then(|told| told.label);
+                let is_news = told != found.label();
                 self.known.insert(server.to_string(), found);
-                self.tell();
+                // Moments and numbers are told with those of the others: telling walks through all servers.
+                if is_news {
+                    self.tell();
+                }
             }
             Ok(None) => {
                 self.resting.insert(server, Instant::now() + REST);
