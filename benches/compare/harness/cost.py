@@ -5,7 +5,8 @@
 Instructions in user space and allocations are counted by callgrind, system calls by strace, through a gateway
 with everything on. Each is the difference between a long and a short run, so that what does not belong to
 requests does not count. Those of SHA-256 (the cookie's digest, and the chain of audit records) are told apart:
-valgrind does not know the instructions that processors have for it, with which it costs a tenth. Ends with 1 when
+valgrind does not know the instructions that processors have for it, with which it costs a tenth. The watch over the
+servers is off: what it does is no part of a request. Ends with 1 when
 something costs more than `budgets.json` allows.
 """
 
@@ -206,7 +207,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="panelgate-cost-") as folder:
         os.chmod(folder, 0o755)
         tool = os.path.join(asked.programs, "bench-tool")
-        stage = Stage(tool, folder, set(range(os.cpu_count())), asked.servers, asked.rules)
+        stage = Stage(tool, folder, set(range(os.cpu_count())), asked.servers, asked.rules, watch=0)
         try:
             for work in asked.works.split(","):
                 make = peers.balanced if work == "AP" else peers.panelgate

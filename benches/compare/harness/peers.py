@@ -40,6 +40,8 @@ class Peer:
     prefix: str = ""
     # Gets a session from the running peer.
     sign_in: object = None
+    # Where it tells how it is, if it has to come to rest before it is measured.
+    metrics: tuple = None
     # Sent with what comes without TLS, as a balancer adds it.
     forwarded: list = dataclasses.field(default_factory=list)
     # The path prefixes and cookies of further people; of how many.
@@ -243,7 +245,8 @@ defaults
 frontend people
   bind {balancer}:443 ssl crt {folder}/haproxy.pem alpn h2,http/1.1 backlog 4096
   bind {balancer}:2087 ssl crt {folder}/haproxy.pem alpn h2,http/1.1 backlog 4096
-  http-request set-header X-Forwarded-For %[src]
+  # Everybody here connects from an address that is a balancer's to Panelgate.
+  http-request set-header X-Forwarded-For 192.0.2.7
   http-request set-header X-Forwarded-Proto https
   default_backend gateway
 backend gateway
@@ -270,6 +273,7 @@ def panelgate(stage, program, cores):
         "panelgate", "everything on: session, policy, header allowlists, audit",
         [program, "serve", "--config", stage.path("panelgate.toml")], (stage.gateway, 2087),
         environment={"TOKIO_WORKER_THREADS": str(cores)}, skips={"AP"}, checks=True, sign_in=signed_in(stage),
+        metrics=(stage.gateway, 9090),
     )
 
 
@@ -281,6 +285,7 @@ def balanced(stage, program, cores):
         "panelgate-behind", "the same behind HAProxy, with the CPU time of both; AP is Panelgate alone",
         [program, "serve", "--config", stage.path("balanced.toml")], (stage.balancer, 2087), (stage.balanced, 2087),
         environment={"TOKIO_WORKER_THREADS": str(cores)}, checks=True, sign_in=signed_in(stage),
+        metrics=(stage.balanced, 9090),
         beside=[["haproxy", "-db", "-f", stage.write("balancer.cfg", text)]],
         forwarded=["X-Forwarded-For: 192.0.2.7", "X-Forwarded-Proto: https"],
     )

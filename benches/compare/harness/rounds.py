@@ -1,6 +1,7 @@
 """Takes the peers through the workloads, in turns."""
 
 import hashlib
+import http.client
 import json
 import os
 import re
@@ -59,6 +60,8 @@ class Rounds:
         for command in [*peer.beside, peer.command]:
             group.start(command, self.front, log, peer.environment)
         self.await_port(peer)
+        if peer.metrics and self.stage.watched:
+            self.await_rest(peer)
         if peer.sign_in:
             peer.sign_in(peer)
         path = f"{peer.prefix}/b/1024"
@@ -83,6 +86,20 @@ class Rounds:
                     if time.monotonic() > deadline:
                         raise RuntimeError(f"{peer.name} does not start") from None
                     time.sleep(0.02)
+
+    def await_rest(self, peer):
+        """Waits until Panelgate has looked at all servers for the first time."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            connection = http.client.HTTPConnection(*peer.metrics, timeout=10)
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+            connection.close()
+            if text.count("\npanelgate_server_seen_seconds{") == self.stage.watched:
+                return
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{peer.name} does not look at all servers")
+            time.sleep(0.5)
 
     def measure(self, peer, workload):
         """One workload through one peer."""

@@ -10,13 +10,16 @@ from .processes import Group
 class Stage:
     """The server behind the proxies, the certificates, and the way into a panel through Panelgate."""
 
-    def __init__(self, tool, folder, cores, servers, rules):
+    def __init__(self, tool, folder, cores, servers, rules, watch=10):
         self.tool = tool
+        # That Panelgate looks at, if it does.
+        self.watched = servers if watch else 0
         self.folder = folder
         self.cores = cores
         self.group = Group("stage")
         self.process = self.group.start(
-            [tool, "stage", "--folder", folder, "--servers", str(servers), "--rules", str(rules)],
+            [tool, "stage", "--folder", folder, "--servers", str(servers), "--rules", str(rules),
+             "--watch-minutes", str(watch)],
             cores, self.path("stage.log"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         places = self.told()

@@ -15,9 +15,9 @@ pub(crate) enum Front {
     Balancer,
 }
 
-/// `panelgate.toml`, with everything on that is on by default. The load is one person at one address, so what
-/// one person may have at once is as much as can be set.
-pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr, front: Front) -> String {
+/// `panelgate.toml`, with everything on that is on by default, and metrics. The load is one person at one address, so
+/// what one person may have at once is as much as can be set.
+pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr, front: Front, watch_minutes: u32) -> String {
     let (state, tls) = match front {
         Front::Nobody => ("state", "[tls]\ncertificates = [{ chain = \"proxy.pem\", key = \"proxy.key\" }]\n"),
         Front::Balancer => {
@@ -33,6 +33,8 @@ pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr, front: Fro
          ca_file = \"authority.pem\"\n\
          [state]\ndirectory = \"{state}\"\n\
          [audit]\nfile = \"{state}-audit.jsonl\"\n\
+         [operations]\naddress = \"{gateway}:9090\"\n\
+         [fleet]\nwatch_minutes = {watch_minutes}\n\
          [limits]\nconnections_per_address = 1000000\nrequests_per_session = 10000\nrequests_per_panel_session = 200\n\
          requests_per_server = 10000\n{tls}"
     )

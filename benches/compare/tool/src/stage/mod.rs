@@ -52,6 +52,9 @@ pub(crate) struct Arguments {
     /// Access rules in the directory.
     #[arg(long, default_value_t = 2000)]
     rules: usize,
+    /// Minutes between two looks of Panelgate at a server; 0 for none.
+    #[arg(long, default_value_t = 10)]
+    watch_minutes: u32,
 }
 
 /// Runs until standard input ends.
@@ -73,7 +76,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     write(folder, "client-secret", SECRET).await?;
     write(folder, "token", "BENCHMARKTOKEN0123456789ABCDEFGH").await?;
     write(folder, "directory.toml", &company::directory(behind.ip(), arguments.servers, arguments.rules)).await?;
-    let main_file = |ip, front| company::main_file(CONSOLE, provider.issuer(), ip, front);
+    let watch = arguments.watch_minutes;
+    let main_file = |ip, front| company::main_file(CONSOLE, provider.issuer(), ip, front, watch);
     write(folder, "panelgate.toml", &main_file(front.ip(), company::Front::Nobody)).await?;
     write(folder, "balanced.toml", &main_file(second.ip(), company::Front::Balancer)).await?;
 

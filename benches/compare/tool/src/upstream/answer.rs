@@ -52,6 +52,8 @@ pub(crate) async fn answer(request: Request<Incoming>) -> Response<Answer> {
         panel::log_in(&token)
     } else if rest == "/json-api/create_user_session" {
         panel::create_user_session(request).await
+    } else if let Some(function) = rest.strip_prefix("/json-api/") {
+        panel::look(function)
     } else {
         None
     };

@@ -1,4 +1,5 @@
-//! Just enough of cpsrvd to be signed in at: `create_user_session` and the one-time login.
+//! Just enough of cpsrvd to be signed in at, and to look well: `create_user_session`, the one-time login, and what
+//! the watch over the fleet asks.
 
 use bytes::Bytes;
 use http::Request;
@@ -28,6 +29,17 @@ pub(crate) async fn create_user_session(request: Request<Incoming>) -> Option<Re
         "metadata": { "version": 1, "result": 1, "reason": "OK", "command": "create_user_session" },
         "data": { "service": "whostmgrd", "session": "root:benchmark", "cp_security_token": token, "url": url, "expires": "4102444800" },
     });
+    Some(Response::new(Answer::Text(Some(Bytes::from(body.to_string())))))
+}
+
+/// What a server says of itself to a token that may do nothing but open sessions.
+pub(crate) fn look(function: &str) -> Option<Response<Answer>> {
+    let data = match function {
+        "version" => json!({ "version": "11.140.0.20" }),
+        "myprivs" => json!({ "privileges": [{ "create-user-session": 1 }] }),
+        _ => return None,
+    };
+    let body = json!({ "metadata": { "version": 1, "result": 1, "reason": "OK", "command": function }, "data": data });
     Some(Response::new(Answer::Text(Some(Bytes::from(body.to_string())))))
 }
 
