@@ -145,6 +145,15 @@ fn the_compose_file_is_read_as_its_specification_says() {
     }
 }
 
+/// All four services in namespaces of their own, on the file's own haproxy.cfg and the lines of the docs: each gateway
+/// is restarted while people come, and nobody notices.
+#[test]
+fn what_the_compose_file_describes_runs() {
+    let said = content(Command::new(at("tests/deploy/compose.sh")).arg(env!("CARGO_BIN_EXE_panelgate")));
+    let rest = said.strip_prefix("two gateways, a database and a balancer, each restarted gateway missed by nobody: ");
+    assert!(rest.is_some_and(|rest| rest.ends_with(" answered, 0 failed\n")), "{said}");
+}
+
 /// What is mounted is there or made as the file says, everybody may do as little as possible, and the balancer's
 /// own program reads its file.
 #[test]

@@ -88,7 +88,7 @@ test -s /var/log/panelgate/audit.jsonl && test -s /var/lib/panelgate/panelgate.d
 
 # Somebody comes all the time, over IPv4 and IPv6, while it reads again and starts anew.
 mkfifo go
-python3 load.py /etc/panelgate/tls/fullchain.pem /trial/answers <go >load.said 2>&1 &
+python3 load.py /etc/panelgate/tls/fullchain.pem /trial/answers 127.0.0.1-127.0.0.1 ::1-::1 <go >load.said 2>&1 &
 load=$!
 exec 7>go
 goes_on() {
