@@ -1,5 +1,6 @@
 //! What the gateway's memory comes to under the two loads that last: large files in both directions, and
-//! terminals that stand open. Prints a table; nothing is judged.
+//! terminals that stand open. Prints the rows of the tables in `docs/wire.md` ("Memory") and `docs/operations.md`
+//! ("Sizing"); nothing is judged.
 //!
 //! `cargo bench --bench memory`, or with the size of each file in MiB: `cargo bench --bench memory -- 100`.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it found")]
@@ -58,8 +59,7 @@ async fn run(mebibytes: u32) -> anyhow::Result<()> {
     let memory = Memory(gateway.pid().context("the gateway has ended")?);
     let (sam, cpanel) = open(&world, "sam", "web2", "cpaneld", "bob").await?;
     let (ada, whm) = open(&world, "ada", "web1", "whostmgrd", "root").await?;
-    println!("| load | resident memory, MiB | |\n|---|---|---|");
-    println!("| two people, a panel each | {:.1} | |", memory.resident()?);
+    let process = memory.resident()?;
 
     let began = Instant::now();
     let downloads = try_join_all((0..FILES).map(|_| download(&sam, &cpanel, size)));
@@ -71,11 +71,7 @@ async fn run(mebibytes: u32) -> anyhow::Result<()> {
     }
     let seconds = began.elapsed().as_secs_f64();
     let rate = f64::from(mebibytes) * f64::from(2 * FILES) / seconds;
-    println!(
-        "| {FILES} downloads and {FILES} uploads of {mebibytes} MiB at once, the most | {:.1} | {seconds:.0} s, {rate:.0} MiB/s |",
-        peak.get()
-    );
-    println!("| afterwards | {:.1} | |", memory.resident()?);
+    let (peak, afterwards) = (peak.get(), memory.resident()?);
 
     let mut terminals: Vec<(Browser, Vec<Socket>)> = Vec::new();
     let before = memory.resident()?;
@@ -89,8 +85,34 @@ async fn run(mebibytes: u32) -> anyhow::Result<()> {
     }
     let (now, count) = (memory.resident()?, PEOPLE * TERMINALS);
     let each = (now - before) * 1024.0 / f64::from(count);
-    println!("| {count} terminals stand open, over HTTP/1.1 | {now:.1} | {each:.1} KiB each |");
+    let transfer = (peak - process) / f64::from(2 * FILES);
+    println!("docs/wire.md, \"Memory\":\n\n| load | resident memory |\n|---|---|");
+    println!("| two people, a panel each | {process:.0} MiB |");
+    println!(
+        "| {FILES} downloads and {FILES} uploads of {mebibytes} MiB at once over HTTP/2, the most | {peak:.0} MiB |"
+    );
+    println!("| afterwards | {afterwards:.0} MiB |");
+    println!(
+        "| {} terminals stand open, over HTTP/1.1, TLS on both sides | {now:.0} MiB, {each:.0} KiB for each |",
+        in_thousands(count)
+    );
+    println!("\ndocs/operations.md, \"Sizing\":\n\n| for | memory | from |\n|---|---|---|");
+    println!("| the process, two people with a panel each | {process:.0} MiB | first row |");
+    println!(
+        "| each terminal or other WebSocket that stands open, TLS on both sides | {each:.0} KiB | {} of them |",
+        in_thousands(count)
+    );
+    println!(
+        "| each transfer under way, whatever its size | about {transfer:.1} MiB | {FILES} downloads and {FILES} uploads of \
+         {mebibytes} MiB |"
+    );
+    println!("\nThe files took {seconds:.0} s, {rate:.0} MiB/s. Other settings than the defaults:\n\n{LIMITS}");
     Ok(())
+}
+
+/// A number as the docs write it.
+fn in_thousands(number: u32) -> String {
+    if number < 1000 { number.to_string() } else { format!("{},{:03}", number / 1000, number % 1000) }
 }
 
 /// The memory of a process.
