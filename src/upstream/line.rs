@@ -6,7 +6,6 @@ use std::io;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
-use std::task::Waker;
 use std::task::ready;
 use std::time::Duration;
 
@@ -16,7 +15,8 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
-use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::upstream::ending::Ending;
 
 /// A TLS stream as the HTTP client wants it.
 ///
@@ -25,10 +25,7 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 /// what is under way on it, for as long as it likes; the ends are therefore in the stream itself.
 pub(super) struct Line {
     io: TokioIo<TlsStream<TcpStream>>,
-    token: CancellationToken,
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Whom `ended` wakes. It is asked again only for somebody else: that costs ten times the look at the token.
-    wakes: Option<Waker>,
+    ended: Ending,
     limit: Duration,
     /// Runs while the server takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -37,8 +34,7 @@ pub(super) struct Line {
 impl Line {
     /// Ends at `ended`, and when the server has taken nothing for `limit`.
     pub(super) fn new(stream: TlsStream<TcpStream>, limit: Duration, ended: CancellationToken) -> Self {
-        let (token, ended) = (ended.clone(), Box::pin(ended.cancelled_owned()));
-        Self { io: TokioIo::new(stream), token, ended, wakes: None, limit, stalled: None }
+        Self { io: TokioIo::new(stream), ended: Ending::new(ended), limit, stalled: None }
     }
 
     /// The certificate that the server proved itself with.
@@ -47,12 +43,7 @@ impl Line {
     }
 
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let is_awaited = self.wakes.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-        let is_over = self.token.is_cancelled() || (!is_awaited && self.ended.as_mut().poll(cx).is_ready());
-        if !is_over {
-            if !is_awaited {
-                self.wakes = Some(cx.waker().clone());
-            }
+        if !self.ended.has_come(cx) {
             return Ok(());
         }
         Err(self.cut(io::ErrorKind::ConnectionAborted, "the session ended"))

@@ -6,6 +6,7 @@
 
 mod client;
 mod connect;
+mod ending;
 mod knock;
 mod line;
 mod look;
@@ -22,6 +23,7 @@ pub use client::UpstreamLimits;
 pub use client::empty;
 pub use client::full;
 pub use connect::ConnectError;
+pub use ending::Ending;
 pub use knock::Knocked;
 pub use knock::Knocker;
 pub use knock::Speech;
