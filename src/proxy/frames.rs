@@ -1,13 +1,20 @@
 //! Where the frames of a WebSocket begin and end (RFC 6455 section 5.2), so that a word of ours fits between two.
 
+use bytes::Bytes;
+
 /// The code of a close frame that says that an endpoint is going away (RFC 6455 section 7.4.1).
 const GOING_AWAY: [u8; 2] = 1001_u16.to_be_bytes();
+
+/// Bytes of the longest head: two, a length in eight, and a mask in four.
+const HEAD: usize = 14;
 
 /// The place in a stream of frames. Their content is not looked at.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     /// The head of the frame, as far as it has come.
-    head: Vec<u8>,
+    head: [u8; HEAD],
+    /// So many bytes of it.
+    come: usize,
     /// Bytes of the frame that are still to come after its head.
     left: u64,
     /// Whether a frame of content has begun since it was last asked.
@@ -17,7 +24,7 @@ pub(super) struct Frames {
 impl Frames {
     /// Whether no frame has begun that has not ended.
     pub(super) fn is_between(&self) -> bool {
-        self.head.is_empty() && self.left == 0
+        self.come == 0 && self.left == 0
     }
 
     /// Whether a frame of content has begun since the last call: pings and pongs, which machines send by
@@ -40,11 +47,16 @@ impl Frames {
             if self.left > 0 {
                 break;
             }
-            self.head.push(*byte);
+            // A head that is this long is whole, so there is always room for one byte more.
+            if let Some(place) = self.head.get_mut(self.come) {
+                *place = *byte;
+                self.come += 1;
+            }
             taken += 1;
-            if let Some(length) = length(&self.head) {
-                self.content |= self.head.first().is_some_and(|first| first & 0x08 == 0);
-                self.head.clear();
+            let head = self.head.get(..self.come).unwrap_or_default();
+            if let Some(length) = length(head) {
+                self.content |= head.first().is_some_and(|first| first & 0x08 == 0);
+                self.come = 0;
                 self.left = length;
                 if length == 0 {
                     return taken;
@@ -73,15 +85,26 @@ fn length(head: &[u8]) -> Option<u64> {
     Some(if extended == 0 { short.into() } else { long.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)) })
 }
 
-/// The close frame for a browser.
-pub(super) fn farewell() -> Vec<u8> {
-    [&[0x88, 2], &GOING_AWAY[..]].concat()
+/// The close frame that says that we go away.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Farewell {
+    /// For a browser.
+    Plain,
+    /// For a server, masked as everything that comes from a client (RFC 6455 section 5.3).
+    Masked([u8; 4]),
 }
 
-/// The close frame for a server, masked as everything that comes from a client (RFC 6455 section 5.3).
-pub(super) fn masked_farewell(mask: [u8; 4]) -> Vec<u8> {
-    let code = GOING_AWAY.iter().zip(mask).map(|(byte, mask)| byte ^ mask);
-    [0x88, 0x82].into_iter().chain(mask).chain(code).collect()
+impl Farewell {
+    /// Its bytes.
+    pub(super) fn frame(self) -> Bytes {
+        match self {
+            Self::Plain => [0x88, 2].into_iter().chain(GOING_AWAY).collect(),
+            Self::Masked(mask) => {
+                let code = GOING_AWAY.iter().zip(mask).map(|(byte, mask)| byte ^ mask);
+                [0x88, 0x82].into_iter().chain(mask).chain(code).collect()
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -149,7 +172,7 @@ mod tests {
 
     #[test]
     fn farewells_are_close_frames_with_1001() {
-        assert_eq!(farewell(), [0x88, 2, 3, 0xe9]);
-        assert_eq!(masked_farewell([1, 2, 3, 4]), [0x88, 0x82, 1, 2, 3, 4, 2, 0xeb]);
+        assert_eq!(&Farewell::Plain.frame()[..], [0x88, 2, 3, 0xe9]);
+        assert_eq!(&Farewell::Masked([1, 2, 3, 4]).frame()[..], [0x88, 0x82, 1, 2, 3, 4, 2, 0xeb]);
     }
 }

@@ -7,6 +7,7 @@ mod frames;
 mod held;
 mod peek;
 mod tunnel;
+mod way;
 
 pub use body::Guarded;
 pub use body::Pace;

@@ -1,10 +1,12 @@
 //! WebSockets: a handshake with the server, then bytes in both directions until somebody ends it.
 
 use std::fmt;
+use std::future::Future;
+use std::future::poll_fn;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::pin::Pin;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -14,9 +16,7 @@ use http::header;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncRead;
-use tokio::io::AsyncReadExt as _;
 use tokio::io::AsyncWrite;
-use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,11 +27,8 @@ use crate::proxy::body::Pace;
 use crate::proxy::forward;
 use crate::proxy::forward::Answer;
 use crate::proxy::forward::ProxyError;
-use crate::proxy::frames;
-use crate::proxy::frames::Frames;
-
-/// Bytes on their way in one direction. Terminals send little; what is idle should cost little.
-const BUFFER: usize = 8 * 1024;
+use crate::proxy::frames::Farewell;
+use crate::proxy::way::Way;
 
 /// How often a silent tunnel is looked at.
 const LOOKS: u32 = 8;
@@ -75,9 +72,9 @@ pub async fn connect(signed: SignedRequest, accept: &str, pace: Pace) -> Result<
 
 impl Tunnel {
     /// Carries bytes between the browser's socket and the server's until one of them ends, the session ends,
-    /// or nothing has come from either side for `idle`. When `draining` begins, both sides are told between two
-    /// frames that we go away (close code 1001). `mask` is random. `used` is notified of what the browser sends,
-    /// pings and pongs aside.
+    /// or nothing has come from either side for `idle`, which is noticed within a quarter more. When `draining`
+    /// begins, both sides are told between two frames that we go away (close code 1001). `mask` is random. `used`
+    /// is notified of what the browser sends, pings and pongs aside.
     pub async fn run(
         self,
         browser: OnUpgrade,
@@ -86,7 +83,9 @@ impl Tunnel {
         mask: [u8; 4],
         used: &Notify,
     ) {
-        let Self { socket, ended, placed, .. } = self;
+        let Self { headers, socket, ended, placed } = self;
+        // They lie in the buffer that they were read into, which lives for as long as they do.
+        drop(headers);
         let carried = async {
             let (browser, server) = tokio::try_join!(browser, socket).map_err(io::Error::other)?;
             carry(TokioIo::new(browser), TokioIo::new(server), idle, &draining, mask, used).await
@@ -108,8 +107,8 @@ impl Tunnel {
 }
 
 async fn carry<A, B>(
-    browser: A,
-    server: B,
+    mut browser: A,
+    mut server: B,
     idle: Duration,
     draining: &CancellationToken,
     mask: [u8; 4],
@@ -119,68 +118,29 @@ where
     A: AsyncRead + AsyncWrite + Unpin,
     B: AsyncRead + AsyncWrite + Unpin,
 {
-    let (from_browser, to_browser) = tokio::io::split(browser);
-    let (from_server, to_server) = tokio::io::split(server);
-    let began = Instant::now();
-    let last = Arc::new(AtomicU64::new(0));
-    let watch = async {
-        let mut looks = tokio::time::interval(idle / LOOKS);
-        loop {
-            looks.tick().await;
-            let silent = began.elapsed().saturating_sub(Duration::from_millis(last.load(Ordering::Relaxed)));
-            if silent >= idle {
-                return io::Error::new(io::ErrorKind::TimedOut, "nothing came from either side");
-            }
+    let mut out = Way::new(Farewell::Masked(mask), Some(used));
+    let mut back = Way::new(Farewell::Plain, None);
+    let (mut stop, mut look) = (pin!(draining.cancelled()), pin!(tokio::time::sleep(idle / LOOKS)));
+    let (mut stopping, mut last) = (false, Instant::now());
+    poll_fn(|cx| {
+        stopping = stopping || stop.as_mut().poll(cx).is_ready();
+        let there = out.poll(cx, Pin::new(&mut browser), Pin::new(&mut server), stopping)?;
+        let here = back.poll(cx, Pin::new(&mut server), Pin::new(&mut browser), stopping)?;
+        if there.is_ready() && here.is_ready() {
+            return Poll::Ready(Ok(()));
         }
-    };
-    let way = |farewell, used| Way { began, last: &last, draining, farewell, used };
-    let (out, back) = (way(frames::masked_farewell(mask), Some(used)), way(frames::farewell(), None));
-    tokio::select! {
-        done = async { tokio::try_join!(out.copy(from_browser, to_server), back.copy(from_server, to_browser)) } => done.map(|_| ()),
-        error = watch => Err(error),
-    }
-}
-
-/// One direction of a tunnel.
-struct Way<'t> {
-    began: Instant,
-    last: &'t AtomicU64,
-    draining: &'t CancellationToken,
-    /// What is said at the end if the gateway stops.
-    farewell: Vec<u8>,
-    /// Who hears of content.
-    used: Option<&'t Notify>,
-}
-
-impl Way<'_> {
-    /// Copies until the end, which is passed on, so that each side can close on its own.
-    async fn copy(self, mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> io::Result<()> {
-        let (mut buffer, mut frames) = (vec![0; BUFFER], Frames::default());
-        loop {
-            let read = tokio::select! {
-                read = from.read(&mut buffer) => read?,
-                () = self.draining.cancelled(), if frames.is_between() => {
-                    to.write_all(&self.farewell).await?;
-                    return to.shutdown().await;
-                }
-            };
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-                return to.shutdown().await;
-            };
-            self.last.store(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
-            if self.draining.is_cancelled() {
-                // The frame that has begun is let through, and nothing after it.
-                let end = frames.finish(bytes);
-                to.write_all(bytes.get(..end).unwrap_or_default()).await?;
-            } else {
-                frames.pass(bytes);
-                if let Some(used) = self.used.filter(|_| frames.take_content()) {
-                    used.notify_one();
-                }
-                to.write_all(bytes).await?;
+        while look.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            if out.take_moved() | back.take_moved() {
+                last = now;
+            } else if now.duration_since(last) >= idle {
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "nothing came from either side")));
             }
+            look.as_mut().reset(now + idle / LOOKS);
         }
-    }
+        Poll::Pending
+    })
+    .await
 }
 
 impl fmt::Debug for Tunnel {
@@ -191,7 +151,11 @@ impl fmt::Debug for Tunnel {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use futures_util::FutureExt as _;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::io::AsyncWriteExt as _;
     use tokio::io::DuplexStream;
 
     use super::*;
@@ -217,12 +181,12 @@ mod tests {
         stop.cancel();
         let mut word = Vec::new();
         page.read_to_end(&mut word).await.unwrap();
-        assert_eq!(word, frames::farewell());
+        assert_eq!(word, Farewell::Plain.frame());
         // What comes after the frame goes no further.
         page.write_all(&[b'l', b'l', b'o', 0x82, 0x80, 0, 0, 0, 0]).await.unwrap();
         let mut rest = Vec::new();
         shell.read_to_end(&mut rest).await.unwrap();
-        assert_eq!(rest, [b"llo".to_vec(), frames::masked_farewell([1, 2, 3, 4])].concat());
+        assert_eq!(rest, [&b"llo"[..], &Farewell::Masked([1, 2, 3, 4]).frame()].concat());
         carrying.await.unwrap().unwrap();
     }
 
@@ -278,5 +242,17 @@ mod tests {
         page.read_to_string(&mut answer).await.unwrap();
         assert_eq!(answer, "answer");
         carrying.await.unwrap().unwrap();
+    }
+
+    fn size<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_tunnel_is_small() {
+        let size = size(|(tunnel, browser, used): (Tunnel, OnUpgrade, &'static Notify)| {
+            tunnel.run(browser, Duration::ZERO, CancellationToken::new(), [0; 4], used)
+        });
+        assert!(size <= 1536, "{size} bytes");
     }
 }
