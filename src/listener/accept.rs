@@ -10,8 +10,6 @@ use futures_util::FutureExt as _;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
-use tokio::io::AsyncRead;
-use tokio::io::AsyncWrite;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,15 +23,19 @@ use crate::listener::crowd::Crowd;
 use crate::listener::front;
 use crate::listener::front::Front;
 use crate::listener::front::Strangers;
+use crate::listener::http1::http1;
 use crate::listener::limits::ListenerLimits;
-use crate::listener::serve;
 use crate::listener::serve::Accepted;
+use crate::listener::serve::http2;
+use crate::listener::wire::Wire;
 use crate::model::ClientAddr;
 use crate::upstream::Body;
 
 /// Everything that accepting needs beside the socket. One for all sockets, so that limits are common.
 #[derive(Clone)]
-pub struct Listener {
+pub struct Listener(Arc<Shared>);
+
+struct Shared {
     tls: Option<TlsAcceptor>,
     front: Front,
     strangers: Strangers,
@@ -47,7 +49,7 @@ pub struct Listener {
 impl Listener {
     /// With TLS, or (on localhost, and from a balancer that ends it) without.
     pub fn new(tls: Option<rustls::ServerConfig>, front: Front, limits: ListenerLimits) -> Self {
-        Self {
+        Self(Arc::new(Shared {
             tls: tls.map(|config| TlsAcceptor::from(Arc::new(config))),
             front,
             strangers: Strangers::default(),
@@ -56,7 +58,7 @@ impl Listener {
             crowd: Crowd::new(limits.connections_per_address),
             draining: CancellationToken::new(),
             connections: TaskTracker::new(),
-        }
+        }))
     }
 
     /// Accepts on one socket until draining begins, and then whoever the kernel has let in already.
@@ -67,15 +69,15 @@ impl Listener {
     {
         loop {
             let accepted = tokio::select! {
-                () = self.draining.cancelled() => break,
+                () = self.0.draining.cancelled() => break,
                 accepted = socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, address)) => {
                     // Taken afterwards: a socket to which nobody comes must not keep a place from the others.
                     let place = tokio::select! {
-                        () = self.draining.cancelled() => return,
-                        place = Arc::clone(&self.places).acquire_owned() => place,
+                        () = self.0.draining.cancelled() => return,
+                        place = Arc::clone(&self.0.places).acquire_owned() => place,
                     };
                     let Ok(place) = place else { return };
                     self.begin(stream, address, place, &service);
@@ -89,7 +91,7 @@ impl Listener {
         }
         // For these the handshake is done: to close the socket over them would be to refuse them.
         while let Some(Ok((stream, address))) = socket.accept().now_or_never()
-            && let Ok(place) = Arc::clone(&self.places).try_acquire_owned()
+            && let Ok(place) = Arc::clone(&self.0.places).try_acquire_owned()
         {
             self.begin(stream, address, place, &service);
         }
@@ -101,36 +103,35 @@ impl Listener {
         S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        if !self.front.admits(address) {
-            return self.strangers.refused(address);
+        if !self.0.front.admits(address) {
+            return self.0.strangers.refused(address);
         }
-        let connection = self.clone().connection(stream, ClientAddr(address), service.clone());
-        self.connections.spawn(async move {
-            connection.await;
-            drop(place);
-        });
+        let connection = self.clone().connection(stream, ClientAddr(address), service.clone(), place);
+        self.0.connections.spawn(connection);
     }
 
     /// The connections that are open.
     pub fn open(&self) -> usize {
-        self.connections.len()
+        self.0.connections.len()
     }
 
     /// Stops accepting: those who accept end. Connections end after the request that is under way.
     pub fn stop(&self) {
-        self.draining.cancel();
+        self.0.draining.cancel();
     }
 
     /// Stops accepting, lets open requests end within `deadline`, then drops what is left.
     pub async fn drain(&self, deadline: Duration) {
         self.stop();
-        self.connections.close();
-        if tokio::time::timeout(deadline, self.connections.wait()).await.is_err() {
-            tracing::warn!(open = self.connections.len(), "connections were still open at the end of draining");
+        self.0.connections.close();
+        if tokio::time::timeout(deadline, self.0.connections.wait()).await.is_err() {
+            tracing::warn!(open = self.0.connections.len(), "connections were still open at the end of draining");
         }
     }
 
-    async fn connection<S, F>(self, stream: TcpStream, far: ClientAddr, service: S)
+    /// A connection from its first byte to its last. What takes its turn and is large is boxed, so that an idle
+    /// connection has none of it.
+    async fn connection<S, F>(self, stream: TcpStream, far: ClientAddr, service: S, _place: OwnedSemaphorePermit)
     where
         S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
@@ -138,69 +139,88 @@ impl Listener {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        match &self.front {
-            Front::Nobody => {
-                let Some(counted) = self.place(far) else { return };
-                self.secured(stream, Accepted::new(far), service).await;
-                drop(counted);
-            }
+        let (_counted, accepted) = match &self.0.front {
+            Front::Nobody => match self.place(far) {
+                Some(counted) => (Some(counted), Accepted::new(far)),
+                None => return,
+            },
             // The balancer's connections are of many people: each of their requests takes a place.
-            Front::Forwarding(_) => {
-                let accepted = Accepted { crowd: Some(self.crowd.clone()), ..Accepted::new(far) };
-                self.secured(stream, accepted, service).await;
-            }
+            Front::Forwarding(_) => (None, Accepted { crowd: Some(self.0.crowd.clone()), ..Accepted::new(far) }),
             Front::Proxying(_) => {
-                let (stream, client) =
-                    match tokio::time::timeout(self.limits.tls_handshake, front::proxied(stream)).await {
-                        Ok(Ok(proxied)) => proxied,
-                        Ok(Err(error)) => return tracing::debug!(%error, balancer = %far, "no usable PROXY header"),
-                        Err(_) => return tracing::debug!(balancer = %far, "the PROXY header took too long"),
-                    };
-                let Some(counted) = self.place(client) else { return };
-                self.secured(stream, Accepted::new(client), service).await;
-                drop(counted);
+                let proxied = Box::pin(tokio::time::timeout(self.0.limits.tls_handshake, front::proxied(stream)));
+                let (stream, client) = match proxied.await {
+                    Ok(Ok((stream, client))) => (Box::new(stream), client),
+                    Ok(Err(error)) => return tracing::debug!(%error, balancer = %far, "no usable PROXY header"),
+                    Err(_) => return tracing::debug!(balancer = %far, "the PROXY header took too long"),
+                };
+                let Some(_counted) = self.place(client) else { return };
+                return self.secured(stream, Accepted::new(client), service).await;
             }
-        }
+        };
+        self.secured(stream, accepted, service).await;
     }
 
     fn place(&self, client: ClientAddr) -> Option<Counted> {
-        let counted = self.crowd.enter(client);
+        let counted = self.0.crowd.enter(client);
         if counted.is_none() {
             tracing::debug!(%client, "the address has too many connections");
         }
         counted
     }
 
-    async fn secured<I, S, F>(self, stream: I, accepted: Accepted, service: S)
+    async fn secured<I, S, F>(&self, stream: I, accepted: Accepted, service: S)
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Wire,
         S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let Some(acceptor) = &self.tls else {
-            return serve::http1(stream, accepted, service, self.limits, self.draining).await;
+        let Shared { limits, draining, .. } = &*self.0;
+        let Some(acceptor) = &self.0.tls else {
+            return http1(stream, accepted, service, *limits, draining.clone()).await;
         };
         let client = accepted.client;
-        let tls = match tokio::time::timeout(self.limits.tls_handshake, acceptor.accept(stream)).await {
-            Ok(Ok(tls)) => tls,
+        let handshake = Box::pin(tokio::time::timeout(limits.tls_handshake, acceptor.accept(stream)));
+        let tls = match handshake.await {
+            Ok(Ok(tls)) => Box::new(tls),
             Ok(Err(error)) => return tracing::debug!(%error, %client, "TLS handshake failed"),
             Err(_) => return tracing::debug!(%client, "TLS handshake took too long"),
         };
         let (_, session) = tls.get_ref();
-        let http2 = session.alpn_protocol() == Some(b"h2");
+        let is_http2 = session.alpn_protocol() == Some(b"h2");
         // What a balancer brings over one connection may be for many of our names.
         let server_name = session.server_name().filter(|_| accepted.crowd.is_none()).map(Into::into);
         let accepted = Accepted { server_name, ..accepted };
-        if http2 {
-            serve::http2(tls, accepted, service, self.limits, self.draining).await;
+        if is_http2 {
+            Box::pin(http2(tls, accepted, service, *limits, draining.clone())).await;
         } else {
-            serve::http1(tls, accepted, service, self.limits, self.draining).await;
+            http1(tls, accepted, service, *limits, draining.clone()).await;
         }
     }
 }
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Listener").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Listener").field("limits", &self.0.limits).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use hyper::body::Incoming;
+
+    use super::*;
+
+    fn size<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn the_task_of_a_connection_is_small() {
+        let service = |_: Request<Incoming>, _: Accepted| std::future::pending::<Response<Body>>();
+        let size = size(|(listener, stream, far, place): (Listener, _, _, _)| {
+            listener.connection(stream, far, service, place)
+        });
+        assert!(size <= 1536, "{size} bytes");
     }
 }

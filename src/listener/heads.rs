@@ -23,10 +23,14 @@ use tokio::io::AsyncRead;
 use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 
+use crate::listener::activity::Activity;
+use crate::listener::wire::Wire;
+
 /// A stream whose heads are looked at as they are read.
 pub(super) struct Watched<I> {
     inner: I,
     heads: Heads,
+    activity: Activity,
 }
 
 /// What was seen so far.
@@ -81,6 +85,12 @@ impl Heads {
     /// Whether anything was said on the connection.
     pub(super) fn have_begun(&self) -> bool {
         self.lock().has_begun
+    }
+
+    /// Whether every request that has begun was seen to its end, and taken up.
+    pub(super) fn are_between(&self) -> bool {
+        let seen = self.lock();
+        seen.heads.is_empty() && matches!(&seen.state, State::Head(head) if head.is_empty())
     }
 
     fn look_at(&self, bytes: &[u8]) {
@@ -191,16 +201,24 @@ fn judge(head: &[u8]) -> (Head, State) {
 }
 
 impl<I> Watched<I> {
-    /// Looks at what is read from `inner`.
-    pub(super) fn new(inner: I, heads: Heads) -> Self {
-        Self { inner, heads }
+    /// Looks at what is read from `inner`, and says what goes on there.
+    pub(super) fn new(inner: I, heads: Heads, activity: Activity) -> Self {
+        Self { inner, heads, activity }
+    }
+}
+
+impl<I: Wire> Wire for Watched<I> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_readable(cx)
     }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        ready!(Pin::new(&mut self.inner).poll_read(cx, buf))?;
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.activity.read(read.is_ready());
+        ready!(read)?;
         self.heads.look_at(buf.filled().get(before..).unwrap_or_default());
         Poll::Ready(Ok(()))
     }
@@ -208,14 +226,18 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.activity.wrote();
         Pin::new(&mut self.inner).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+        self.activity.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.activity.closed();
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
@@ -224,6 +246,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.activity.wrote();
         Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
     }
 

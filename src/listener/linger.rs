@@ -13,6 +13,8 @@ use tokio::io::AsyncWrite;
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
+use crate::listener::wire::Wire;
+
 /// How long the far end may take to close its side. By then it has read what it was sent, or is gone.
 const LINGER: Duration = Duration::from_secs(2);
 
@@ -33,6 +35,12 @@ impl<I> Lingering<I> {
     /// Watches over the end of `inner`.
     pub(super) fn new(inner: I) -> Self {
         Self { inner, since: None }
+    }
+}
+
+impl<I: Wire> Wire for Lingering<I> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.inner.poll_readable(cx)
     }
 }
 

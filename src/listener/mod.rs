@@ -3,14 +3,20 @@
 //! Knows connections, and of HTTP only how to run it. What a request means is the caller's business.
 
 mod accept;
+mod activity;
 mod bind;
 mod crowd;
 mod front;
 mod heads;
+mod http1;
 mod limits;
 mod linger;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tls;
+mod watch;
+mod wire;
 
 pub use accept::Listener;
 pub use bind::BindError;

@@ -1,21 +1,17 @@
-//! Running HTTP on an accepted connection.
+//! An accepted connection, and HTTP/2 on it.
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
-use std::task::Poll;
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::HeaderValue;
 use http::Request;
 use http::Response;
 use http::StatusCode;
-use http::header::CONNECTION;
 use http::header::COOKIE;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -29,9 +25,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::listener::crowd::Counted;
 use crate::listener::crowd::Crowd;
-use crate::listener::heads::Head;
-use crate::listener::heads::Heads;
-use crate::listener::heads::Watched;
 use crate::listener::limits::ListenerLimits;
 use crate::listener::linger::Lingering;
 use crate::model::ClientAddr;
@@ -65,77 +58,6 @@ impl Accepted {
 
 /// Asks a silent HTTP/2 peer for a sign of life this often, and waits as long for it.
 const PING: Duration = Duration::from_secs(20);
-
-/// When draining begins, how long a connection on which nothing was said yet may take to begin.
-const FIRST_WORD: Duration = Duration::from_secs(2);
-
-/// HTTP/1.1 until the peer or draining ends it.
-pub(super) async fn http1<I, S, F>(
-    io: I,
-    accepted: Accepted,
-    service: S,
-    limits: ListenerLimits,
-    draining: CancellationToken,
-) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    S: Fn(Request<Incoming>, Accepted) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Body>> + Send + 'static,
-{
-    let heads = Heads::new(limits.request_head_bytes);
-    let (watched, seen) = (Watched::new(io, heads.clone()), heads.clone());
-    let (cut, leaving) = (accepted.cut.clone(), draining.clone());
-    let answer = service_fn(move |request| {
-        let head = heads.next();
-        let leaving = leaving.clone();
-        let accepted = Accepted { doubtful: head == Head::Doubtful, ..accepted.clone() };
-        let answer = service(request, accepted);
-        async move {
-            let mut response = answer.await;
-            let is_last = head != Head::Plain || leaving.is_cancelled();
-            if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-                // Nothing more is looked at on this connection.
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.request_head)
-        .max_headers(limits.request_headers)
-        .max_buf_size(limits.request_head_bytes.max(8192))
-        .serve_connection(TokioIo::new(Lingering::new(watched)), answer)
-        .with_upgrades();
-    let mut connection = pin!(connection);
-    let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = cut.cancelled() => return,
-        () = draining.cancelled() => {
-            // The engine would close on who has not said anything yet, whose request may be on its way.
-            let begun = poll_fn(|cx| match connection.as_mut().poll(cx) {
-                Poll::Ready(result) => Poll::Ready(Some(result)),
-                Poll::Pending if seen.have_begun() => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
-            });
-            let ended = tokio::select! {
-                begun = tokio::time::timeout(FIRST_WORD, begun) => begun.ok().flatten(),
-                () = cut.cancelled() => return,
-            };
-            if let Some(result) = ended {
-                result
-            } else {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    result = connection => result,
-                    () = cut.cancelled() => return,
-                }
-            }
-        }
-    };
-    if let Err(error) = result {
-        tracing::debug!(%error, "connection ended");
-    }
-}
 
 /// HTTP/2 until the peer, draining or idleness ends it.
 pub(super) async fn http2<I, S, F>(

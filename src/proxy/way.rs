@@ -198,7 +198,7 @@ mod tests {
     async fn what_the_far_side_does_not_take_waits_and_nothing_is_read_meanwhile() {
         let (mut near, mut from) = tokio::io::duplex(100);
         let (mut to, mut far) = tokio::io::duplex(8);
-        let (mut way, said) = (way(), Vec::from_iter(0..200_u8));
+        let (mut way, said): (_, Vec<u8>) = (way(), (0..200).collect());
         near.write_all(&said[..100]).await.unwrap();
         assert!(carry(&mut way, &mut from, &mut to).is_none());
         assert_eq!(way.rest, said[8..100]);
