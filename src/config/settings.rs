@@ -301,7 +301,7 @@ pub struct Audit {
 /// The log of the process (not the audit events).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// What is logged, in the words of `tracing_subscriber::EnvFilter`.
+    /// What is logged, in the words of `tracing_subscriber::filter::Targets`.
     pub filter: String,
     /// How a line looks.
     pub format: LogFormat,

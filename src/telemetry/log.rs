@@ -3,8 +3,10 @@
 use std::io;
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::util::TryInitError;
 
@@ -29,17 +31,17 @@ pub enum LogError {
     Thread(#[source] io::Error),
 }
 
-/// Starts the log with a filter of `tracing_subscriber::EnvFilter`. It lasts as long as what is given back.
+/// Starts the log with a filter of `tracing_subscriber::filter::Targets`. It lasts as long as what is given back.
 pub fn start(filter: &str, json: bool) -> Result<Log, LogError> {
-    let filter = EnvFilter::try_new(format!("{filter},{QUIET}")).map_err(LogError::Filter)?;
+    let filter: Targets = format!("{filter},{QUIET}").parse().map_err(LogError::Filter)?;
     let (lines, log) = Lines::start(io::stderr()).map_err(LogError::Thread)?;
-    let builder = tracing_subscriber::fmt().with_writer(lines).with_env_filter(filter);
+    let builder = tracing_subscriber::fmt().with_writer(lines).with_max_level(LevelFilter::TRACE);
     // A file or a collector wants no colours; on a terminal `NO_COLOR` still counts.
     let format = if json { Format::Json } else { Format::Text };
     let started = if !json && io::stderr().is_terminal() {
-        builder.finish().try_init()
+        builder.finish().with(filter).try_init()
     } else {
-        builder.event_format(format).finish().try_init()
+        builder.event_format(format).finish().with(filter).try_init()
     };
     started.map(|()| log).map_err(LogError::Started)
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use url::Url;
 
 use crate::config::field::Field;
@@ -222,7 +222,7 @@ pub(super) fn telemetry(top: &Section<'_>) -> Option<Option<Telemetry>> {
 
 fn filter(field: &Field<'_>) -> Option<String> {
     let text = field.text()?;
-    if text.trim().is_empty() || EnvFilter::builder().parse(text).is_err() {
+    if text.trim().is_empty() || text.parse::<Targets>().is_err() {
         field.problem(
             format!("{} is no log filter", quoted(text)),
             "write error, warn, info, debug or trace; or levels of parts, such as \"info,panelgate=debug\"",
