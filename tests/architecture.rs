@@ -103,6 +103,7 @@ const KEPT_IN: &[(&str, &[&str])] = &[
     ("toml", &["config"]),
     ("clap", &["cli"]),
     ("askama", &["cli", "console"]),
+    ("flate2", &["console"]),
     ("hyper", &["edge", "gateway", "listener", "panel", "proxy", "upstream"]),
     ("hyper_util", &["listener", "proxy", "upstream"]),
     ("proxy_header", &["listener"]),

@@ -108,6 +108,8 @@ mod revocation;
 mod sign_in;
 #[path = "e2e/stage.rs"]
 mod stage;
+#[path = "e2e/steady.rs"]
+mod steady;
 #[path = "e2e/step_up.rs"]
 mod step_up;
 #[path = "e2e/subjects.rs"]
@@ -126,3 +128,5 @@ mod traffic;
 mod uploads;
 #[path = "e2e/websocket.rs"]
 mod websocket;
+#[path = "e2e/weight.rs"]
+mod weight;

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 
 use aws_lc_rs::digest;
 
+use crate::console::gzip::Effort;
+use crate::console::gzip::gzip;
 use crate::console::paths;
 
 /// A file that pages load.
@@ -15,6 +17,8 @@ use crate::console::paths;
 pub struct Asset {
     /// The bytes to send.
     pub body: &'static [u8],
+    /// The same in gzip, for who takes it.
+    pub packed: Option<&'static [u8]>,
     /// The value of `Content-Type`.
     pub content_type: &'static str,
     /// The path on the console origin, such as `/assets/console.0123456789abcdef.css`.
@@ -55,7 +59,9 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         }
         let path = format!("{}{stem}.{}.{extension}", paths::ASSETS, fingerprint(text.as_bytes()));
         // Leaked once and kept as long as the program runs, like the sources themselves.
-        assets.push(Asset { body: text.leak().as_bytes(), content_type: content_type(extension), path, name });
+        let body = text.leak().as_bytes();
+        let packed = gzip(body, Effort::Best).ok().map(|packed| &*packed.leak());
+        assets.push(Asset { body, packed, content_type: content_type(extension), path, name });
     }
     assets
 });

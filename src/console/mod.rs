@@ -19,6 +19,7 @@ mod api;
 mod csp;
 mod entering;
 mod entry;
+mod gzip;
 mod home;
 mod hop;
 mod leave;

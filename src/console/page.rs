@@ -5,6 +5,8 @@ use askama::Template;
 use crate::console::assets;
 use crate::console::csp::FrameSource;
 use crate::console::csp::Needs;
+use crate::console::gzip::Effort;
+use crate::console::gzip::gzip;
 use crate::console::paths;
 use crate::model::Origin;
 use crate::model::ProviderId;
@@ -56,6 +58,12 @@ impl Rendered {
         #[expect(clippy::expect_used, reason = "templates only write text to a String, which cannot fail")]
         let html = template.render().expect("a template of text renders");
         Self { html, content_security_policy: needs.policy() }
+    }
+
+    /// The HTML in gzip. Only for a page that repeats nothing of its request: from the sizes of what it chose to
+    /// have repeated beside it, another site could guess what else the page says.
+    pub fn packed(&self) -> Option<Vec<u8>> {
+        gzip(self.html.as_bytes(), Effort::Fast).ok()
     }
 }
 

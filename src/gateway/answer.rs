@@ -34,6 +34,20 @@ const REFERENCE: HeaderName = HeaderName::from_static("panelgate-reference");
 /// The header that carries a failure's code, for scripts that cannot or need not read the body.
 const PROBLEM: HeaderName = HeaderName::from_static("panelgate-problem");
 
+const GZIP: HeaderValue = HeaderValue::from_static("gzip");
+
+/// Whether the browser takes gzip (RFC 9110 section 12.5.3).
+fn takes_gzip(headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    let mut codings = lines.flat_map(|line| line.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        let is_refused = weight.is_some_and(|weight| weight <= 0.0);
+        name.trim().eq_ignore_ascii_case("gzip") && !is_refused
+    })
+}
+
 /// An answer without a body.
 pub(super) fn status(status: StatusCode) -> Response<Body> {
     answer(status, empty())
@@ -68,6 +82,18 @@ pub(super) fn page(status: StatusCode, page: Rendered) -> Response<Body> {
     response
 }
 
+/// A page with its policy, in gzip for a browser that takes it. The page must repeat nothing of the request.
+pub(super) fn packed_page(page: Rendered, to: &HeaderMap) -> Response<Body> {
+    let packed = if takes_gzip(to) { page.packed() } else { None };
+    let mut response = self::page(StatusCode::OK, page);
+    if let Some(packed) = packed {
+        *response.body_mut() = full(packed);
+        insert(&mut response, header::CONTENT_ENCODING, GZIP);
+    }
+    insert(&mut response, header::VARY, HeaderValue::from_static("accept-encoding"));
+    response
+}
+
 /// JSON for our own scripts.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(value) {
@@ -91,8 +117,13 @@ pub(super) fn events(stream: Body) -> Response<Body> {
 }
 
 /// A style sheet, script or picture of ours; its name changes with its bytes.
-pub(super) fn asset(asset: &'static Asset) -> Response<Body> {
-    let mut response = answer(StatusCode::OK, full(asset.body));
+pub(super) fn asset(asset: &'static Asset, to: &HeaderMap) -> Response<Body> {
+    let packed = asset.packed.filter(|_| takes_gzip(to));
+    let mut response = answer(StatusCode::OK, full(packed.unwrap_or(asset.body)));
+    if packed.is_some() {
+        insert(&mut response, header::CONTENT_ENCODING, GZIP);
+    }
+    insert(&mut response, header::VARY, HeaderValue::from_static("accept-encoding"));
     insert(&mut response, header::CONTENT_TYPE, HeaderValue::from_static(asset.content_type));
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
     insert(&mut response, header::CACHE_CONTROL, forever);

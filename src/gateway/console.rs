@@ -89,9 +89,14 @@ impl Gateway {
             paths::HOME => self.home(&request, None).await,
             _ if path.starts_with(CALLBACK) => self.callback(&request).await,
             _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,
-            _ => assets::find(&path).map(answer::asset).ok_or(Failure::NotFound),
+            _ => Self::asset(&request),
         };
         response.map(|response| answer::own(response, &self.site))
+    }
+
+    fn asset(request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+        let asset = assets::find(request.target.path()).ok_or(Failure::NotFound)?;
+        Ok(answer::asset(asset, &request.headers))
     }
 
     /// The person of a console cookie.
@@ -130,8 +135,12 @@ impl Gateway {
         }
         let selected = path.map(|path| self.selected(path, &entries).ok_or(Failure::NotFound)).transpose()?;
         let person_mark = self.sessions.person_mark(principal.subject());
-        let page = ConsolePage { person: self.shown(&principal), person_mark, entries, selected };
-        Ok(answer::page(StatusCode::OK, page.render(&self.site)))
+        let names_something = selected.is_some();
+        let page = ConsolePage { person: self.shown(&principal), person_mark, entries, selected }.render(&self.site);
+        if names_something {
+            return Ok(answer::page(StatusCode::OK, page));
+        }
+        Ok(answer::packed_page(page, &request.headers))
     }
 
     /// What somebody may open, from where they are now.
@@ -226,7 +235,7 @@ impl Gateway {
         let session = self.watched(request).await?;
         self.same_person(request, &session)?;
         let entries = self.entries(&session.principal(), request.client);
-        Ok(answer::page(StatusCode::OK, console::server_list(&entries)))
+        Ok(answer::packed_page(console::server_list(&entries), &request.headers))
     }
 
     /// The session of a console cookie, looked at without being used.

@@ -139,7 +139,10 @@ impl Gateway {
                 let in_frame = request.fetch.destination == Destination::Frame;
                 Ok(answer::page(StatusCode::OK, LeavePage { url, in_frame }.render(&self.site)))
             }
-            _ => assets::find(request.target.path()).map(answer::asset).ok_or(Failure::NotFound),
+            _ => {
+                let asset = assets::find(request.target.path()).ok_or(Failure::NotFound)?;
+                Ok(answer::asset(asset, &request.headers))
+            }
         }
     }
 
