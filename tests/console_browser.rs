@@ -84,7 +84,13 @@ async fn the_console_works_in_a_browser() {
     serve(panel, Arc::new(Panel { site: site(small_origin, &panel_origin) }));
 
     let checks = Command::new("node")
-        .args(["--test", "--test-reporter=spec", "console/walk.test.js", "console/look.test.js"])
+        .args([
+            "--test",
+            "--test-reporter=spec",
+            "console/walk.test.js",
+            "console/still.test.js",
+            "console/look.test.js",
+        ])
         .current_dir(&folder)
         .env("PANELGATE_CONSOLE", fixture.to_string())
         .stdin(Stdio::null())

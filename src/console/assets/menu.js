@@ -164,16 +164,21 @@ export class Menu {
   #filter() {
     const terms = this.#input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
+    /** @type {Line | undefined} */
+    let best;
+    let bestRank = Infinity;
     /** @type {HTMLElement[][]} servers by how well they fit, the best first */
     const ranks = [[], [], [], []];
     for (const server of this.#servers) {
       const visible = server.lines.filter((line) => terms.every((term) => line.words.includes(term)));
-      for (const line of server.lines) line.element.hidden = !visible.includes(line);
       // Only the first visible line of a server shows the server's name.
-      for (const line of visible) line.element.classList.toggle("lead", line === visible[0]);
-      server.element.hidden = visible.length === 0;
+      for (const line of server.lines) show(line.element, visible.includes(line), line === visible[0]);
+      if (server.element.hidden !== (visible.length === 0)) server.element.hidden = visible.length === 0;
       shown += visible.length;
-      if (visible[0]) ranks[rankOf(visible[0], terms[0])]?.push(server.element);
+      if (!visible[0]) continue;
+      const rank = rankOf(visible[0], terms[0]);
+      ranks[rank]?.push(server.element);
+      if (rank < bestRank) [best, bestRank] = [visible[0], rank];
     }
     this.#arrange(ranks.flat());
     const isRecentShown = terms.length === 0 && this.#recent.querySelector("[role=option]") !== null;
@@ -184,7 +189,7 @@ export class Menu {
     this.#input.setAttribute("aria-expanded", String(shown > 0));
     this.#count.textContent = terms.length === 0 ? "" : `${shown} of ${this.#lines.length}`;
     this.#list.scrollTop = 0;
-    this.#activate(this.#options()[0]);
+    this.#activate(isRecentShown ? this.#recent.querySelector("[role=option]") : best?.element);
   }
 
   /**
@@ -259,6 +264,17 @@ export class Menu {
     if (target === 0) this.#list.scrollTop = 0;
     this.#active?.scrollIntoView({ block: "nearest" });
   }
+}
+
+/**
+ * Shows or hides a line. What is so already is not touched: each change costs the browser a look at its styles.
+ * @param {HTMLElement} element
+ * @param {boolean} isVisible
+ * @param {boolean} isLead
+ */
+function show(element, isVisible, isLead) {
+  if (element.hidden === isVisible) element.hidden = !isVisible;
+  if (isVisible && element.classList.contains("lead") !== isLead) element.classList.toggle("lead", isLead);
 }
 
 /**
