@@ -4,6 +4,7 @@
 //! together, so no change for anybody can hide between two role groups, a moved group or a connect permission.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use crate::model::Conditions;
@@ -104,8 +105,9 @@ pub fn verdict(changes: &[Change<'_>]) -> Verdict {
     }
 }
 
-/// What gives each holding to each `IdP` group.
-type Held<'d> = BTreeMap<(Holding<'d>, &'d IdpGroup), Vec<Giver<'d>>>;
+/// What gives each holding to each `IdP` group. Hashed: in a large directory there are hundreds of thousands, and
+/// keeping them in order takes most of the time.
+type Held<'d> = HashMap<(Holding<'d>, &'d IdpGroup), Vec<Giver<'d>>>;
 
 /// A role group, and the line by which it gives something under conditions.
 #[derive(Clone, Copy)]
@@ -184,6 +186,7 @@ fn missing_from<'d>(here: &Held<'d>, there: &Held<'d>, direction: Direction) -> 
     }
     let mut changes: Vec<_> = changes.into_values().collect();
     for change in &mut changes {
+        change.idp_groups.sort_unstable();
         change.sources.sort_unstable();
         change.sources.dedup();
     }
