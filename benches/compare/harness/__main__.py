@@ -31,7 +31,8 @@ def arguments():
     parser.add_argument("--reference", default="nginx")
     parser.add_argument("--base", type=int, default=21000, help="the first port of the peers")
     parser.add_argument("--out", default="compare", help="writes NAME.json and NAME.md")
-    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    parser.add_argument("--write", action="append", default=[], metavar="PAGE",
+                        help="a page that has marks for the table or its excerpt, such as docs/performance.md, README.md")
     return parser.parse_args()
 
 
@@ -68,8 +69,9 @@ def main():
             rounds.start_all()
             rounds.run(run, asked.workloads.split(","), asked.rounds, asked.memory_rounds, keep)
             print(report.table(run))
-            if asked.write:
-                report.write(asked.write, "compare" if asked.cores == 1 else f"compare-{asked.cores}", report.table(run))
+            name = "compare" if asked.cores == 1 else f"compare-{asked.cores}"
+            for page in asked.write:
+                report.write_either(page, {name: report.table(run), f"{name}-excerpt": report.excerpt(run)})
         finally:
             rounds.stop()
             stage.group.stop(signal.SIGTERM)

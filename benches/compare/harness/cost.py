@@ -139,8 +139,8 @@ def read(path):
     return {"instructions": total - hashing, "of SHA-256 besides": hashing, "allocations": allocations or below}
 
 
-def callgrind(stage, peer, work, keep):
-    """Instructions and allocations for one request."""
+def callgrind(stage, peer, work, keep, prepare=None):
+    """Instructions and allocations for one request. What `prepare` does with the running gateway does not count."""
     out = stage.path(f"callgrind-{work}")
     gateway = Gateway(stage, peer, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
 
@@ -148,6 +148,8 @@ def callgrind(stage, peer, work, keep):
         subprocess.run(["callgrind_control", what, str(gateway.process.pid)], check=True, stdout=subprocess.DEVNULL)
 
     try:
+        if prepare:
+            prepare()
         # Fills the pools.
         gateway.run(work, SHORT)
         counts = []

@@ -291,6 +291,15 @@ def balanced(stage, program, cores):
     )
 
 
+def replica(stage, program, number):
+    """One of two Panelgates that share a PostgreSQL database."""
+    return Peer(
+        f"replica-{number}", "everything on, with PostgreSQL",
+        [program, "serve", "--config", stage.path(f"replica-{number}.toml")], (stage.replicas[number - 1], 2087),
+        environment={"TOKIO_WORKER_THREADS": "1"}, skips={"AP"}, checks=True, sign_in=signed_in(stage),
+    )
+
+
 def bundle(stage):
     """The certificate and its key in one file, as HAProxy wants them."""
     with open(stage.path("proxy.pem")) as chain, open(stage.path("proxy.key")) as key:

@@ -18,6 +18,17 @@ def write(path, name, text):
         file.write(before + begin + text.strip() + "\n" + end + after)
 
 
+def write_either(path, tables):
+    """Puts each of these tables into a page that has a place for it; there must be one."""
+    with open(path) as file:
+        page = file.read()
+    found = [name for name in tables if f"<!-- {name} -->\n" in page]
+    if not found:
+        raise RuntimeError(f"{path} has no place for {' or '.join(tables)}")
+    for name in found:
+        write(path, name, tables[name])
+
+
 def spread(values):
     """Half the interquartile range, as a share of the median."""
     middle = statistics.median(values)
@@ -37,6 +48,30 @@ def cell(workload, rows, reference):
     wide = spread(ratios)
     swing = "" if wide is None else f" ±{100 * wide:.0f} %"
     return f"{statistics.median(figures):.3g} · **{statistics.median(ratios):.2f}**{swing}"
+
+
+# The works that say most to somebody who has never seen the table.
+EXCERPT = ("A", "B", "C", "D", "E", "F", "H", "G")
+
+
+def excerpt(run):
+    """The ratios alone, of a few works."""
+    peers, reference = list(run["peers"]), run["reference"]
+    lines = [
+        f"{run['when']}, {run['machine']}, {run['rounds']} rounds: what the proxy itself costs, {reference} = 1 (lower is better).",
+        "", "| work | " + " | ".join(peers) + " |", "|---|" + "---|" * len(peers),
+    ]
+    for name in EXCERPT:
+        results = run["results"].get(name, {})
+        base = {row["round"]: WORKLOADS[name].figure(row) for row in results.get(reference, [])}
+        cells = []
+        for peer in peers:
+            ratios = [WORKLOADS[name].figure(row) / base[row["round"]] for row in results.get(peer, []) if base.get(row["round"])]
+            cells.append(f"{statistics.median(ratios):.2f}" if ratios else "–")
+        if base:
+            cost = "memory" if WORKLOADS[name].memory else "CPU time"
+            lines.append(f"| {WORKLOADS[name].what}: {cost} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def table(run):

@@ -10,7 +10,7 @@ from .processes import Group
 class Stage:
     """The server behind the proxies, the certificates, and the way into a panel through Panelgate."""
 
-    def __init__(self, tool, folder, cores, servers, rules, watch=10):
+    def __init__(self, tool, folder, cores, servers, rules, watch=10, more=()):
         self.tool = tool
         # That Panelgate looks at, if it does.
         self.watched = servers if watch else 0
@@ -19,7 +19,7 @@ class Stage:
         self.group = Group("stage")
         self.process = self.group.start(
             [tool, "stage", "--folder", folder, "--servers", str(servers), "--rules", str(rules),
-             "--watch-minutes", str(watch)],
+             "--watch-minutes", str(watch), *more],
             cores, self.path("stage.log"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
         places = self.told()
@@ -28,6 +28,8 @@ class Stage:
         # A second Panelgate, which is reached through a balancer.
         self.balanced = places["balanced"]
         self.balancer = places["balancer"]
+        # Two that share a database, and its process, where they were asked for.
+        self.replicas, self.database = places["replicas"], places["database"]
 
     def path(self, name):
         """A file in the run's folder."""
@@ -47,9 +49,13 @@ class Stage:
                 raise RuntimeError(f"the stage broke off: {log.read()[-2000:]}")
         return json.loads(line)
 
+    def ask(self, wish):
+        """The answer to a line that the stage understands."""
+        self.process.stdin.write(f"{wish}\n")
+        self.process.stdin.flush()
+        return self.told()
+
     def open(self, address):
         """Signs in at the Panelgate or balancer that listens here, and opens a panel: its host, path prefix and
         cookie."""
-        self.process.stdin.write(f"{address}\n")
-        self.process.stdin.flush()
-        return self.told()
+        return self.ask(address)

@@ -5,6 +5,7 @@
 
 mod cryptography;
 mod load;
+mod opening;
 mod session_check;
 mod stage;
 mod upstream;
@@ -26,6 +27,8 @@ enum Role {
     Stage(stage::Arguments),
     /// The small service that nginx asks about each request.
     SessionCheck(session_check::Arguments),
+    /// How long opening a server takes.
+    Opening(opening::Arguments),
     /// One kind of load.
     Load(load::Arguments),
 }
@@ -37,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         match arguments.role {
             Role::Stage(arguments) => stage::run(arguments).await,
             Role::SessionCheck(arguments) => session_check::run(arguments).await,
+            Role::Opening(arguments) => opening::run(arguments).await,
             Role::Load(arguments) => load::run(arguments).await,
         }
     })

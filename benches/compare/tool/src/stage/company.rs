@@ -13,16 +13,21 @@ pub(crate) enum Front {
     Nobody,
     /// A balancer on this machine at which TLS ends.
     Balancer,
+    /// People, over TLS, at the first or second of two gateways that share a database.
+    Replica(usize),
 }
 
 /// `panelgate.toml`, with everything on that is on by default, and metrics. The load is one person at one address, so
 /// what one person may have at once is as much as can be set.
 pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr, front: Front, watch_minutes: u32) -> String {
-    let (state, tls) = match front {
-        Front::Nobody => ("state", "[tls]\ncertificates = [{ chain = \"proxy.pem\", key = \"proxy.key\" }]\n"),
-        Front::Balancer => {
-            ("balanced", "[balancer]\naddresses = [\"127.0.0.1\"]\nclient = \"x_forwarded_for\"\ntls = \"balancer\"\n")
-        }
+    const TLS: &str = "[tls]\ncertificates = [{ chain = \"proxy.pem\", key = \"proxy.key\" }]\n";
+    const BALANCER: &str =
+        "[balancer]\naddresses = [\"127.0.0.1\"]\nclient = \"x_forwarded_for\"\ntls = \"balancer\"\n";
+    const DATABASE: &str = "[store]\npostgres = \"file:database\"\nserver_key = \"file:server-key\"\n";
+    let (state, more) = match front {
+        Front::Nobody => ("state".to_owned(), TLS.to_owned()),
+        Front::Balancer => ("balanced".to_owned(), BALANCER.to_owned()),
+        Front::Replica(number) => (format!("replica-{number}"), format!("{DATABASE}{TLS}")),
     };
     format!(
         "directory = \"directory.toml\"\n\
@@ -35,8 +40,8 @@ pub(crate) fn main_file(console: &str, issuer: &str, gateway: IpAddr, front: Fro
          [audit]\nfile = \"{state}-audit.jsonl\"\n\
          [operations]\naddress = \"{gateway}:9090\"\n\
          [fleet]\nwatch_minutes = {watch_minutes}\n\
-         [limits]\nconnections_per_address = 1000000\nrequests_per_session = 10000\nrequests_per_panel_session = 200\n\
-         requests_per_server = 10000\n{tls}"
+         [limits]\npending_logins = 100000\npending_logins_per_address = 100000\nconnections_per_address = 1000000\n\
+         requests_per_session = 10000\nrequests_per_panel_session = 200\nrequests_per_server = 10000\n{more}"
     )
 }
 
@@ -56,6 +61,14 @@ pub(crate) fn directory(address: IpAddr, servers: usize, rules: usize) -> String
             format!("[[role_groups]]\nname = \"Role {number}\"\nidp_groups = [\"group-{number}\"]\nconnect = true\n\n");
         text.push_str(&section);
     }
+    // One person sees every server.
+    let all: Vec<String> = (0..servers).map(|number| format!("\"web{number}\"")).collect();
+    let all = all.join(", ");
+    let section = format!(
+        "[[role_groups]]\nname = \"Overseers\"\nidp_groups = [\"everything\"]\nconnect = true\n\n\
+         [[rules]]\nrole_group = \"Overseers\"\nservers = [{all}]\nservices = [\"whostmgrd\"]\naccount = \"overseer\"\n\n"
+    );
+    text.push_str(&section);
     for number in 0..rules {
         let group = number % ROLE_GROUPS;
         // The first rule gives web0; the others walk through all servers.

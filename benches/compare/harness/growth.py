@@ -1,0 +1,105 @@
+"""Whether a request costs more in a larger company: instructions, counted as `cost` counts them.
+
+    benches/compare/growth --write docs/performance.md --plot docs/images/growth.svg
+
+One of three sizes is varied at a time: servers, access rules, people signed in. Nothing of it depends on the machine.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import signal
+import socket
+import ssl
+import sys
+import tempfile
+
+from . import cost
+from . import peers
+from . import plot
+from . import report
+from .stage import Stage
+
+SIZES = (1, 100, 10_000)
+# What the other two are while one is varied.
+USUAL = {"servers": 100, "rules": 100, "people": 1}
+COLOURS = {"servers": "#0b6f66", "rules": "#8a4b00", "people": "#3b5bdb"}
+
+
+def wake(peer, authority, cookies):
+    """Uses every session once, so that all are in the gateway's memory."""
+    context = ssl.create_default_context(cafile=authority)
+    address = (peer.address[0], 443)
+    connection = http.client.HTTPSConnection("connect.example.com", context=context)
+    connection.sock = context.wrap_socket(socket.create_connection(address), server_hostname="connect.example.com")
+    for cookie in cookies:
+        headers = {"Cookie": f"__Host-panelgate-session={cookie}",
+                   **dict(line.split(": ", 1) for line in peers.METADATA)}
+        connection.request("GET", "/api/session", headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 204:
+            raise RuntimeError(f"a session is not known: {answer.status}")
+    connection.close()
+
+
+def measure(asked, sizes):
+    """Instructions of one small request in a company of these sizes."""
+    with tempfile.TemporaryDirectory(prefix="panelgate-growth-") as folder:
+        tool = os.path.join(asked.programs, "bench-tool")
+        stage = Stage(tool, folder, set(range(os.cpu_count())), sizes["servers"], sizes["rules"], watch=0)
+        try:
+            peer = peers.panelgate(stage, os.path.join(asked.programs, "panelgate"), 1)
+            cookies = []
+            if sizes["people"] > 1:
+                # They sign in at the gateway as it is; their sessions lie in its store when it starts under callgrind.
+                gateway = cost.Gateway(stage, peer)
+                cookies = stage.ask(f"{peer.address[0]} {sizes['people'] - 1} 0")["consoles"]
+                gateway.end()
+            counted = cost.callgrind(stage, peer, "A", None, lambda: wake(peer, stage.path("authority.pem"), cookies))
+            return counted["instructions"], counted["allocations"]
+        finally:
+            stage.group.stop(signal.SIGTERM)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--programs", required=True, help="the folder with panelgate and bench-tool, with symbols")
+    parser.add_argument("--of", default=",".join(USUAL), help="what is varied, between commas")
+    parser.add_argument("--json", help="a file for the figures")
+    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    parser.add_argument("--plot", help="a file for the plot, in SVG")
+    asked = parser.parse_args()
+    known, found = {}, {}
+    for what in asked.of.split(","):
+        for size in SIZES:
+            sizes = {**USUAL, what: size}
+            key = tuple(sizes.values())
+            if key not in known:
+                known[key] = measure(asked, sizes)
+                print(", ".join(f"{count:,} {name}" for name, count in sizes.items()),
+                      "->", f"{known[key][0]:,.0f} instructions, {known[key][1]:.1f} allocations", flush=True)
+            found.setdefault(what, []).append(known[key])
+    lines = ["| instructions of one small request | " + " | ".join(f"{size:,}" for size in SIZES) + " | from first to last |",
+             "|---|" + "---|" * (len(SIZES) + 1)]
+    for what, counted in found.items():
+        fixed = " and ".join(f"{count:,} {name}" for name, count in USUAL.items() if name != what)
+        first, last = counted[0][0], counted[-1][0]
+        cells = " | ".join(f"{instructions:,.0f}" for instructions, _ in counted)
+        lines.append(f"| {what}, beside {fixed} | {cells} | {100 * (last / first - 1):+.1f} % |")
+    print("\n" + "\n".join(lines))
+    if asked.write:
+        report.write(asked.write, "growth", "\n".join(lines))
+    if asked.json:
+        with open(asked.json, "w") as file:
+            json.dump({what: [row[0] for row in counted] for what, counted in found.items()}, file, indent=1)
+    if asked.plot:
+        series = {what: (COLOURS[what], [row[0] for row in counted]) for what, counted in found.items()}
+        with open(asked.plot, "w") as file:
+            file.write(plot.lines("instructions of one small request", SIZES, series))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
