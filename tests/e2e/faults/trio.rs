@@ -136,6 +136,14 @@ impl Trio {
     pub(crate) async fn nothing_begins(&self) {
         let words = self.are_ready(503).await;
         assert!(words.contains("store: the store does not answer"), "{words}");
+        for place in 0..3 {
+            self.balancer.until(place, false).await.unwrap();
+        }
+        // The balancer has nobody who is ready, and leads people to who knows them.
+        for person in &self.people.all {
+            let answer = person.browser.again().fetch(&person.panel, person.panel.url.as_str()).await.unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+        }
         let person = &self.people.all[0];
         let sessions = self.world.server(2).sessions().len();
         let refused = person.browser.ask_to_open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
