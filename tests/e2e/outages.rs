@@ -68,7 +68,7 @@ async fn upload(browser: &Browser, panel: &Page, bytes: u64) -> anyhow::Result<V
 #[tokio::test]
 async fn the_gateway_stops_in_the_middle_of_large_uploads() {
     let size = std::env::var(SIZE).map_or(USUAL_SIZE, |mebibytes| mebibytes.parse().unwrap());
-    let stage = Stage::with(Style::Ports, "[limits]\ndrain_seconds = 600\n").await;
+    let stage = Stage::with(Style::Ports, "[limits]\ndrain_seconds = 3600\n").await;
     let ([one, two], _, panel) = desk(&stage).await;
     let go_on = Cue::new();
     stage.world.server(1).faults().inject(UPLOAD, 2, Fault::Hold(go_on.clone()));
