@@ -95,7 +95,7 @@ fn of(seen: &Seen, config: &Config, about: &str, now: Timestamp) -> Finding {
 }
 
 fn of_shared(shared: &Shared, config: &Config, about: &str, now: Timestamp) -> Option<Finding> {
-    let Shared { is_read_only, may_create, notifies, connections, clock } = shared;
+    let Shared { is_read_only, may_create, notifies, connections, clock, said_at } = shared;
     if *is_read_only {
         let says = "it takes no writes: nobody can sign in or open a server";
         let advice = "connect to the primary: in the address, target_session_attrs=read-write, or the primary's name";
@@ -117,7 +117,9 @@ fn of_shared(shared: &Shared, config: &Config, about: &str, now: Timestamp) -> O
         let advice = "raise max_connections of PostgreSQL, or lower limits.store_connections";
         return Some(Finding::remark(Part::Store, about, says, advice));
     }
-    let difference = u64::try_from(*clock).unwrap_or_default().abs_diff(now.0);
+    // It was asked a while ago: servers that do not answer take their time.
+    let clock = Timestamp(u64::try_from(*clock).unwrap_or_default()).plus(said_at.elapsed());
+    let difference = clock.0.abs_diff(now.0);
     (difference > DIFFERENCE).then(|| {
         let says = format!("its clock and ours are {} s apart", difference / 1000);
         Finding::remark(Part::Store, about, says, "see that all machines' clocks are set by NTP (`timedatectl`)")

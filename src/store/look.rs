@@ -63,6 +63,8 @@ pub struct Shared {
     pub connections: i64,
     /// Its clock, in milliseconds since 1970.
     pub clock: i64,
+    /// When it said so.
+    pub said_at: Instant,
 }
 
 impl Store {
@@ -139,11 +141,13 @@ async fn shared(pool: &PgPool) -> Result<Shared, StoreError> {
     const FACTS: &str = "SELECT current_setting('transaction_read_only') = 'on', \
         has_schema_privilege(current_schema(), 'CREATE'), current_setting('max_connections')::bigint, \
         (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+    let asked_at = Instant::now();
     let (is_read_only, may_create, connections, clock) =
         patient(sqlx::query_as::<_, (bool, bool, i64, i64)>(FACTS).fetch_one(pool)).await?;
+    let said_at = asked_at + asked_at.elapsed() / 2;
     // A pooler between us and the database may lose notifications.
     let notifies = tokio::time::timeout(NOTIFIED, notified(pool)).await.is_ok_and(|heard| heard.is_ok());
-    Ok(Shared { is_read_only, may_create, notifies, connections, clock })
+    Ok(Shared { is_read_only, may_create, notifies, connections, clock, said_at })
 }
 
 async fn notified(pool: &PgPool) -> Result<(), sqlx::Error> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use lab::detour::Detour;
 use lab::loopback;
+use lab::loopback::Loopback;
 use lab::pki::Identity;
 use lab::postgres::Postgres;
 use lab::world::Style;
@@ -120,8 +121,16 @@ async fn a_store_that_answers_slowly_is_told() {
     let address = database.url("panelgate").replace(&database.address().to_string(), &detour.address().to_string());
     fs::write(world.folder().join("database"), address).unwrap();
     fs::write(world.folder().join("server-key"), "c2VydmVyLWtleS1zZXJ2ZXIta2V5LXNlcnZlci1rZXk=").unwrap();
+    // A server that hangs makes the look long, and no clock wrong.
+    let silent = Loopback::claim().unwrap();
+    let _socket = TcpListener::bind(silent.at(2087)).await.unwrap();
+    let (address, directory) = (world.server(3).ip().to_string(), world.folder().join("directory.toml"));
+    change(&directory, &address, &silent.ip().to_string());
+    change(&world.config(), "connections = 100\n", "connections = 100\nupstream_connect_seconds = 4\n");
     detour.delay(Duration::from_millis(60));
     json(&world).await.has("store", "remark", "a statement takes ", "look at the load and the disk of the store");
     detour.delay(Duration::ZERO);
-    json(&world).await.has("store", "remark", "it has layout 0", "back it up");
+    let said = json(&world).await;
+    said.has("server", "wrong", "no connection within 4 s", "");
+    said.has("store", "remark", "it has layout 0", "back it up");
 }
