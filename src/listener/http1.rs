@@ -22,6 +22,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::server::conn::http1::Parts;
 use hyper::server::conn::http1::UpgradeableConnection;
+use hyper::service::HttpService;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
@@ -30,6 +31,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::listener::activity::Activity;
+use crate::listener::activity::Answer;
 use crate::listener::heads::Head;
 use crate::listener::heads::Heads;
 use crate::listener::heads::Watched;
@@ -40,6 +42,7 @@ use crate::listener::watch::Idle;
 use crate::listener::watch::Watch;
 use crate::listener::wire::Wire;
 use crate::upstream::Body;
+use crate::upstream::BoxError;
 use crate::upstream::Ending;
 
 /// When draining begins, how long a connection on which nothing was said yet may take to begin.
@@ -85,15 +88,8 @@ pub(super) async fn http1<I, S, F>(
             .max_headers(limits.request_headers)
             .max_buf_size(limits.request_head_bytes.max(8192))
             .serve_connection(TokioIo::new(wire), answer);
-        let mut engine = Box::new(engine.with_upgrades());
-        if !attendant.work(&mut *engine, UpgradeableConnection::graceful_shutdown).await {
-            return;
-        }
-        let Some(Parts { io, read_buf, service, .. }) = engine.into_parts() else { return };
-        if !read_buf.is_empty() {
-            return tracing::error!("a connection was taken for idle with a request in its engine");
-        }
-        (wire, answer) = (io.into_inner(), service);
+        let Some(taken_out) = attendant.work(engine.with_upgrades()).await else { return };
+        (wire, answer) = (taken_out.io.into_inner(), taken_out.service);
         match attendant.rest(&*wire).await {
             Woken::Readable => {}
             Woken::Cut => return,
@@ -107,6 +103,12 @@ pub(super) async fn http1<I, S, F>(
             }
         }
     }
+}
+
+/// What is left of a connection without its engine: neither its buffers nor its box.
+struct TakenOut<W, S> {
+    io: W,
+    service: S,
 }
 
 /// What a connection that rests has waited for.
@@ -137,8 +139,27 @@ enum Leaving {
 }
 
 impl Attendant<'_> {
-    /// Lets the engine work until the connection is quiet; or until it is over, and then this says no.
-    async fn work<E>(&mut self, engine: &mut E, shut_down: impl Fn(Pin<&mut E>)) -> bool
+    /// Lets an engine work until the connection is quiet, and takes it out; nothing when it is over.
+    async fn work<W, S>(&mut self, engine: UpgradeableConnection<W, S>) -> Option<TakenOut<W, S>>
+    where
+        W: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
+        S: HttpService<Incoming, ResBody = Answer>,
+        S::Error: Into<BoxError>,
+    {
+        let mut engine = Box::new(engine);
+        if !self.attend(&mut *engine, UpgradeableConnection::graceful_shutdown).await {
+            return None;
+        }
+        let Parts { io, read_buf, service, .. } = engine.into_parts()?;
+        if !read_buf.is_empty() {
+            tracing::error!("a connection was taken for idle with a request in its engine");
+            return None;
+        }
+        Some(TakenOut { io, service })
+    }
+
+    /// Stays with an engine until the connection is quiet; or until it is over, and then this says no.
+    async fn attend<E>(&mut self, engine: &mut E, shut_down: impl Fn(Pin<&mut E>)) -> bool
     where
         E: Future<Output = hyper::Result<()>> + Unpin,
     {
