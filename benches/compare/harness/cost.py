@@ -37,8 +37,8 @@ WORKS = {
 }
 # Where every allocation of ours passes through.
 ALLOCATORS = re.compile(r"__rust_(alloc|alloc_zeroed|realloc)$|__rustc\[[0-9a-f]+\]::__rust_(alloc|alloc_zeroed|realloc)$")
-# Where Rust's allocator calls are inlined away, what they call.
-BELOW = re.compile(r"^(_rjem_(malloc|mallocx|calloc|realloc|rallocx)|mi_(malloc|malloc_aligned|zalloc|zalloc_aligned|realloc|realloc_aligned))$")
+# Where Rust's allocator calls are inlined away, what they call: the system's, or another one's.
+BELOW = re.compile(r"^(_rjem_(malloc|mallocx|calloc|realloc|rallocx)|mi_(malloc|malloc_aligned|zalloc|zalloc_aligned|realloc|realloc_aligned)|malloc|calloc|realloc|posix_memalign|aligned_alloc)$")
 # A gateway under callgrind is slow to start and to stop, in seconds.
 PATIENCE = 180
 
@@ -136,11 +136,14 @@ def read(path):
                 # The line after a call has what was done in there, which is counted there.
                 hashing += int(line.split()[-1]) if not is_call and "sha256_block" in current else 0
                 is_call = False
-    return {"instructions": total - hashing, "of SHA-256 besides": hashing, "allocations": allocations or below}
+    return {"instructions": total - hashing, "of SHA-256 besides": hashing, "allocations": max(allocations, below)}
 
 
-def callgrind(stage, peer, work, keep, prepare=None):
-    """Instructions and allocations for one request. What `prepare` does with the running gateway does not count."""
+def callgrind(stage, peer, work, keep, prepare=None, idle=0):
+    """Instructions and allocations for one request. What `prepare` does with the running gateway does not count.
+
+    With `idle` seconds, what the gateway does by itself is counted for so long first, and is taken off for the time
+    that the requests took: under callgrind they take fifty times as long, and it does what it does by the clock."""
     out = stage.path(f"callgrind-{work}")
     gateway = Gateway(stage, peer, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
 
@@ -152,17 +155,25 @@ def callgrind(stage, peer, work, keep, prepare=None):
             prepare()
         # Fills the pools.
         gateway.run(work, SHORT)
-        counts = []
-        for number, requests in enumerate((SHORT, LONG), 1):
+        counts, took, dumps = [], [], 0
+        for requests in [*([0] if idle else []), SHORT, LONG]:
             control("--zero")
-            gateway.run(work, requests)
+            begun = time.monotonic()
+            gateway.run(work, requests) if requests else time.sleep(idle)
+            took.append(time.monotonic() - begun)
             control("--dump")
-            counts.append(read(f"{out}.{number}"))
+            dumps += 1
+            counts.append(read(f"{out}.{dumps}"))
     finally:
         gateway.end()
     if keep:
-        os.replace(f"{out}.2", os.path.join(keep, f"callgrind.{work}"))
-    return difference(*counts)
+        os.replace(f"{out}.{dumps}", os.path.join(keep, f"callgrind.{work}"))
+    found = difference(*counts[-2:])
+    if idle:
+        for name in ("instructions", "allocations"):
+            found[f"{name} a second"] = counts[0][name] / took[0]
+            found[name] -= found[f"{name} a second"] * (took[-1] - took[-2]) / (LONG - SHORT)
+    return found
 
 
 def strace(stage, peer, work):

@@ -22,6 +22,8 @@ from . import report
 from .stage import Stage
 
 SIZES = (1, 100, 10_000)
+# Seconds in which what the gateway does by itself is counted: a few rounds of all of it.
+IDLE = 15
 # What the other two are while one is varied.
 USUAL = {"servers": 100, "rules": 100, "people": 1}
 COLOURS = {"servers": "#0b6f66", "rules": "#8a4b00", "people": "#3b5bdb"}
@@ -57,8 +59,8 @@ def measure(asked, sizes):
                 gateway = cost.Gateway(stage, peer)
                 cookies = stage.ask(f"{peer.address[0]} {sizes['people'] - 1} 0")["consoles"]
                 gateway.end()
-            counted = cost.callgrind(stage, peer, "A", None, lambda: wake(peer, stage.path("authority.pem"), cookies))
-            return counted["instructions"], counted["allocations"]
+            counted = cost.callgrind(stage, peer, "A", None, lambda: wake(peer, stage.path("authority.pem"), cookies), IDLE)
+            return counted["instructions"], counted["allocations"], counted["instructions a second"]
         finally:
             stage.group.stop(signal.SIGTERM)
 
@@ -79,15 +81,16 @@ def main():
             if key not in known:
                 known[key] = measure(asked, sizes)
                 print(", ".join(f"{count:,} {name}" for name, count in sizes.items()),
-                      "->", f"{known[key][0]:,.0f} instructions, {known[key][1]:.1f} allocations", flush=True)
+                      "->", f"{known[key][0]:,.0f} instructions, {known[key][1]:.1f} allocations; by itself",
+                      f"{known[key][2]:,.0f} instructions a second", flush=True)
             found.setdefault(what, []).append(known[key])
-    lines = ["| instructions of one small request | " + " | ".join(f"{size:,}" for size in SIZES) + " | from first to last |",
-             "|---|" + "---|" * (len(SIZES) + 1)]
+    lines = ["| instructions of one small request | " + " | ".join(f"{size:,}" for size in SIZES) + " | from first to last | by itself in a second, at the last |",
+             "|---|" + "---|" * (len(SIZES) + 2)]
     for what, counted in found.items():
         fixed = " and ".join(f"{count:,} {name}" for name, count in USUAL.items() if name != what)
         first, last = counted[0][0], counted[-1][0]
-        cells = " | ".join(f"{instructions:,.0f}" for instructions, _ in counted)
-        lines.append(f"| {what}, beside {fixed} | {cells} | {100 * (last / first - 1):+.1f} % |")
+        cells = " | ".join(f"{instructions:,.0f}" for instructions, *_ in counted)
+        lines.append(f"| {what}, beside {fixed} | {cells} | {100 * (last / first - 1):+.1f} % | {counted[-1][2]:,.0f} |")
     print("\n" + "\n".join(lines))
     if asked.write:
         report.write(asked.write, "growth", "\n".join(lines))
