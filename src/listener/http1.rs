@@ -88,7 +88,7 @@ pub(super) async fn http1<I, S, F>(
             .max_headers(limits.request_headers)
             .max_buf_size(limits.request_head_bytes.max(8192))
             .serve_connection(TokioIo::new(wire), answer);
-        let Some(taken_out) = attendant.work(engine.with_upgrades()).await else { return };
+        let Some(taken_out) = attendant.work(Box::new(engine.with_upgrades())).await else { return };
         (wire, answer) = (taken_out.io.into_inner(), taken_out.service);
         match attendant.rest(&*wire).await {
             Woken::Readable => {}
@@ -140,13 +140,12 @@ enum Leaving {
 
 impl Attendant<'_> {
     /// Lets an engine work until the connection is quiet, and takes it out; nothing when it is over.
-    async fn work<W, S>(&mut self, engine: UpgradeableConnection<W, S>) -> Option<TakenOut<W, S>>
+    async fn work<W, S>(&mut self, mut engine: Box<UpgradeableConnection<W, S>>) -> Option<TakenOut<W, S>>
     where
         W: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static,
         S: HttpService<Incoming, ResBody = Answer>,
         S::Error: Into<BoxError>,
     {
-        let mut engine = Box::new(engine);
         if !self.attend(&mut *engine, UpgradeableConnection::graceful_shutdown).await {
             return None;
         }
