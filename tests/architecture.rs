@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Each room, from the ground up, and the rooms that it may name. Dependencies point down only.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("model", &[]),
-    ("telemetry", &[]),
+    ("telemetry", &["model"]),
     ("config", &["model"]),
     ("store", &["model", "telemetry"]),
     ("vault", &["model", "store"]),

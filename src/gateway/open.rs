@@ -188,8 +188,13 @@ impl Gateway {
         let act_done = if opened.is_ok() { done } else { PanelAct::Failed };
         self.metrics.panel_session(grant.server().as_str(), act_done);
         let began = asked.waits.begin();
+        let place = opened.as_ref().ok().map(|panel| panel.place().clone());
         let closed = close(act, opened).await;
         asked.waits.end(Step::Audit, began);
+        if let (Err(_), Some(place)) = (&closed, place) {
+            // Nobody may come by it later, without that record.
+            self.panels.close(&place, asked.session);
+        }
         closed
     }
 

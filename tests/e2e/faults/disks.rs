@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lab::cpsrvd::Cue;
+use lab::cpsrvd::Fault;
 use lab::disk::SmallDisk;
 use lab::gateway::Gateway;
 use lab::postgres::Postgres;
@@ -23,6 +25,7 @@ use crate::stage::BINARY;
 use crate::stage::PATIENCE;
 use crate::stage::Stage;
 use crate::stage::problem;
+use crate::stage::until;
 
 /// A gateway with a small disk over one of its folders.
 async fn on_a_small_disk(world: World, folder: &str, mebibytes: u32) -> (Stage, SmallDisk) {
@@ -33,6 +36,15 @@ async fn on_a_small_disk(world: World, folder: &str, mebibytes: u32) -> (Stage, 
     command.arg("serve").arg("--config").arg(world.config());
     let gateway = Gateway::spawn_as(command, &world).await.unwrap();
     (Stage { world, gateway }, disk)
+}
+
+/// A gateway with the audit log on a disk of one mebibyte.
+async fn with_a_small_audit_log(world: World) -> (Stage, SmallDisk) {
+    let main = std::fs::read_to_string(world.config()).unwrap();
+    let elsewhere = main.replace("file = \"audit.jsonl\"", "file = \"audit/audit.jsonl\"");
+    assert_ne!(main, elsewhere);
+    std::fs::write(world.config(), elsewhere).unwrap();
+    on_a_small_disk(world, "audit", 1).await
 }
 
 async fn readiness(stage: &Stage, status: u16) -> String {
@@ -89,11 +101,7 @@ async fn the_disk_of_the_store_is_full() {
 #[tokio::test]
 async fn the_disk_of_the_audit_log_is_full() {
     let world = World::start(Plan::tls(Style::Ports)).await.unwrap();
-    let main = std::fs::read_to_string(world.config()).unwrap();
-    let elsewhere = main.replace("file = \"audit.jsonl\"", "file = \"audit/audit.jsonl\"");
-    assert_ne!(main, elsewhere);
-    std::fs::write(world.config(), elsewhere).unwrap();
-    let (stage, disk) = on_a_small_disk(world, "audit", 1).await;
+    let (stage, disk) = with_a_small_audit_log(world).await;
     let people = at_work(&stage).await;
     let mark = people.mark();
     disk.fill().unwrap();
@@ -159,4 +167,29 @@ async fn the_disk_of_postgresql_is_full() {
     }
     over(&trio, &mark, "the disk of PostgreSQL is full", GO_ON).await;
     trio.nothing_is_lost_of_the_records().await;
+}
+
+/// The record that a panel was opened cannot be written: nobody gets it, and nobody finds it open later.
+#[tokio::test]
+async fn what_was_opened_off_the_record_is_closed() {
+    let world = World::start(Plan::tls(Style::Ports)).await.unwrap();
+    let (stage, disk) = with_a_small_audit_log(world).await;
+    let people = at_work(&stage).await;
+    let person = &people.all[0];
+    let (server, go_on) = (stage.world.server(2), Cue::new());
+    server.faults().inject("/json-api/create_user_session", 1, Fault::Hold(go_on.clone()));
+    let (refused, ()) = tokio::join!(person.browser.ask_to_open(&person.console, "web2", "whostmgrd", "root"), async {
+        until("the server is asked", || server.faults().pending() == 0).await;
+        disk.fill().unwrap();
+        readiness(&stage, 503).await;
+        go_on.give();
+    });
+    let refused = refused.unwrap();
+    assert_eq!((refused.status, &*problem(&refused).0), (503, "audit_unavailable"));
+    disk.free().unwrap();
+    readiness(&stage, 200).await;
+    let asked = || server.requests().iter().filter(|request| request.path().contains("create_user_session")).count();
+    assert_eq!(asked(), 1);
+    assert_eq!(person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap().status, 200);
+    assert_eq!(asked(), 2, "it was still open");
 }

@@ -257,7 +257,7 @@ async fn of_several_gateways_one_looks_at_a_server_and_one_that_starts_again_ask
 
 #[tokio::test]
 async fn a_server_that_hangs_delays_no_other() {
-    let world = world(&format!("[limits]\nlook_seconds = 3\n{WATCH}")).await;
+    let world = world(&format!("[limits]\nlook_seconds = 6\n{WATCH}")).await;
     fs::write(world.folder().join("advisories.json"), "[]").unwrap();
     fill(&world).await;
     world.server(1).faults().inject("/json-api/version", 1, Fault::Stall(Duration::from_hours(1)));
