@@ -23,8 +23,13 @@ async function watchShifts(page) {
       for (const entry of list.getEntries()) {
         const { value, sources } = /** @type {any} */ (entry);
         const nodes = sources.map((/** @type {any} */ source) => {
-          const element = source.node instanceof Element ? source.node : source.node?.parentElement;
-          return element ? `${element.tagName}.${element.className}#${element.id}` : "gone";
+          const moved = source.node instanceof Element ? source.node : source.node?.parentElement;
+          // What stands in the foot of the list goes with it.
+          const element = moved?.closest(".keys") ?? moved;
+          // How far, in words that no comma parts.
+          const { previousRect: from, currentRect: to } = source;
+          const way = `(${from.x} ${from.y} to ${to.x} ${to.y})`;
+          return element ? `${element.tagName}.${element.getAttribute("class")}#${element.id} ${way}` : `gone ${way}`;
         });
         shifts.push(`${value.toFixed(4)}: ${nodes.join(", ")}`);
       }
