@@ -45,16 +45,7 @@ fail() {
     exit 1
 }
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
-until_is() { # WANTED COMMAND…
-    local wanted=$1 found=
-    shift
-    for _ in $(seq 1200); do
-        found=$("$@" 2>/dev/null || true)
-        [ "$found" = "$wanted" ] && return
-        sleep 0.05
-    done
-    fail "'$*' says '$found', never '$wanted'"
-}
+. "$here/tests/deploy/trial.sh"
 mount --make-rprivate /
 mount -t proc proc /proc
 file=$here/deploy/compose/compose.yaml
@@ -80,42 +71,16 @@ cp -r "$here/deploy/compose" "$work/tree/deploy/"
 cp -r "$here/config" "$work/tree/"
 compose=$work/tree/deploy/compose
 mkdir -p "$compose/config/tls"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=trial \
-    -addext "subjectAltName=DNS:connect.example.com,DNS:*.connect.example.com" \
-    -keyout "$compose/config/tls/privkey.pem" -out "$compose/config/tls/fullchain.pem" 2>/dev/null
+certificate "$compose/config/tls"
 sed -n 's/^#   //p' "$file" | sed '/^cd deploy/d; /^docker compose/d; s/^sudo //' >"$work/commands"
 [ "$(wc -l <"$work/commands")" = 7 ] || fail "the commands at the top of compose.yaml are others"
 (cd "$compose" && bash -euo pipefail "$work/commands")
 {
-    cat <<'TOML'
-directory = "directory.toml"
-[console]
-origin = "https://connect.example.com"
-[tls]
-certificates = [{ chain = "tls/fullchain.pem", key = "tls/privkey.pem" }]
-[[providers]]
-id = "sso"
-name = "Example SSO"
-issuer = "http://idp.localhost:9400"
-client_id = "panelgate"
-client_secret = "file:secrets/server-key"
-[state]
-directory = "/var/lib/panelgate"
-[audit]
-file = "/var/log/panelgate/audit.jsonl"
-TOML
+    main_file https://connect.example.com secrets/server-key
+    printf '[tls]\ncertificates = [{ chain = "tls/fullchain.pem", key = "tls/privkey.pem" }]\n'
     sed -n '/^\*\*Compose\*\*/,/^\*\*Kubernetes\*\*/p' "$here/docs/operations.md" | sed -n '/^```toml/,/^```$/p' | grep -v '^```'
 } >"$compose/config/panelgate.toml"
-cat >"$compose/config/directory.toml" <<'TOML'
-[[servers]]
-id = "web1"
-name = "Web 1"
-host = "web1.example.com"
-trust = "public"
-api_account = "root"
-api_token = "file:secrets/server-key"
-access = "restricted"
-TOML
+directory secrets/server-key >"$compose/config/directory.toml"
 for one in state1 state2 audit1 audit2; do install -d -o 65532 -g 65532 "$work/$one"; done
 install -d -o postgres -g postgres -m 0700 "$work/database"
 # It has to be read by whoever stands in the containers.

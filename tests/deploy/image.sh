@@ -11,6 +11,7 @@ set -euo pipefail
 program=$1
 here=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
+. "$here/tests/deploy/trial.sh"
 trap 'rm -rf "$work"' EXIT
 b() { buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"; }
 with_libraries() { # PROGRAM ROOT
@@ -52,36 +53,11 @@ root=$(b mount "$(b from panelgate)")
 config=$work/config
 mkdir -p "$config"
 echo 0123456789-0123456789-0123456789-abcd >"$config/secret"
-cat >"$config/panelgate.toml" <<'TOML'
-directory = "directory.toml"
-[console]
-origin = "http://connect.localhost:8080"
-[listen]
-addresses = ["127.0.0.1"]
-console_port = 8080
-[[providers]]
-id = "sso"
-name = "Example SSO"
-issuer = "http://idp.localhost:9400"
-client_id = "panelgate"
-client_secret = "file:secret"
-[state]
-directory = "/var/lib/panelgate"
-[audit]
-file = "/var/log/panelgate/audit.jsonl"
-[operations]
-address = "127.0.0.1:9090"
-TOML
-cat >"$config/directory.toml" <<'TOML'
-[[servers]]
-id = "web1"
-name = "Web 1"
-host = "web1.example.com"
-trust = "public"
-api_account = "root"
-api_token = "file:secret"
-access = "restricted"
-TOML
+{
+    main_file http://connect.localhost:8080 secret
+    printf '[listen]\naddresses = ["127.0.0.1"]\nconsole_port = 8080\n[operations]\naddress = "127.0.0.1:9090"\n'
+} >"$config/panelgate.toml"
+directory secret >"$config/directory.toml"
 chown -R 65532:65532 "$config" && chmod 0600 "$config/secret"
 
 # What `docker run --read-only --cap-drop ALL --security-opt no-new-privileges -v …` does, with a network of its own.

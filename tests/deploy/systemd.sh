@@ -65,7 +65,7 @@ chroot "$root" systemd-sysusers panelgate.conf
 install -m 0644 "$here/deploy/systemd/panelgate.service" "$here/deploy/systemd/panelgate.socket" "$root/etc/systemd/system/"
 
 mkdir "$root/trial" "$root/old" "$work/trial"
-install "$here/tests/deploy/systemd/steps.sh" "$here/tests/deploy/load.py" "$work/trial/"
+install "$here/tests/deploy/systemd/steps.sh" "$here/tests/deploy/trial.sh" "$here/tests/deploy/load.py" "$work/trial/"
 mount --bind "$work/trial" "$root/trial"
 cat >"$root/etc/systemd/system/trial.service" <<'UNIT'
 [Unit]

@@ -9,16 +9,7 @@ fail() {
     tail -n 50 /trial/log || true
     exit 1
 }
-until_is() { # WANTED COMMAND…
-    local wanted=$1 found=
-    shift
-    for _ in $(seq 1200); do
-        found=$("$@" 2>/dev/null || true)
-        [ "$found" = "$wanted" ] && return
-        sleep 0.05
-    done
-    fail "'$*' says '$found', never '$wanted'"
-}
+. /trial/trial.sh
 main_pid() { systemctl show --property MainPID --value panelgate; }
 restarts() { systemctl show --property NRestarts --value panelgate; }
 ready() { curl --silent http://127.0.0.1:9090/readyz | head -n 1; }
@@ -27,39 +18,14 @@ ip link set lo up
 
 # The gateway's files, as docs/operations.md has them.
 install -d -m 0750 -g panelgate /etc/panelgate /etc/panelgate/secrets /etc/panelgate/tls
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=trial \
-    -addext "subjectAltName=DNS:connect.example.com,DNS:*.connect.example.com" \
-    -keyout /etc/panelgate/tls/privkey.pem -out /etc/panelgate/tls/fullchain.pem 2>/dev/null
+certificate /etc/panelgate/tls
 head -c 32 /dev/urandom | base64 >/etc/panelgate/secrets/some
-cat >/etc/panelgate/panelgate.toml <<'TOML'
-directory = "directory.toml"
-[console]
-origin = "https://connect.example.com"
-[tls]
-certificates = [{ chain = "tls/fullchain.pem", key = "tls/privkey.pem" }]
-[[providers]]
-id = "sso"
-name = "Example SSO"
-issuer = "http://idp.localhost:9400"
-client_id = "panelgate"
-client_secret = "file:secrets/some"
-[state]
-directory = "/var/lib/panelgate"
-[audit]
-file = "/var/log/panelgate/audit.jsonl"
-[operations]
-address = "127.0.0.1:9090"
-TOML
-cat >/etc/panelgate/directory.toml <<'TOML'
-[[servers]]
-id = "web1"
-name = "Web 1"
-host = "web1.example.com"
-trust = "public"
-api_account = "root"
-api_token = "file:secrets/some"
-access = "restricted"
-TOML
+{
+    main_file https://connect.example.com secrets/some
+    printf '[tls]\ncertificates = [{ chain = "tls/fullchain.pem", key = "tls/privkey.pem" }]\n'
+    printf '[operations]\naddress = "127.0.0.1:9090"\n'
+} >/etc/panelgate/panelgate.toml
+directory secrets/some >/etc/panelgate/directory.toml
 chgrp -R panelgate /etc/panelgate
 chmod 0640 /etc/panelgate/secrets/some /etc/panelgate/tls/privkey.pem
 trap 'fail "line $LINENO: $BASH_COMMAND"' ERR
