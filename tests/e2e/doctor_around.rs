@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::detour::Detour;
+use lab::disk::SmallDisk;
 use lab::loopback;
 use lab::loopback::Loopback;
 use lab::pki::Identity;
@@ -26,7 +27,6 @@ use crate::doctor::healthy_at;
 use crate::doctor::json;
 use crate::doctor::run;
 use crate::doctor::run_as;
-use crate::outages::apart;
 use crate::stage::BINARY;
 
 /// A balancer that shows one certificate to everybody. It ends with what is given back.
@@ -95,9 +95,8 @@ async fn what_a_balancer_shows_to_browsers_is_looked_at() {
 /// Looks with a disk of so many MiB in place of one of the world's folders.
 async fn with_a_disk(world: &World, folder: &str, mebibytes: u32) -> crate::doctor::Said {
     fs::create_dir_all(world.folder().join(folder)).unwrap();
-    let mut command = apart("--mount");
-    let script = r#"mount -t tmpfs -o "size=$1m,mode=0700" none "$2" && shift 2 && exec "$@""#;
-    command.args(["sh", "-c", script, "sh", &mebibytes.to_string()]).arg(world.folder().join(folder)).arg(BINARY);
+    let disk = SmallDisk::over(&world.folder().join(folder), mebibytes).await.unwrap();
+    let command = disk.command(BINARY).unwrap();
     run_as(command, world, &world.config(), &["--format", "json"], true).await
 }
 

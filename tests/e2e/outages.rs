@@ -1,7 +1,5 @@
 //! Faults of the network: packets that do not arrive; and a stop in the middle of large uploads. `scripts/faults` puts them into its table.
 
-use std::io::Write as _;
-
 use http_body_util::BodyExt as _;
 use lab::browser::Ask;
 use lab::browser::Browser;
@@ -13,6 +11,7 @@ use lab::browser::Sending;
 use lab::browser::Upload;
 use lab::cpsrvd::Cue;
 use lab::cpsrvd::Fault;
+use lab::network;
 use lab::world::Style;
 use serde_json::Value;
 use tokio::process::Command;
@@ -31,21 +30,6 @@ const UPLOAD: &str = "/execute/Fileman/upload_files";
 /// The size of the uploads, in MiB, where nothing else is said: `scripts/faults` says more.
 const SIZE: &str = "PANELGATE_UPLOAD_MIB";
 const USUAL_SIZE: u64 = 64;
-
-/// Whether this runs as root, who needs no user namespace.
-fn is_root() -> bool {
-    std::os::unix::fs::MetadataExt::uid(&std::fs::metadata("/proc/self").unwrap()) == 0
-}
-
-/// `unshare(1)` for a namespace of this kind, as whoever runs the tests may have one.
-pub(crate) fn apart(kind: &str) -> Command {
-    let mut command = Command::new("unshare");
-    if !is_root() {
-        command.args(["--map-current-user", "--keep-caps"]);
-    }
-    command.arg(kind).arg("--");
-    command
-}
 
 /// Somebody in front of a WHM, with a browser of each protocol.
 async fn desk(stage: &Stage) -> ([Browser; 2], Page, Page) {
@@ -105,22 +89,9 @@ async fn uploads_that_do_not_end_are_cut_when_draining_has_taken_long_enough() {
     line("SIGTERM, and an upload beyond `limits.drain_seconds`", "the upload breaks off", None, None);
 }
 
-/// Says that a test runs in a network of its own.
-const INSIDE: &str = "PANELGATE_TEST_NETWORK";
-
-/// Runs a test once more, in a network of its own whose packets can be dropped. Says whether this is that.
-async fn is_inside(test: &str) -> bool {
-    if std::env::var_os(INSIDE).is_some() {
-        return true;
-    }
-    let mut command = apart("--net");
-    command.args(["sh", "-c", r#"ip link set lo up && exec "$0" "$@""#]).arg(std::env::current_exe().unwrap());
-    command.args([&format!("outages::{test}"), "--exact", "--nocapture"]).env(INSIDE, "yes");
-    let output = command.output().await.unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    std::io::stderr().write_all(&output.stderr).unwrap();
-    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stdout));
-    false
+/// Runs a test in a network of its own, whose packets can be dropped.
+fn apart(name: &str, test: impl Future<Output = ()>) {
+    network::apart(&format!("outages::{name}"), &[], test).unwrap();
 }
 
 /// Drops the packets to an address, in that direction only, unless they come from the people.
@@ -142,90 +113,87 @@ const ALL: &str = "1-65535";
 /// Where people come from.
 const PEOPLE: &str = "127.255.255.1";
 
-#[tokio::test]
-async fn packets_to_a_server_are_lost() {
-    if !is_inside("packets_to_a_server_are_lost").await {
-        return;
-    }
-    let limits = "[limits]\nupstream_connect_seconds = 1\nupstream_response_seconds = 1\nopen_seconds = 2\n";
-    let stage = Stage::with(Style::Ports, limits).await;
-    let people = at_work(&stage).await;
-    let Person { browser, console, panel } = &*people.all[0];
-    let other = browser.open(console, "web2", "whostmgrd", "root").await.unwrap();
-    let mark = people.mark();
-    cut_off(stage.world.server(1).ip(), ALL).await;
-    for _ in 0..2 {
-        // Over the connection that there was, and over a new one.
-        let answer = browser.fetch(panel, panel.url.as_str()).await.unwrap();
-        assert_eq!(problem(&answer).0, "server_timeout", "{}", answer.status);
-    }
-    assert_eq!(browser.fetch(&other, other.url.as_str()).await.unwrap().status, 200, "other servers go on");
-    assert_eq!(stage.operations("/readyz", "*/*").await.0, 200, "the gateway serves the others");
-    mend().await;
-    let mended = people.mark();
-    let outcome = people.outcome(&mark).await;
-    assert_eq!(outcome.signed_out, 0, "{outcome:?}");
-    let took = people.outcome(&mended).await.lasted;
-    line("packets to a server are lost", "its panels say so; all else goes on", Some(&outcome), Some(took));
+#[test]
+fn packets_to_a_server_are_lost() {
+    apart("packets_to_a_server_are_lost", async {
+        let limits = "[limits]\nupstream_connect_seconds = 1\nupstream_response_seconds = 1\nopen_seconds = 2\n";
+        let stage = Stage::with(Style::Ports, limits).await;
+        let people = at_work(&stage).await;
+        let Person { browser, console, panel } = &*people.all[0];
+        let other = browser.open(console, "web2", "whostmgrd", "root").await.unwrap();
+        let mark = people.mark();
+        cut_off(stage.world.server(1).ip(), ALL).await;
+        for _ in 0..2 {
+            // Over the connection that there was, and over a new one.
+            let answer = browser.fetch(panel, panel.url.as_str()).await.unwrap();
+            assert_eq!(problem(&answer).0, "server_timeout", "{}", answer.status);
+        }
+        assert_eq!(browser.fetch(&other, other.url.as_str()).await.unwrap().status, 200, "other servers go on");
+        assert_eq!(stage.operations("/readyz", "*/*").await.0, 200, "the gateway serves the others");
+        mend().await;
+        let mended = people.mark();
+        let outcome = people.outcome(&mark).await;
+        assert_eq!(outcome.signed_out, 0, "{outcome:?}");
+        let took = people.outcome(&mended).await.lasted;
+        line("packets to a server are lost", "its panels say so; all else goes on", Some(&outcome), Some(took));
+    });
 }
 
-#[tokio::test]
-async fn packets_to_the_provider_are_lost() {
-    if !is_inside("packets_to_the_provider_are_lost").await {
-        return;
-    }
-    let stage = Stage::with(Style::Ports, "[limits]\nprovider_seconds = 1\n").await;
-    let people = at_work(&stage).await;
-    let mark = people.mark();
-    let provider = stage.world.provider.address();
-    cut_off(provider.ip(), &provider.port().to_string()).await;
-    let mut other = stage.browser();
-    other.move_to(PEOPLE.parse().unwrap());
-    let form = other.visit(&stage.console("/")).await.unwrap();
-    let answer = other.sign_in_at(&form, "sam").await.unwrap();
-    assert_eq!(answer.status, 502);
-    assert!(answer.text().contains("The sign-in service does not answer"), "{}", answer.text());
-    let person = &people.all[0];
-    person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
-    mend().await;
-    let began = Instant::now();
-    stage.signed_in("sam").await;
-    let took = began.elapsed();
-    let outcome = people.outcome(&mark).await;
-    assert_eq!((outcome.failed, outcome.ended), (0, 0), "who is signed in goes on: {outcome:?}");
-    let seen = "nobody signs in; who is signed in goes on";
-    line("packets to the provider are lost", seen, Some(&outcome), Some(took));
+#[test]
+fn packets_to_the_provider_are_lost() {
+    apart("packets_to_the_provider_are_lost", async {
+        let stage = Stage::with(Style::Ports, "[limits]\nprovider_seconds = 1\n").await;
+        let people = at_work(&stage).await;
+        let mark = people.mark();
+        let provider = stage.world.provider.address();
+        cut_off(provider.ip(), &provider.port().to_string()).await;
+        let mut other = stage.browser();
+        other.move_to(PEOPLE.parse().unwrap());
+        let form = other.visit(&stage.console("/")).await.unwrap();
+        let answer = other.sign_in_at(&form, "sam").await.unwrap();
+        assert_eq!(answer.status, 502);
+        assert!(answer.text().contains("The sign-in service does not answer"), "{}", answer.text());
+        let person = &people.all[0];
+        person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
+        mend().await;
+        let began = Instant::now();
+        stage.signed_in("sam").await;
+        let took = began.elapsed();
+        let outcome = people.outcome(&mark).await;
+        assert_eq!((outcome.failed, outcome.ended), (0, 0), "who is signed in goes on: {outcome:?}");
+        let seen = "nobody signs in; who is signed in goes on";
+        line("packets to the provider are lost", seen, Some(&outcome), Some(took));
+    });
 }
 
-#[tokio::test]
-async fn half_of_the_network_is_cut() {
-    if !is_inside("half_of_the_network_is_cut").await {
-        return;
-    }
-    let mut trio = Trio::start().await;
-    let leaver = trio.somebody_at(1).await;
-    let mark = trio.mark();
-    cut_off(trio.replicas[1].ip(), ALL).await;
-    trio.signs_out(leaver, 2).await;
-    let outcome = trio.people.outcome(&mark).await;
-    assert_eq!((outcome.ended, outcome.signed_out), (2, 0), "{outcome:?}");
-    mend().await;
-    trio.balancer.until(1, true).await.unwrap();
-    let whole = trio.serves(&mark).await;
-    assert_eq!(whole.failed, outcome.failed, "it comes back without a failed request: {whole:?}");
-    let seen = "who is there waits until the balancer has seen it; then the others serve";
-    line("packets to a gateway of three are lost", seen, Some(&whole), Some(outcome.lasted));
+#[test]
+fn half_of_the_network_is_cut() {
+    apart("half_of_the_network_is_cut", async {
+        let mut trio = Trio::start().await;
+        let leaver = trio.somebody_at(1).await;
+        let mark = trio.mark();
+        cut_off(trio.replicas[1].ip(), ALL).await;
+        trio.signs_out(leaver, 2).await;
+        let outcome = trio.people.outcome(&mark).await;
+        assert_eq!((outcome.ended, outcome.signed_out), (2, 0), "{outcome:?}");
+        mend().await;
+        trio.balancer.until(1, true).await.unwrap();
+        let whole = trio.serves(&mark).await;
+        assert_eq!(whole.failed, outcome.failed, "it comes back without a failed request: {whole:?}");
+        let seen = "who is there waits until the balancer has seen it; then the others serve";
+        line("packets to a gateway of three are lost", seen, Some(&whole), Some(outcome.lasted));
 
-    let mark = trio.mark();
-    cut_off(trio.database.address().ip(), ALL).await;
-    trio.nothing_begins().await;
-    mend().await;
-    let began = Instant::now();
-    trio.are_ready(200).await;
-    let took = began.elapsed();
-    let outcome = trio.serves(&mark).await;
-    assert_eq!((outcome.failed_in_place, outcome.ended), (0, 0), "{outcome:?}");
-    let seen = "open panels go on; signing in and opening get 503";
-    line("packets to PostgreSQL are lost", seen, Some(&outcome), Some(took));
-    trio.nothing_is_lost_of_the_records().await;
+        let mark = trio.mark();
+        cut_off(trio.database.address().ip(), ALL).await;
+        trio.nothing_begins().await;
+        mend().await;
+        let began = Instant::now();
+        trio.are_ready(200).await;
+        let took = began.elapsed();
+        let outcome = trio.serves(&mark).await;
+        assert_eq!((outcome.failed_in_place, outcome.ended), (0, 0), "{outcome:?}");
+        let seen = "open panels go on; signing in and opening get 503";
+        line("packets to PostgreSQL are lost", seen, Some(&outcome), Some(took));
+        trio.nothing_is_lost_of_the_records().await;
+    });
 }

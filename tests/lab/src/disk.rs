@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -13,6 +12,9 @@ use anyhow::ensure;
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Child;
 use tokio::process::Command;
+
+use crate::namespace::is_root;
+use crate::namespace::unshare;
 
 /// A disk of so many MiB. It is gone, with what lies on it, when this and all programs on it are.
 #[derive(Debug)]
@@ -27,12 +29,9 @@ impl SmallDisk {
     /// # Errors
     /// When the kernel gives no mount namespace.
     pub async fn over(folder: &Path, mebibytes: u32) -> anyhow::Result<Self> {
-        let mut command = Command::new("unshare");
-        if !is_root() {
-            command.args(["--map-current-user", "--keep-caps"]);
-        }
+        let mut command = Command::from(unshare("--mount"));
         let script = r#"mount -t tmpfs -o "size=$1m,mode=0700" none "$2" && printf held && exec cat"#;
-        command.args(["--mount", "--", "sh", "-c", script, "sh", &mebibytes.to_string()]).arg(folder);
+        command.args(["sh", "-c", script, "sh", &mebibytes.to_string()]).arg(folder);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut holder = command.spawn().context("unshare does not run")?;
         let mut held = [0; 4];
@@ -90,8 +89,4 @@ impl SmallDisk {
     fn pid(&self) -> anyhow::Result<u32> {
         self.holder.id().context("the disk is gone")
     }
-}
-
-fn is_root() -> bool {
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

@@ -30,6 +30,7 @@ pub mod gateway;
 pub mod haproxy;
 pub mod loopback;
 pub mod mariadb;
+mod namespace;
 pub mod network;
 pub mod phpmyadmin;
 pub mod pki;

@@ -2,10 +2,11 @@
 
 use std::env;
 use std::future::Future;
-use std::process::Command;
 
 use anyhow::Context as _;
 use anyhow::ensure;
+
+use crate::namespace::unshare;
 
 /// Says which test runs in a network of its own already.
 const INSIDE: &str = "PANELGATE_TEST_NETWORK";
@@ -25,14 +26,16 @@ pub fn apart(name: &str, addresses: &[&str], test: impl Future<Output = ()>) -> 
         runtime.block_on(test);
         return Ok(());
     }
-    let output = Command::new("unshare")
-        .args(["--map-root-user", "--net", "--", "sh", "-c", PREPARE, "sh", &addresses.join(" ")])
+    let output = unshare("--net")
+        .args(["sh", "-c", PREPARE, "sh", &addresses.join(" ")])
         .arg(env::current_exe().context("the test's own program is not known")?)
         .args([name, "--exact", "--nocapture"])
         .env(INSIDE, name)
         .output()
         .context("there is no unshare(1)")?;
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
+    // Whoever reads what tests say reads this test's too.
+    eprint!("{said}");
     ensure!(output.status.success() && said.contains("1 passed"), "in a network of its own: {said}");
     Ok(())
 }
