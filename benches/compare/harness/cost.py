@@ -211,8 +211,7 @@ def main():
     parser.add_argument("--servers", type=int, default=500, help="in the directory")
     parser.add_argument("--rules", type=int, default=2000, help="in the directory")
     parser.add_argument("--keep", help="a folder for callgrind's files, to be looked at with callgrind_annotate")
-    parser.add_argument("--json", help="a file for the figures")
-    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    report.options(parser)
     asked = parser.parse_args()
     with open(os.path.join(os.path.dirname(__file__), "..", "budgets.json")) as file:
         budgets = json.load(file)
@@ -236,12 +235,7 @@ def main():
         for name, most in budgets.get(work, {}).items():
             if cost[name] > most:
                 exceeded.append(f"{work}: {cost[name]:,.1f} {name} are more than the {most:,} of budgets.json")
-    print("\n" + "\n".join(lines))
-    if asked.write:
-        report.write(asked.write, "cost", "\n".join(lines))
-    if asked.json:
-        with open(asked.json, "w") as file:
-            json.dump(costs, file, indent=1)
+    report.tell(asked, "cost", lines, costs)
     print("\n".join(["", *exceeded]) if exceeded else "\nall within budgets.json")
     return 1 if exceeded else 0
 

@@ -197,8 +197,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", required=True, help="the folder with panelgate and bench-tool")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, between commas")
-    parser.add_argument("--json", help="a file for the figures")
-    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    report.options(parser)
     asked = parser.parse_args()
     rows = []
     for part in asked.only.split(","):
@@ -208,12 +207,7 @@ def main():
     when = f"{time.strftime('%Y-%m-%d')}, {platform.machine()}, {os.cpu_count()} cores."
     lines = [when, "", "| what | promised | measured |", "|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
-    print("\n" + "\n".join(lines))
-    if asked.write:
-        report.write(asked.write, "figures", "\n".join(lines))
-    if asked.json:
-        with open(asked.json, "w") as file:
-            json.dump([dict(zip(("what", "promised", "measured"), row)) for row in rows], file, indent=1)
+    report.tell(asked, "figures", lines, [dict(zip(("what", "promised", "measured"), row)) for row in rows])
     return 0
 
 

@@ -7,7 +7,6 @@ One of three sizes is varied at a time: servers, access rules, people signed in.
 
 import argparse
 import http.client
-import json
 import os
 import signal
 import socket
@@ -69,8 +68,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", required=True, help="the folder with panelgate and bench-tool, with symbols")
     parser.add_argument("--of", default=",".join(USUAL), help="what is varied, between commas")
-    parser.add_argument("--json", help="a file for the figures")
-    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    report.options(parser)
     parser.add_argument("--plot", help="a file for the plot, in SVG")
     asked = parser.parse_args()
     known, found = {}, {}
@@ -91,12 +89,7 @@ def main():
         first, last = counted[0][0], counted[-1][0]
         cells = " | ".join(f"{instructions:,.0f}" for instructions, *_ in counted)
         lines.append(f"| {what}, beside {fixed} | {cells} | {100 * (last / first - 1):+.1f} % | {counted[-1][2]:,.0f} |")
-    print("\n" + "\n".join(lines))
-    if asked.write:
-        report.write(asked.write, "growth", "\n".join(lines))
-    if asked.json:
-        with open(asked.json, "w") as file:
-            json.dump({what: [row[0] for row in counted] for what, counted in found.items()}, file, indent=1)
+    report.tell(asked, "growth", lines, {what: [row[0] for row in counted] for what, counted in found.items()})
     if asked.plot:
         series = {what: (COLOURS[what], [row[0] for row in counted]) for what, counted in found.items()}
         with open(asked.plot, "w") as file:

@@ -8,7 +8,6 @@ other, and what the database takes for it: if that is next to nothing and the re
 """
 
 import argparse
-import json
 import os
 import platform
 import signal
@@ -115,8 +114,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--programs", required=True, help="the folder with panelgate and bench-tool")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--json", help="a file for the figures")
-    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+    report.options(parser)
     asked = parser.parse_args()
     program, found = os.path.join(asked.programs, "panelgate"), {}
     with tempfile.TemporaryDirectory(prefix="panelgate-replicas-") as folder:
@@ -152,12 +150,7 @@ def main():
         gateways, asked_of_it = (statistics.median(row[place] for row in rows) for place in (0, 1))
         ratio = statistics.median(row[0] / first[0] for row, first in zip(rows, alone))
         lines.append(f"| {setting.name} | {gateways:.1f} | {asked_of_it:.2f} | {ratio:.2f} | {len(setting.members) / ratio:.2f} |")
-    print("\n" + "\n".join(lines))
-    if asked.write:
-        report.write(asked.write, "replicas", "\n".join(lines))
-    if asked.json:
-        with open(asked.json, "w") as file:
-            json.dump(found, file, indent=1)
+    report.tell(asked, "replicas", lines, found)
     return 0
 
 

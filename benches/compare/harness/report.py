@@ -1,5 +1,6 @@
 """Tables from results: medians, and ratios to the reference within the same round."""
 
+import json
 import statistics
 
 from .workloads import WORKLOADS
@@ -16,6 +17,22 @@ def write(path, name, text):
         raise RuntimeError(f"{path} has no place for {name}")
     with open(path, "w") as file:
         file.write(before + begin + text.strip() + "\n" + end + after)
+
+
+def options(parser):
+    """Where a command puts its figures, as it is asked for."""
+    parser.add_argument("--json", help="a file for the figures")
+    parser.add_argument("--write", help="a page that has marks for the table, such as docs/performance.md")
+
+
+def tell(asked, name, lines, figures):
+    """Prints a table, and puts it and its figures where `options` say."""
+    print("\n" + "\n".join(lines))
+    if asked.write:
+        write(asked.write, name, "\n".join(lines))
+    if asked.json:
+        with open(asked.json, "w") as file:
+            json.dump(figures, file, indent=1)
 
 
 def write_either(path, tables):
