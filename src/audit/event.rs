@@ -1,11 +1,12 @@
 //! One audit event.
 
+use std::io;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use http::Method;
 use http::StatusCode;
 use serde::Serialize;
-use serde::Serializer;
 
 use crate::audit::known;
 use crate::audit::known::From;
@@ -124,15 +125,8 @@ impl Kind {
     }
 }
 
-impl Serialize for Kind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
 /// How it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is about to happen.
     Begun,
@@ -146,6 +140,19 @@ pub enum Outcome {
     Abandoned,
 }
 
+impl Outcome {
+    /// The name as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Begun => "begun",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Denied => "denied",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
 /// One line of the audit log.
 #[derive(Clone, Debug)]
 pub struct Event {
@@ -155,15 +162,40 @@ pub struct Event {
 }
 
 /// What it is, and where it came from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 struct Head {
-    schema: &'static str,
-    time: Shown<Timestamp>,
+    time: Timestamp,
     kind: Kind,
     outcome: Outcome,
-    reference: Shown<ReferenceId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client: Option<Shown<ClientAddr>>,
+    reference: ReferenceId,
+    client: Option<ClientAddr>,
+}
+
+impl Head {
+    /// Written by hand, as every record has one: words of ours, digits and an address, in which nothing needs an
+    /// escape.
+    fn write(&self, json: &mut Vec<u8>) -> io::Result<()> {
+        let Self { time, kind, outcome, reference, client } = self;
+        let (time, kind, outcome) = (time.text(), kind.as_str(), outcome.as_str());
+        let parts = [
+            "{\"schema\":\"",
+            SCHEMA,
+            "\",\"time\":\"",
+            time.as_str(),
+            "\",\"kind\":\"",
+            kind,
+            "\",\"outcome\":\"",
+            outcome,
+            "\",\"reference\":\"",
+        ];
+        parts.iter().for_each(|part| json.extend_from_slice(part.as_bytes()));
+        write!(json, "{reference}")?;
+        if let Some(client) = client {
+            write!(json, "\",\"client\":\"{client}")?;
+        }
+        json.extend_from_slice(b"\"}");
+        Ok(())
+    }
 }
 
 /// What it did, and what came of that.
@@ -189,6 +221,16 @@ pub(super) struct Rest {
     pub(super) shed: Option<u64>,
 }
 
+impl Rest {
+    /// Method, path and status, where there is nothing else to say, as of most requests.
+    fn usual(&self) -> Option<(&str, &str, u16)> {
+        let Self { method, path, status, action, reason, detail, torn, removed_to, shed } = self;
+        let is_more = action.is_some() || reason.is_some() || detail.is_some() || torn.is_some();
+        let is_usual = !is_more && removed_to.is_none() && shed.is_none();
+        Some((method.as_ref()?.0.as_str(), path.as_deref()?, (*status)?)).filter(|_| is_usual)
+    }
+}
+
 /// Room for an event of a request, in bytes.
 const USUAL: usize = 1024;
 
@@ -198,14 +240,14 @@ const MAX_DETAIL: usize = 500;
 impl Event {
     /// An event of this kind, now, under this reference.
     pub fn new(kind: Kind, outcome: Outcome, reference: ReferenceId, now: Timestamp) -> Self {
-        let head = Head { schema: SCHEMA, time: Shown(now), kind, outcome, reference: Shown(reference), client: None };
+        let head = Head { time: now, kind, outcome, reference, client: None };
         Self { head, panel: Panel::default(), rest: Rest::default() }
     }
 
     /// From which address.
     #[must_use]
     pub fn client(mut self, client: ClientAddr) -> Self {
-        self.head.client = Some(Shown(client));
+        self.head.client = Some(client);
         self
     }
 
@@ -338,13 +380,13 @@ impl Event {
     #[must_use]
     pub(super) fn ended(mut self, outcome: Outcome, now: Timestamp) -> Self {
         self.head.outcome = outcome;
-        self.head.time = Shown(now);
+        self.head.time = now;
         self
     }
 
     /// When.
     pub(super) fn time(&self) -> Timestamp {
-        self.head.time.0
+        self.head.time
     }
 
     /// What happened.
@@ -355,14 +397,17 @@ impl Event {
     /// The object as it is written, without its place in the chain.
     pub(super) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut json = Vec::with_capacity(USUAL);
-        serde_json::to_writer(&mut json, &self.head)?;
+        self.head.write(&mut json).map_err(serde_json::Error::io)?;
         // Most events, and much of each is the same.
         if self.head.kind == Kind::PanelRequest {
             known::append(&mut json, &self.panel)?;
         } else {
             written::append(&mut json, &self.panel)?;
         }
-        written::append(&mut json, &self.rest)?;
+        match self.rest.usual() {
+            Some(request) => written::append_request(&mut json, request)?,
+            None => written::append(&mut json, &self.rest)?,
+        }
         Ok(json)
     }
 }

@@ -94,6 +94,22 @@ pub(super) fn append(json: &mut Vec<u8>, fields: &impl Serialize) -> Result<(), 
     Ok(())
 }
 
+/// The same with what most requests are: a method that is a word, a path, the status of the answer.
+pub(super) fn append_request(
+    json: &mut Vec<u8>,
+    (method, path, status): (&str, &str, u16),
+) -> Result<(), serde_json::Error> {
+    json.pop();
+    json.extend_from_slice(b",\"method\":\"");
+    json.extend_from_slice(method.as_bytes());
+    json.extend_from_slice(b"\",\"path\":");
+    serde_json::to_writer(&mut *json, path)?;
+    json.extend_from_slice(b",\"status\":");
+    serde_json::to_writer(&mut *json, &status)?;
+    json.push(b'}');
+    Ok(())
+}
+
 /// The same with an object that is written already.
 pub(super) fn append_object(json: &mut Vec<u8>, object: &[u8]) {
     let end = open(json);

@@ -1,6 +1,5 @@
 //! The servers of one version of the directory, with the ways there.
 
-use std::collections::HashMap;
 use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::rand::SecureRandom;
+use foldhash::HashMap;
 
 use crate::compose::StartError;
 use crate::compose::size;
@@ -33,7 +33,7 @@ use crate::vault::Vault;
 /// The servers of the directory, each with the way there.
 pub(super) fn servers(config: &Config, vault: Option<&Arc<Vault>>) -> Result<HashMap<ServerId, Hosted>, StartError> {
     let times = limits(config);
-    let (settings, mut servers) = (TrustSettings::default(), HashMap::new());
+    let (settings, mut servers) = (TrustSettings::default(), HashMap::default());
     for (id, server) in &config.directory.servers {
         let upstream = Upstream::one_of(server, times, &settings)
             .map_err(|source| StartError::Trust { server: id.to_string(), source })?;

@@ -69,8 +69,8 @@ pub struct FetchContext {
 }
 
 impl FetchContext {
-    /// Reads the headers of a request to `own`.
-    pub(super) fn read(headers: &HeaderMap, own: &Origin) -> Self {
+    /// Reads the headers of a request to `own`, of which it is known what the answer is for.
+    pub(super) fn read(headers: &HeaderMap, own: &Origin, destination: Destination) -> Self {
         let initiator = match text(headers, SITE) {
             Some("same-origin") => Initiator::SameOrigin,
             Some("same-site") => Initiator::SameSite,
@@ -80,7 +80,7 @@ impl FetchContext {
             Some(_) => Initiator::CrossSite,
             None => without_metadata(headers, own),
         };
-        Self { initiator, destination: Destination::read(headers) }
+        Self { initiator, destination }
     }
 
     /// Whether the answer will be shown as a page, in a tab or a frame.
@@ -124,7 +124,8 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        let context = FetchContext::read(&headers, &"https://web1.connect.example.com:2087".parse().unwrap());
+        let own = "https://web1.connect.example.com:2087".parse().unwrap();
+        let context = FetchContext::read(&headers, &own, Destination::read(&headers));
         assert_eq!((context.initiator, context.destination), expected, "{lines:?}");
     }
 
@@ -136,7 +137,8 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert(SITE, HeaderValue::from_static("cross-site"));
-            assert_eq!(FetchContext::read(&headers, &own.parse().unwrap()).initiator, expected, "{own}");
+            let context = FetchContext::read(&headers, &own.parse().unwrap(), Destination::Part);
+            assert_eq!(context.initiator, expected, "{own}");
         }
     }
 

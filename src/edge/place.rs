@@ -1,7 +1,8 @@
 //! Which of our origins a request is for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::model::Host;
 use crate::model::Origin;
@@ -48,7 +49,7 @@ pub struct Origins {
 impl Origins {
     /// The console's origin, and one for each service of each server.
     pub fn new<'s>(console: Origin, style: PanelStyle, servers: impl Iterator<Item = &'s ServerId>) -> Self {
-        let mut origins = Self { console, style, places: HashMap::new() };
+        let mut origins = Self { console, style, places: HashMap::default() };
         origins.places.insert(origins.console.authority(), Place::Console);
         for server in servers {
             for service in Service::ALL {

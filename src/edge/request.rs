@@ -7,6 +7,7 @@ use http::request::Parts;
 use tokio_util::sync::CancellationToken;
 
 use crate::edge::cookies::Cookies;
+use crate::edge::fetch::Destination;
 use crate::edge::fetch::FetchContext;
 use crate::edge::gate;
 use crate::edge::gate::Arrival;
@@ -57,13 +58,14 @@ pub struct EdgeRequest<B> {
     pub body: B,
 }
 
-/// Checks a request.
+/// Checks a request, of which its headers were asked what the answer is for.
 ///
 /// # Errors
 /// [`EdgeError`] with the first thing that is wrong, in this order: head, host, method, target, framing,
 /// expectations, who caused it.
 pub fn check<B>(
     mut request: Request<B>,
+    destination: Destination,
     accepted: &Accepted,
     reference: ReferenceId,
     origins: &Origins,
@@ -96,7 +98,7 @@ pub fn check<B>(
         Place::Console => origins.console(),
         Place::Panel(panel) => &panel.origin,
     };
-    let fetch = FetchContext::read(&headers, own);
+    let fetch = FetchContext::read(&headers, own, destination);
     let arrival = gate::admit(&place, &method, &target, fetch)?;
     if websocket.is_some() {
         gate::admit_websocket(&place, &headers)?;

@@ -1,9 +1,10 @@
 //! The addresses of each server, on its side and on ours: put together when they are first needed, once for each
 //! version of the directory.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::OnceLock;
+
+use foldhash::HashMap;
 
 use crate::edge::PanelOrigin;
 use crate::gateway::Gateway;

@@ -32,6 +32,7 @@ use crate::model::Target;
 use crate::telemetry::Chain;
 use crate::telemetry::Check;
 use crate::telemetry::RedactedPath;
+use crate::telemetry::RequestLine;
 use crate::telemetry::RequestPlace;
 use crate::telemetry::Traced;
 use crate::telemetry::Waits;
@@ -79,7 +80,7 @@ impl Gateway {
         let destination = Destination::read(request.headers());
         let checked = accepted.and_then(|accepted| {
             // The place of its address is kept until the request is answered.
-            let request = edge::check(request, &accepted, reference, &self.origins, waits)?;
+            let request = edge::check(request, destination, &accepted, reference, &self.origins, waits)?;
             Ok((request, accepted.place))
         });
         let (request, _place) = match checked {
@@ -142,7 +143,7 @@ fn report(failure: &Failure, reference: ReferenceId) {
     }
 }
 
-/// The line that the log gets for each request. Neither query nor security token stands in it.
+/// What the log says of a request.
 struct Line {
     reference: ReferenceId,
     client: ClientAddr,
@@ -170,22 +171,18 @@ impl Line {
     }
 
     fn write(&self, response: &Response<Body>, took: Duration, waited: Duration) {
-        tracing::info!(
-            reference = %self.reference,
-            client = %self.client,
-            method = %self.method,
-            host = %self.host(),
-            path = %RedactedPath(self.uri.path()),
-            status = response.status().as_u16(),
-            ms = millis(took),
-            waited_ms = millis(waited),
-            "request"
-        );
+        let line = RequestLine {
+            reference: self.reference,
+            client: self.client,
+            method: self.method.as_str(),
+            host: self.host(),
+            path: RedactedPath(self.uri.path()),
+            status: response.status().as_u16(),
+            took,
+            waited,
+        };
+        line.say();
     }
-}
-
-fn millis(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A path of ours that is no other; for return addresses.

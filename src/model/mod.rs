@@ -31,6 +31,7 @@ pub use clock::Clock;
 pub use clock::InvalidTimestamp;
 pub use clock::SystemClock;
 pub use clock::Timestamp;
+pub use clock::TimestampText;
 pub use conditions::AcrValue;
 pub use conditions::Conditions;
 pub use conditions::InvalidAcrValue;

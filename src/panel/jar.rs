@@ -42,6 +42,8 @@ impl fmt::Debug for JarRecord {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct CookieJar {
     cookies: BTreeMap<Box<[u8]>, Box<[u8]>>,
+    /// All of them as they are sent: every request needs it, and few answers change it.
+    line: Option<HeaderValue>,
 }
 
 impl CookieJar {
@@ -72,11 +74,14 @@ impl CookieJar {
             None if is_full => return false,
             Some(_) | None => self.cookies.insert(name.into(), value.into()),
         };
+        self.line = self.written(&[]);
         true
     }
 
     fn drop(&mut self, name: &[u8]) -> bool {
-        self.cookies.remove(name).is_some()
+        let is_gone = self.cookies.remove(name).is_some();
+        self.line = self.written(&[]);
+        is_gone
     }
 
     /// This jar with what has changed in another one from `before` to `after`.
@@ -117,6 +122,10 @@ impl CookieJar {
     /// `page` are cookies of the page's own script: where the jar has one of the same name, the page's is
     /// the newer one. A session cookie is never taken from a page.
     pub fn header(&self, page: &[(&str, &str)]) -> Option<HeaderValue> {
+        if page.is_empty() { self.line.clone() } else { self.written(page) }
+    }
+
+    fn written(&self, page: &[(&str, &str)]) -> Option<HeaderValue> {
         let of_page = page.iter().filter(|(name, _)| !is_session_cookie(name));
         let of_page = of_page.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         let of_jar = self.cookies.iter().map(|(name, value)| (&**name, &**value));

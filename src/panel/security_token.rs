@@ -50,7 +50,12 @@ impl SecurityToken {
 
     /// The first path element: `/cpsess1234567890`.
     pub fn expose_prefix(&self) -> String {
-        format!("/cpsess{}", self.0)
+        ["/cpsess", &self.0].concat()
+    }
+
+    /// The first page under it: `/cpsess1234567890/`.
+    pub fn expose_home(&self) -> String {
+        ["/cpsess", &self.0, "/"].concat()
     }
 
     /// The value of the API's `cp_security_token`: `cpsess1234567890`.

@@ -255,7 +255,7 @@ impl PanelSession {
 
     /// The first page under its security token.
     pub fn home(&self) -> String {
-        format!("{}/", self.security_token.expose_prefix())
+        self.security_token.expose_home()
     }
 
     /// Its own connections, which are closed when it ends.

@@ -1,12 +1,13 @@
 //! All panel sessions of this gateway.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
+use foldhash::HashMap;
+use foldhash::fast::RandomState;
 use tokio::time::Instant;
 
 use crate::model::ServerId;
@@ -82,7 +83,7 @@ const UNUSED: Duration = Duration::from_hours(1);
 #[derive(Clone)]
 pub struct PanelSessions {
     pub(super) servers: Arc<HashMap<ServerId, Hosted>>,
-    pub(super) slots: Arc<DashMap<Key, Slot>>,
+    pub(super) slots: Arc<DashMap<Key, Slot, RandomState>>,
     pub(super) rests: Arc<Rests>,
     pub(super) random: Arc<dyn SecureRandom + Send + Sync>,
     endings: Endings,

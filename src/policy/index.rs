@@ -1,7 +1,8 @@
 //! The directory, turned so that a decision is a few look-ups.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::identity::Principal;
 use crate::model::Access;
@@ -115,8 +116,8 @@ impl Policy {
     /// Indexes a directory.
     #[expect(clippy::needless_pass_by_value, reason = "a policy belongs to one snapshot, which its maker shares")]
     pub fn new(directory: Arc<Directory>) -> Self {
-        let mut roles_of: HashMap<IdpGroup, Vec<usize>> = HashMap::new();
-        let mut numbers: HashMap<&RoleGroupName, usize> = HashMap::new();
+        let mut roles_of: HashMap<IdpGroup, Vec<usize>> = HashMap::default();
+        let mut numbers: HashMap<&RoleGroupName, usize> = HashMap::default();
         for (number, group) in directory.role_groups.values().enumerate() {
             for idp_group in &group.idp_groups {
                 roles_of.entry(idp_group.clone()).or_default().push(number);

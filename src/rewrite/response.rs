@@ -16,20 +16,23 @@ use crate::rewrite::request::OFFERS;
 /// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
 /// `Clear-Site-Data`, `Alt-Svc`, `NEL`, `Service-Worker-Allowed`, `WWW-Authenticate`, `Access-Control-*`,
 /// HSTS and framing headers, each of which reaches beyond the server's own pages.
-const PASSES: [HeaderName; 12] = [
-    header::ACCEPT_RANGES,
-    header::ALLOW,
-    header::CONTENT_DISPOSITION,
-    header::CONTENT_ENCODING,
-    header::CONTENT_LANGUAGE,
-    header::CONTENT_LENGTH,
-    header::CONTENT_RANGE,
-    header::CONTENT_TYPE,
-    header::DATE,
-    header::ETAG,
-    header::LAST_MODIFIED,
-    header::RETRY_AFTER,
-];
+fn passes(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "accept-ranges"
+            | "allow"
+            | "content-disposition"
+            | "content-encoding"
+            | "content-language"
+            | "content-length"
+            | "content-range"
+            | "content-type"
+            | "date"
+            | "etag"
+            | "last-modified"
+            | "retry-after"
+    )
+}
 
 /// Header lines that decide what an answer is, and so may come only once.
 const ONCE: [(HeaderName, &str); 4] = [
@@ -87,10 +90,10 @@ pub fn response_headers(
     let mut to = addresses.answer_lines();
     let mut leads = false;
     for (name, value) in from {
-        if PASSES.contains(name) && !(chunked && name == header::CONTENT_LENGTH) {
+        if passes(name) && !(chunked && name == header::CONTENT_LENGTH) {
             to.append(name, value.clone());
         }
-        leads |= LEADING.contains(name);
+        leads |= leads_or_restricts(name);
     }
     to.insert(header::CACHE_CONTROL, caching::cache_control(from));
     to.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
@@ -109,7 +112,9 @@ fn doubled(from: &HeaderMap) -> Option<&'static str> {
 }
 
 /// Lines that hold addresses, or a policy.
-const LEADING: [HeaderName; 4] = [header::LOCATION, header::REFRESH, header::LINK, header::CONTENT_SECURITY_POLICY];
+fn leads_or_restricts(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "location" | "refresh" | "link" | "content-security-policy")
+}
 
 /// Adds the lines of an answer that lead somewhere or restrict it.
 fn leading_lines(from: &HeaderMap, to: &mut HeaderMap, path: &str, addresses: &PanelAddresses) -> Result<(), Unsafe> {

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 
 use aws_lc_rs::rand::SecureRandom;
 use dashmap::DashMap;
+use foldhash::fast::RandomState;
 use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,10 +92,10 @@ pub struct Sessions {
     /// When the store was last heard, in milliseconds since 1970.
     pub(super) heard_at: AtomicU64,
     limit: u32,
-    live: DashMap<Key, Arc<Session>>,
+    live: DashMap<Key, Arc<Session>, RandomState>,
     /// Console cookies, by their digest, that were found to lead to a session.
-    cookies: DashMap<Key, SessionId>,
-    pub(super) entries: DashMap<Key, Arc<Entry>>,
+    cookies: DashMap<Key, SessionId, RandomState>,
+    pub(super) entries: DashMap<Key, Arc<Entry>, RandomState>,
 }
 
 impl Sessions {
@@ -111,7 +112,7 @@ impl Sessions {
         limit: u32,
     ) -> Result<Self, SessionError> {
         let node = Token256::random(&*random).map_err(|_| SessionError::Random)?.digest();
-        let (live, cookies, entries) = (DashMap::new(), DashMap::new(), DashMap::new());
+        let (live, cookies, entries) = (DashMap::default(), DashMap::default(), DashMap::default());
         let (heard, heard_at) = (AtomicI64::new(0), AtomicU64::new(clock.now().0));
         Ok(Self { store, key, clock, random, lifetimes, node, heard, heard_at, limit, live, cookies, entries })
     }

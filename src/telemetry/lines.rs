@@ -77,6 +77,11 @@ impl Lines {
         thread::Builder::new().name("log".into()).spawn(move || buffer.write_all(out))?;
         Ok((lines.clone(), Log(lines)))
     }
+
+    /// Puts a line that is no warning.
+    pub(super) fn put(&self, line: &[u8]) {
+        self.0.put(line, false);
+    }
 }
 
 impl<'b> MakeWriter<'b> for Lines {

@@ -13,6 +13,7 @@ use tracing_subscriber::util::TryInitError;
 use crate::telemetry::format::Format;
 use crate::telemetry::lines::Lines;
 use crate::telemetry::lines::Log;
+use crate::telemetry::request_line;
 
 /// Libraries whose debug lines show addresses and header lines, and so secrets. Never louder than this.
 const QUIET: &str = "hyper=info,h2=info,rustls=info,reqwest=info,hyper_util=info,tower=info,sqlx=warn";
@@ -35,13 +36,17 @@ pub enum LogError {
 pub fn start(filter: &str, json: bool) -> Result<Log, LogError> {
     let filter: Targets = format!("{filter},{QUIET}").parse().map_err(LogError::Filter)?;
     let (lines, log) = Lines::start(io::stderr()).map_err(LogError::Thread)?;
-    let builder = tracing_subscriber::fmt().with_writer(lines).with_max_level(LevelFilter::TRACE);
+    let builder = tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(LevelFilter::TRACE);
     // A file or a collector wants no colours; on a terminal `NO_COLOR` still counts.
     let format = if json { Format::Json } else { Format::Text };
     let started = if !json && io::stderr().is_terminal() {
         builder.finish().with(filter).try_init()
     } else {
-        builder.event_format(format).finish().with(filter).try_init()
+        let started = builder.event_format(format).finish().with(filter).try_init();
+        if started.is_ok() {
+            request_line::go_to(lines, format);
+        }
+        started
     };
     started.map(|()| log).map_err(LogError::Started)
 }

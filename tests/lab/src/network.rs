@@ -20,6 +20,7 @@ const PREPARE: &str =
 ///
 /// # Errors
 /// When there can be no such network, or the test fails there; then with what it said.
+#[expect(clippy::print_stderr, reason = "whoever reads what tests say reads this test's too")]
 pub fn apart(name: &str, addresses: &[&str], test: impl Future<Output = ()>) -> anyhow::Result<()> {
     if env::var(INSIDE).is_ok_and(|inside| inside == name) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -34,7 +35,6 @@ pub fn apart(name: &str, addresses: &[&str], test: impl Future<Output = ()>) -> 
         .output()
         .context("there is no unshare(1)")?;
     let said = [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
-    // Whoever reads what tests say reads this test's too.
     eprint!("{said}");
     ensure!(output.status.success() && said.contains("1 passed"), "in a network of its own: {said}");
     Ok(())
