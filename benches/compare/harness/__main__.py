@@ -46,8 +46,10 @@ def main():
         # Apache's workers read the certificate as another user.
         os.chmod(folder, 0o755)
         stage = Stage(os.path.join(asked.programs, "bench-tool"), folder, back, asked.servers, asked.rules)
-        found = [*peers.others(stage, asked.cores, asked.base),
-                 peers.panelgate(stage, os.path.join(asked.programs, "panelgate"), asked.cores)]
+        found = [*peers.others(stage, asked.cores, asked.base)]
+        if asked.cores == 1:
+            found.append(peers.bare(stage, asked.base))
+        found.append(peers.panelgate(stage, os.path.join(asked.programs, "panelgate"), asked.cores))
         if shutil.which("haproxy"):
             found.append(peers.balanced(stage, os.path.join(asked.programs, "panelgate"), asked.cores))
         wanted = asked.peers.split(",") if asked.peers else [peer.name for peer in found]

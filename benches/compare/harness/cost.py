@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,7 +168,8 @@ def callgrind(stage, peer, work, keep, prepare=None, idle=0):
     finally:
         gateway.end()
     if keep:
-        os.replace(f"{out}.{dumps}", os.path.join(keep, f"callgrind.{work}"))
+        os.makedirs(keep, exist_ok=True)
+        shutil.move(f"{out}.{dumps}", os.path.join(keep, f"callgrind.{work}"))
     found = difference(*counts[-2:])
     if idle:
         for name in ("instructions", "allocations"):

@@ -277,6 +277,15 @@ def panelgate(stage, program, cores):
     )
 
 
+def bare(stage, base):
+    """A proxy of Panelgate's own libraries that only passes on: what no gateway of these libraries can save."""
+    address, plain = ("127.0.0.1", base + 50), ("127.0.0.1", base + 51)
+    command = [stage.tool, "bare", "--address", f"{address[0]}:{address[1]}", "--plain", f"{plain[0]}:{plain[1]}",
+               "--server", stage.upstream, "--folder", stage.folder]
+    return Peer("bare", "hyper, rustls and tokio, passing on and nothing else: the floor", command, address, plain,
+                skips={"G", "H"})
+
+
 def balanced(stage, program, cores):
     """The same behind HAProxy, at which TLS ends; for plain HTTP the load itself is the balancer."""
     bundle(stage)

@@ -1,8 +1,9 @@
 //! The parts of the benchmark that do the work on both sides of a proxy.
 //!
 //! `stage` is the server behind it (and, for Panelgate, the provider and the files), `session-check` what
-//! nginx asks for each request, `load` the clients.
+//! nginx asks for each request, `bare` a proxy that only passes on, `load` the clients.
 
+mod bare;
 mod cryptography;
 mod load;
 mod opening;
@@ -27,6 +28,8 @@ enum Role {
     Stage(stage::Arguments),
     /// The small service that nginx asks about each request.
     SessionCheck(session_check::Arguments),
+    /// A proxy of the same libraries that only passes on.
+    Bare(bare::Arguments),
     /// How long opening a server takes.
     Opening(opening::Arguments),
     /// One kind of load.
@@ -40,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         match arguments.role {
             Role::Stage(arguments) => stage::run(arguments).await,
             Role::SessionCheck(arguments) => session_check::run(arguments).await,
+            Role::Bare(arguments) => bare::run(arguments).await,
             Role::Opening(arguments) => opening::run(arguments).await,
             Role::Load(arguments) => load::run(arguments).await,
         }
