@@ -176,7 +176,7 @@ impl Listener {
     {
         let Shared { limits, draining, .. } = &*self.0;
         let Some(acceptor) = &self.0.tls else {
-            return http1(stream, accepted, service, *limits, draining.clone()).await;
+            return http1(stream, accepted, service, limits, draining.clone()).await;
         };
         let client = accepted.client;
         let handshake = Box::pin(tokio::time::timeout(limits.tls_handshake, acceptor.accept(stream)));
@@ -191,9 +191,9 @@ impl Listener {
         let server_name = session.server_name().filter(|_| accepted.crowd.is_none()).map(Into::into);
         let accepted = Accepted { server_name, ..accepted };
         if is_http2 {
-            Box::pin(http2(tls, accepted, service, *limits, draining.clone())).await;
+            Box::pin(http2(tls, accepted, service, limits, draining.clone())).await;
         } else {
-            http1(tls, accepted, service, *limits, draining.clone()).await;
+            http1(tls, accepted, service, limits, draining.clone()).await;
         }
     }
 }
@@ -221,6 +221,6 @@ mod tests {
         let size = size(|(listener, stream, far, place): (Listener, _, _, _)| {
             listener.connection(stream, far, service, place)
         });
-        assert!(size <= 1600, "{size} bytes");
+        assert!(size <= 1536, "{size} bytes");
     }
 }

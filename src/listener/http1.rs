@@ -53,7 +53,7 @@ pub(super) async fn http1<I, S, F>(
     io: I,
     accepted: Accepted,
     service: S,
-    limits: ListenerLimits,
+    limits: &ListenerLimits,
     draining: CancellationToken,
 ) where
     I: Wire,

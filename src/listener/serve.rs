@@ -64,7 +64,7 @@ pub(super) async fn http2<I, S, F>(
     io: I,
     accepted: Accepted,
     service: S,
-    limits: ListenerLimits,
+    limits: &ListenerLimits,
     draining: CancellationToken,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -73,10 +73,11 @@ pub(super) async fn http2<I, S, F>(
 {
     let open = Arc::new(AtomicUsize::new(0));
     let (counter, cut) = (Arc::clone(&open), accepted.cut.clone());
+    let most_headers = limits.request_headers;
     let answer = service_fn(move |request| {
         counter.fetch_add(1, Ordering::Relaxed);
         // HTTP/1.1 counts while it reads; over HTTP/2 only the size is bounded by the engine.
-        let fits = fields(request.headers()) <= limits.request_headers;
+        let fits = fields(request.headers()) <= most_headers;
         let (counter, answer) = (Arc::clone(&counter), fits.then(|| service(request, accepted.clone())));
         async move {
             let response = match answer {

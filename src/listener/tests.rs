@@ -97,7 +97,8 @@ impl Stage {
         let accepted = Accepted::new(ClientAddr(address));
         let cut = accepted.cut.clone();
         let told = Told { stream, rests: Arc::clone(&rests) };
-        tokio::spawn(http1(told, accepted, service, limits, draining.clone()));
+        let leaving = draining.clone();
+        tokio::spawn(async move { http1(told, accepted, service, &limits, leaving).await });
         Self { far, rests, draining, cut }
     }
 
