@@ -81,24 +81,24 @@ export async function sessionState(path) {
 
 /**
  * @param {Response} response
- * @param {string} text
+ * @param {string} body
  * @returns {Answer | null}
  */
-function readAnswer(response, text) {
-  const body = parse(text);
+function readAnswer(response, body) {
+  const answer = parse(body);
   if (response.ok) {
-    const frame = typeof body.frame === "string" && URL.canParse(body.frame) ? new URL(body.frame) : null;
+    const frame = URL.canParse(text(answer.frame)) ? new URL(text(answer.frame)) : null;
     if (!frame || !/^https?:$/.test(frame.protocol) || frame.origin === location.origin) return null;
-    return { kind: "opened", frame, title: typeof body.title === "string" ? body.title : "" };
+    return { kind: "opened", frame, title: text(answer.title) };
   }
-  const problem = readProblem(body.problem);
-  if (problem && response.status === 401) {
-    return { kind: "signed-out", signIn: typeof body.sign_in === "string" ? body.sign_in : "" };
-  }
+  const problem = readProblem(answer.problem);
+  if (problem && response.status === 401) return { kind: "signed-out", signIn: text(answer.sign_in) };
   if (problem?.code === "other_person") return { kind: "other-person", problem };
-  const stepUp = typeof body.step_up === "string" ? body.step_up : "";
-  return problem && { kind: "failed", problem, denied: response.status === 403, stepUp };
+  return problem && { kind: "failed", problem, denied: response.status === 403, stepUp: text(answer.step_up) };
 }
+
+/** @param {unknown} value */
+const text = (value) => (typeof value === "string" ? value : "");
 
 /**
  * @param {string} text
@@ -106,24 +106,23 @@ function readAnswer(response, text) {
  */
 function parse(text) {
   try {
-    const value = JSON.parse(text);
-    return typeof value === "object" && value !== null ? value : {};
+    return bagOf(JSON.parse(text));
   } catch {
     return {};
   }
 }
+
+/** @param {unknown} value */
+const bagOf = (value) => /** @type {Record<string, unknown>} */ (Object(value));
 
 /**
  * @param {unknown} value
  * @returns {Problem | null}
  */
 export function readProblem(value) {
-  if (typeof value !== "object" || value === null) return null;
-  const bag = /** @type {Record<string, unknown>} */ (value);
-  /** @param {string} key */
-  const text = (key) => (typeof bag[key] === "string" ? bag[key] : "");
-  if (!text("title")) return null;
-  const [code, title, what, todo, reference] = ["code", "title", "what", "todo", "reference"].map(text);
+  const bag = bagOf(value);
+  if (!text(bag.title)) return null;
+  const [code, title, what, todo, reference] = ["code", "title", "what", "todo", "reference"].map((key) => text(bag[key]));
   return /** @type {Problem} */ ({ code, title, what, todo, reference });
 }
 

@@ -73,14 +73,14 @@ function showCurrent(entry) {
   const current = byId("current", HTMLElement);
   current.hidden = entry === null;
   menu.setCurrent(entry);
-  document.title = `${entry ? titleOf(entry) : "Servers"} – Panelgate`;
-  byId("stage-title", HTMLElement).textContent = entry ? titleOf(entry) : "Servers";
+  const title = entry ? titleOf(entry) : "Servers";
+  document.title = `${title} – Panelgate`;
+  byId("stage-title", HTMLElement).textContent = title;
   if (!entry) return;
   const name = menu.nameOf(entry);
-  within(current, "[data-part=name]").textContent = name;
-  within(current, "[data-part=id]").textContent = name === entry.server ? "" : entry.server;
-  within(current, "[data-part=service]").textContent = serviceTitle(entry.service);
-  within(current, "[data-part=account]").textContent = entry.account;
+  const id = name === entry.server ? "" : entry.server;
+  const parts = { name, id, service: serviceTitle(entry.service), account: entry.account };
+  for (const [part, text] of Object.entries(parts)) within(current, `[data-part=${part}]`).textContent = text;
 }
 
 /**

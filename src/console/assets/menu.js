@@ -164,32 +164,30 @@ export class Menu {
   #filter() {
     const terms = this.#input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    /** @type {Line | undefined} */
-    let best;
-    let bestRank = Infinity;
     /** @type {HTMLElement[][]} servers by how well they fit, the best first */
     const ranks = [[], [], [], []];
     for (const server of this.#servers) {
       const visible = server.lines.filter((line) => terms.every((term) => line.words.includes(term)));
-      // Only the first visible line of a server shows the server's name.
-      for (const line of server.lines) show(line.element, visible.includes(line), line === visible[0]);
-      if (server.element.hidden !== (visible.length === 0)) server.element.hidden = visible.length === 0;
+      for (const line of server.lines) {
+        show(line.element, visible.includes(line));
+        // Only the first visible line of a server shows the server's name.
+        line.element.classList.toggle("lead", line === visible[0]);
+      }
+      show(server.element, visible.length > 0);
       shown += visible.length;
-      if (!visible[0]) continue;
-      const rank = rankOf(visible[0], terms[0]);
-      ranks[rank]?.push(server.element);
-      if (rank < bestRank) [best, bestRank] = [visible[0], rank];
+      if (visible[0]) ranks[rankOf(visible[0], terms[0])]?.push(server.element);
     }
-    this.#arrange(ranks.flat());
+    const ranked = ranks.flat();
+    this.#arrange(ranked);
     const isRecentShown = terms.length === 0 && this.#recent.querySelector("[role=option]") !== null;
-    this.#recent.hidden = !isRecentShown;
-    this.#allTitle.hidden = !isRecentShown;
-    this.#none.hidden = shown > 0;
-    this.#list.hidden = shown === 0;
+    show(this.#recent, isRecentShown);
+    show(this.#allTitle, isRecentShown);
+    show(this.#none, shown === 0);
+    show(this.#list, shown > 0);
     this.#input.setAttribute("aria-expanded", String(shown > 0));
     this.#count.textContent = terms.length === 0 ? "" : `${shown} of ${this.#lines.length}`;
     this.#list.scrollTop = 0;
-    this.#activate(isRecentShown ? this.#recent.querySelector("[role=option]") : best?.element);
+    this.#activate((isRecentShown ? this.#recent : ranked[0])?.querySelector("[role=option]:not([hidden])"));
   }
 
   /**
@@ -203,9 +201,8 @@ export class Menu {
 
   /** The lines that can be reached now, in their order. */
   #options() {
-    return Array.from(this.#list.querySelectorAll("[role=option]:not([hidden])")).filter(
-      (element) => element instanceof HTMLElement && !element.parentElement?.hidden,
-    );
+    const shown = Array.from(this.#list.querySelectorAll("[role=option]:not([hidden])"));
+    return shown.filter((element) => !element.parentElement?.hidden);
   }
 
   /** @param {Element | null | undefined} element */
@@ -267,14 +264,12 @@ export class Menu {
 }
 
 /**
- * Shows or hides a line. What is so already is not touched: each change costs the browser a look at its styles.
+ * Shows or hides. What is so already is not touched: each change costs the browser a look at its styles.
  * @param {HTMLElement} element
  * @param {boolean} isVisible
- * @param {boolean} isLead
  */
-function show(element, isVisible, isLead) {
+function show(element, isVisible) {
   if (element.hidden === isVisible) element.hidden = !isVisible;
-  if (isVisible && element.classList.contains("lead") !== isLead) element.classList.toggle("lead", isLead);
 }
 
 /**

@@ -105,10 +105,7 @@ export class Stage {
    */
   async open(entry) {
     this.#drop();
-    if (isSame(this.#shown?.entry, entry)) {
-      this.#uncover();
-      return;
-    }
+    if (isSame(this.#shown?.entry, entry)) return this.#uncover();
     /** @type {Attempt} */
     const attempt = { entry, abort: new AbortController(), panel: null };
     this.#attempt = attempt;
@@ -165,9 +162,7 @@ export class Stage {
     else if (answer.kind === "signed-out") this.#listener.signedOut(answer.signIn);
     else if (answer.kind === "other-person") this.#listener.otherPerson(answer.problem);
     else {
-      const content = document.importNode(this.#template.content, true);
-      const door = /** @type {HTMLIFrameElement} */ (content.firstElementChild);
-      door.classList.add("covered");
+      const door = this.#frame();
       door.inert = true;
       door.addEventListener("load", () => door.remove(), { once: true });
       door.src = answer.frame.href;
@@ -192,18 +187,24 @@ export class Stage {
    * @param {string} title
    */
   #mount(attempt, address, title) {
-    const content = document.importNode(this.#template.content, true);
-    const frame = /** @type {HTMLIFrameElement} */ (content.firstElementChild);
+    const frame = this.#frame();
     frame.title = title || titleOf(attempt.entry);
-    frame.classList.add("covered");
-    attempt.panel = { entry: attempt.entry, frame, origin: address.origin };
-    const panel = attempt.panel;
+    const panel = { entry: attempt.entry, frame, origin: address.origin };
+    attempt.panel = panel;
     frame.addEventListener("load", () => this.#loaded(panel), { once: true });
     // The address is set before the frame is in the page, so its first load is no step of the history.
     frame.src = address.href;
     this.#slot.append(frame);
     this.#after(COVER_MS, () => this.#reveal(panel));
     this.#after(SLOW_MS, () => (this.#slow.hidden = false));
+  }
+
+  /** A frame that nobody sees yet. */
+  #frame() {
+    const content = document.importNode(this.#template.content, true);
+    const frame = /** @type {HTMLIFrameElement} */ (content.firstElementChild);
+    frame.classList.add("covered");
+    return frame;
   }
 
   /** @param {Panel} panel */
@@ -239,14 +240,14 @@ export class Stage {
     this.#drop();
     this.#failed = entry;
     this.#stepUp = stepUp ?? "";
-    byId("retry", HTMLElement).textContent = stepUp ? "Sign in again" : "Try again";
-    byId("problem-title", HTMLElement).textContent = problem.title;
-    byId("problem-what", HTMLElement).textContent = problem.what;
-    byId("problem-todo", HTMLElement).textContent = problem.todo;
-    byId("problem-reference", HTMLElement).textContent = problem.reference;
+    const retry = byId("retry", HTMLElement);
+    retry.textContent = stepUp ? "Sign in again" : "Try again";
+    for (const part of /** @type {const} */ (["title", "what", "todo", "reference"])) {
+      byId(`problem-${part}`, HTMLElement).textContent = problem[part];
+    }
     byId("problem-reference-line", HTMLElement).hidden = problem.reference === "";
     this.#problem.dataset.code = problem.code;
-    const offers = [byId("retry", HTMLElement), byId("choose", HTMLElement)];
+    const offers = [retry, byId("choose", HTMLElement)];
     if (denied && !stepUp) offers.reverse();
     offers.forEach((offer, place) => offer.classList.toggle("primary", place === 0));
     offers[0]?.parentElement?.replaceChildren(...offers);
@@ -296,7 +297,7 @@ export class Stage {
 
   /** Nothing is under way any more. */
   #settle() {
-    this.#timers.forEach((timer) => clearTimeout(timer));
+    this.#timers.forEach(clearTimeout);
     this.#timers = [];
     this.#progress.hidden = true;
     this.#slow.hidden = true;
