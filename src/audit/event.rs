@@ -188,7 +188,9 @@ impl Head {
             outcome,
             "\",\"reference\":\"",
         ];
-        parts.iter().for_each(|part| json.extend_from_slice(part.as_bytes()));
+        for part in parts {
+            json.extend_from_slice(part.as_bytes());
+        }
         write!(json, "{reference}")?;
         if let Some(client) = client {
             write!(json, "\",\"client\":\"{client}")?;

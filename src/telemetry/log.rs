@@ -42,9 +42,10 @@ pub fn start(filter: &str, json: bool) -> Result<Log, LogError> {
     let started = if !json && io::stderr().is_terminal() {
         builder.finish().with(filter).try_init()
     } else {
+        let says_requests = request_line::passes(&filter);
         let started = builder.event_format(format).finish().with(filter).try_init();
         if started.is_ok() {
-            request_line::go_to(lines, format);
+            request_line::go_to(says_requests.then_some((lines, format)));
         }
         started
     };

@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use tracing::Level;
+use tracing_subscriber::filter::Targets;
 
 use crate::model::ClientAddr;
 use crate::model::ReferenceId;
@@ -16,15 +17,22 @@ use crate::telemetry::lines::Lines;
 /// What the line is found by, in filters too.
 const TARGET: &str = "panelgate::gateway::serve";
 
+const LEVEL: Level = Level::INFO;
+
 const MESSAGE: &str = "request";
 
-/// Where the lines go, once the log was started with a format of ours.
-static WAY: OnceLock<(Lines, Format)> = OnceLock::new();
+/// Where the lines go, if anywhere, once the log was started with a format of ours.
+static WAY: OnceLock<Option<(Lines, Format)>> = OnceLock::new();
 
-/// From now on lines go there, if the log's filter lets them.
-pub(super) fn go_to(lines: Lines, format: Format) {
+/// Whether the log's filter lets the lines through.
+pub(super) fn passes(filter: &Targets) -> bool {
+    filter.would_enable(TARGET, &LEVEL)
+}
+
+/// From now on lines go there, or nowhere.
+pub(super) fn go_to(way: Option<(Lines, Format)>) {
     // The log is started once.
-    WAY.get_or_init(|| (lines, format));
+    WAY.get_or_init(|| way);
 }
 
 /// A request that was answered. Neither query nor security token stands in its line.
@@ -56,8 +64,8 @@ thread_local! {
 impl RequestLine<'_> {
     /// Says it to the log.
     pub fn say(&self) {
-        let Some((lines, format)) = WAY.get() else { return self.say_as_usual() };
-        if tracing::enabled!(target: TARGET, Level::INFO) {
+        let Some(way) = WAY.get() else { return self.say_as_usual() };
+        if let Some((lines, format)) = way {
             ROOM.with_borrow_mut(|room| {
                 room.clear();
                 if self.write(*format, room).is_ok() {
@@ -75,7 +83,7 @@ impl RequestLine<'_> {
     }
 
     fn write(&self, format: Format, out: &mut String) -> std::fmt::Result {
-        format.line(out, Level::INFO.as_str(), TARGET, |fields| {
+        format.line(out, LEVEL.as_str(), TARGET, |fields| {
             fields.text("message", MESSAGE)?;
             fields.shown("reference", self.reference)?;
             fields.shown("client", self.client)?;
