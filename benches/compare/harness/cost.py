@@ -6,8 +6,8 @@ Instructions in user space and allocations are counted by callgrind, system call
 with everything on. Each is the difference between a long and a short run, so that what does not belong to
 requests does not count. Those of SHA-256 (the cookie's digest, and the chain of audit records) are told apart:
 valgrind does not know the instructions that processors have for it, with which it costs a tenth. The watch over the
-servers is off: what it does is no part of a request. Ends with 1 when
-something costs more than `budgets.json` allows.
+servers is off: what it does is no part of a request. Beside each work stands what a bare proxy of the same libraries
+costs. Ends with 1 when something costs more than `budgets.json` allows.
 """
 
 import argparse
@@ -40,12 +40,14 @@ WORKS = {
 ALLOCATORS = re.compile(r"__rust_(alloc|alloc_zeroed|realloc)$|__rustc\[[0-9a-f]+\]::__rust_(alloc|alloc_zeroed|realloc)$")
 # Where Rust's allocator calls are inlined away, what they call: the system's, or another one's.
 BELOW = re.compile(r"^(_rjem_(malloc|mallocx|calloc|realloc|rallocx)|mi_(malloc|malloc_aligned|zalloc|zalloc_aligned|realloc|realloc_aligned)|malloc|calloc|realloc|posix_memalign|aligned_alloc)$")
+# The first port of a proxy that is no Panelgate.
+BASE = 21000
 # A gateway under callgrind is slow to start and to stop, in seconds.
 PATIENCE = 180
 
 
 class Gateway:
-    """Panelgate under a tool, with a panel open."""
+    """Panelgate under a tool, with a panel open, or another proxy."""
 
     def __init__(self, stage, peer, before=()):
         self.stage, self.peer = stage, peer
@@ -65,7 +67,8 @@ class Gateway:
             if time.monotonic() > deadline:
                 raise RuntimeError("the gateway does not start")
             time.sleep(0.1)
-        peer.sign_in(peer)
+        if peer.sign_in:
+            peer.sign_in(peer)
 
     def run(self, work, requests):
         """Small requests, `AT_ONCE` of them at a time."""
@@ -227,13 +230,16 @@ def main():
                 make = peers.balanced if work == "AP" else peers.panelgate
                 costs[work] = {**callgrind(stage, make(stage, program, 1), work, asked.keep),
                                **strace(stage, make(stage, program, 1), work)}
+                bare = peers.bare(stage, BASE)
+                costs[f"{work} bare"] = {**callgrind(stage, bare, work, None), **strace(stage, bare, work)}
         finally:
             stage.group.stop()
     columns = list(next(iter(costs.values())))
     lines = ["| one small request | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     exceeded = []
     for work, cost in costs.items():
-        lines.append(f"| {work} {WORKS[work]} | " + " | ".join(f"{count:,.1f}" for count in cost.values()) + " |")
+        what = WORKS.get(work, "proxy of the same libraries")
+        lines.append(f"| {work} {what} | " + " | ".join(f"{count:,.1f}" for count in cost.values()) + " |")
         for name, most in budgets.get(work, {}).items():
             if cost[name] > most:
                 exceeded.append(f"{work}: {cost[name]:,.1f} {name} are more than the {most:,} of budgets.json")
