@@ -12,7 +12,9 @@ use super::*;
 use crate::audit::file::ChainFile;
 use crate::audit::file::line;
 use crate::audit::file::own;
+use crate::model::ClientAddr;
 use crate::model::Clock;
+use crate::model::ReferenceId;
 use crate::model::SystemClock;
 use crate::model::Timestamp;
 
@@ -274,7 +276,7 @@ async fn requests_that_find_no_room_are_counted_and_acts_find_some() {
         patience: Duration::from_secs(30),
     };
     let log = AuditLog::open(settings, &clock).unwrap();
-    let request = Event::new(Kind::PanelRequest, Outcome::Succeeded, crate::model::ReferenceId::from_bits(1), NOW);
+    let request = Event::new(Kind::PanelRequest, Outcome::Succeeded, ReferenceId::from_bits(1), NOW);
     for _ in 0..20_000 {
         log.note(&request);
     }
@@ -374,4 +376,24 @@ fn every_kind_of_event_is_documented_and_in_the_schema() {
         assert!(page.contains(&format!("`{name}`")), "{name} is not in docs/audit.md");
         assert!(schema.contains(&format!("\"{name}\"")), "{name} is not in docs/audit.schema.json");
     }
+}
+
+#[test]
+fn what_is_written_by_hand_reads_as_what_was_said() {
+    let reference = ReferenceId::from_bits(7);
+    let path = "/a\"b\\c\u{1}\u{e9}/x";
+    let event = Event::new(Kind::PanelRequest, Outcome::Succeeded, reference, NOW)
+        .client(ClientAddr("192.0.2.7:1234".parse().unwrap()))
+        .request(&http::Method::GET, path.to_owned(), None)
+        .status(http::StatusCode::OK);
+    let usual: serde_json::Value = serde_json::from_slice(&event.json().unwrap()).unwrap();
+    let said = serde_json::json!({
+        "schema": "panelgate.audit/1", "time": NOW.to_string(), "kind": "panel.request", "outcome": "succeeded",
+        "reference": reference.to_string(), "client": "192.0.2.7", "method": "GET", "path": path, "status": 200,
+    });
+    assert_eq!(usual, said);
+    // One thing more to say, and none of it is by hand: the rest reads alike.
+    let mut more: serde_json::Value = serde_json::from_slice(&event.reason("x").json().unwrap()).unwrap();
+    assert_eq!(more.as_object_mut().unwrap().remove("reason"), Some("x".into()));
+    assert_eq!(more, said);
 }

@@ -40,6 +40,8 @@ WORKS = {
 ALLOCATORS = re.compile(r"__rust_(alloc|alloc_zeroed|realloc)$|__rustc\[[0-9a-f]+\]::__rust_(alloc|alloc_zeroed|realloc)$")
 # Where Rust's allocator calls are inlined away, what they call: the system's, or another one's.
 BELOW = re.compile(r"^(_rjem_(malloc|mallocx|calloc|realloc|rallocx)|mi_(malloc|malloc_aligned|zalloc|zalloc_aligned|realloc|realloc_aligned)|malloc|calloc|realloc|posix_memalign|aligned_alloc)$")
+# Spans in which a gateway comes to rest.
+LOOKS = 20
 # The first port of a proxy that is no Panelgate.
 BASE = 21000
 # A gateway under callgrind is slow to start and to stop, in seconds.
@@ -160,14 +162,23 @@ def callgrind(stage, peer, work, keep, prepare=None, idle=0):
         # Fills the pools.
         gateway.run(work, SHORT)
         counts, took, dumps = [], [], 0
-        for requests in [*([0] if idle else []), SHORT, LONG]:
+
+        def counted(requests):
+            nonlocal dumps
             control("--zero")
             begun = time.monotonic()
             gateway.run(work, requests) if requests else time.sleep(idle)
-            took.append(time.monotonic() - begun)
+            seconds = time.monotonic() - begun
             control("--dump")
             dumps += 1
-            counts.append(read(f"{out}.{dumps}"))
+            return read(f"{out}.{dumps}"), seconds
+
+        if idle:
+            come_to_rest(lambda: counted(0)[0]["instructions"])
+        for requests in [*([0] if idle else []), SHORT, LONG]:
+            count, seconds = counted(requests)
+            counts.append(count)
+            took.append(seconds)
     finally:
         gateway.end()
     if keep:
@@ -179,6 +190,17 @@ def callgrind(stage, peer, work, keep, prepare=None, idle=0):
             found[f"{name} a second"] = counts[0][name] / took[0]
             found[name] -= found[f"{name} a second"] * (took[-1] - took[-2]) / (LONG - SHORT)
     return found
+
+
+def come_to_rest(look):
+    """Waits until a gateway does as much by itself as in the span before: what a large one has to do once it has
+    started goes on for a while under callgrind."""
+    before, now = None, look()
+    for _ in range(LOOKS):
+        if before is not None and abs(now - before) <= 0.2 * max(now, before):
+            return
+        before, now = now, look()
+    raise RuntimeError("the gateway does not come to rest")
 
 
 def strace(stage, peer, work):

@@ -22,7 +22,10 @@ from .stage import Stage
 
 SIZES = (1, 100, 10_000)
 # Seconds in which what the gateway does by itself is counted: a few rounds of all of it.
-IDLE = 15
+IDLE = 10
+# Instructions a second that a gateway may do by itself. Beyond that, what belongs to requests cannot be told apart by
+# the clock, and there is no figure.
+MOST_BY_ITSELF = 5_000_000
 # What the other two are while one is varied.
 USUAL = {"servers": 100, "rules": 100, "people": 1}
 COLOURS = {"servers": "#0b6f66", "rules": "#8a4b00", "people": "#3b5bdb"}
@@ -86,12 +89,13 @@ def main():
              "|---|" + "---|" * (len(SIZES) + 2)]
     for what, counted in found.items():
         fixed = " and ".join(f"{count:,} {name}" for name, count in USUAL.items() if name != what)
-        first, last = counted[0][0], counted[-1][0]
-        cells = " | ".join(f"{instructions:,.0f}" for instructions, *_ in counted)
-        lines.append(f"| {what}, beside {fixed} | {cells} | {100 * (last / first - 1):+.1f} % | {counted[-1][2]:,.0f} |")
+        figures = [row[0] if row[2] <= MOST_BY_ITSELF else None for row in counted]
+        cells = " | ".join("–" if figure is None else f"{figure:,.0f}" for figure in figures)
+        change = "–" if None in figures else f"{100 * (figures[-1] / figures[0] - 1):+.1f} %"
+        lines.append(f"| {what}, beside {fixed} | {cells} | {change} | {counted[-1][2]:,.0f} |")
     report.tell(asked, "growth", lines, {what: [row[0] for row in counted] for what, counted in found.items()})
     if asked.plot:
-        series = {what: (COLOURS[what], [row[0] for row in counted]) for what, counted in found.items()}
+        series = {what: (COLOURS[what], [row[0] for row in counted if row[2] <= MOST_BY_ITSELF]) for what, counted in found.items()}
         with open(asked.plot, "w") as file:
             file.write(plot.lines("instructions of one small request", SIZES, series))
     return 0
