@@ -25,7 +25,7 @@ SIZES = (1, 100, 10_000)
 IDLE = 10
 # Instructions a second that a gateway may do by itself. Beyond that, what belongs to requests cannot be told apart by
 # the clock, and there is no figure.
-MOST_BY_ITSELF = 5_000_000
+MOST_BY_ITSELF = 10_000_000
 # What the other two are while one is varied.
 USUAL = {"servers": 100, "rules": 100, "people": 1}
 COLOURS = {"servers": "#0b6f66", "rules": "#8a4b00", "people": "#3b5bdb"}
