@@ -48,9 +48,7 @@ impl Timestamp {
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
-}
 
-impl Timestamp {
     /// RFC 3339 in UTC with milliseconds.
     pub fn text(self) -> TimestampText {
         // By hand: every record of a request has it, and the general way costs ten times as much.

@@ -127,4 +127,18 @@ mod tests {
             assert_eq!(without_moment(&direct), written(format, || line.say_as_usual()));
         }
     }
+
+    #[test]
+    fn it_passes_the_filters_that_its_target_and_level_pass() {
+        for (filter, expected) in [
+            ("info", true),
+            ("debug", true),
+            ("warn", false),
+            ("warn,panelgate=info", true),
+            ("info,panelgate::gateway=warn", false),
+            ("off,panelgate::gateway::serve=info", true),
+        ] {
+            assert_eq!(passes(&filter.parse().unwrap()), expected, "{filter}");
+        }
+    }
 }
