@@ -1,5 +1,7 @@
 //! The watch over the fleet: each server again and again, gently, and by one gateway of all.
 
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -46,8 +48,11 @@ struct Watch {
     lookout: Lookout,
     directory: Arc<Directory>,
     /// The servers of that directory, with the marks of their entries.
-    servers: Vec<(Server, String)>,
+    servers: BTreeMap<ServerId, (Server, String)>,
     known: HashMap<String, Condition>,
+    /// The servers that nobody here looks at, by the moments at which they are due. In order, because ten times a
+    /// second the first is asked for: to go through 10,000 servers for it would take 2 % of a core.
+    waiting: BTreeSet<(Timestamp, ServerId)>,
     /// What the console and the metrics were told last.
     told: HashMap<String, ServerState>,
     /// Since when there is something to tell.
@@ -66,6 +71,7 @@ pub(super) async fn run(current: Current, lookout: Lookout) {
         lookout,
         directory,
         known: HashMap::new(),
+        waiting: BTreeSet::new(),
         told: HashMap::new(),
         untold: None,
         looks: JoinSet::new(),
@@ -115,21 +121,29 @@ impl Watch {
             Ok(known) => self.known = known,
             Err(error) => tracing::warn!(cause = %Chain(&error), "the conditions of the servers cannot be read"),
         }
+        let free = |id: &ServerId| !self.under_way.contains(id) && !self.resting.contains_key(id);
+        let waiting = self.servers.iter().filter(|(id, _)| free(id));
+        self.waiting = waiting.map(|(id, (_, mark))| (self.due(id, mark), id.clone())).collect();
         self.tell();
+    }
+
+    fn due(&self, server: &ServerId, mark: &str) -> Timestamp {
+        self.lookout.due(mark, self.known.get(server.as_str()))
     }
 
     /// Begins the look that has waited longest, if one is due.
     fn begin_one(&mut self) -> bool {
         let (gateway, now) = (self.current.gateway(), self.lookout.clock.now());
-        let due = self.waiting().filter(|(due, _)| *due <= now).min_by_key(|(due, _)| *due);
-        let Some((_, server)) = due else { return false };
-        let server = server.clone();
+        let first = self.waiting.first().filter(|(due, _)| *due <= now).cloned();
+        let Some((_, id)) = first else { return false };
+        self.waiting.pop_first();
+        let server = self.servers.get(&id).map(|(server, _)| server.clone());
         // A server of a directory that is no more in force.
-        let Some(upstream) = gateway.panels.upstream(&server.id).cloned() else {
-            self.resting.insert(server.id, Instant::now() + REST);
+        let Some((server, upstream)) = server.zip(gateway.panels.upstream(&id).cloned()) else {
+            self.resting.insert(id, Instant::now() + REST);
             return true;
         };
-        self.under_way.insert(server.id.clone());
+        self.under_way.insert(id);
         let lookout = self.lookout.clone();
         self.looks.spawn(async move {
             let looked = lookout.look_if_due(&server, &upstream).await;
@@ -138,16 +152,9 @@ impl Watch {
         true
     }
 
-    /// The servers that nobody here looks at, with the moments at which they are due.
-    fn waiting(&self) -> impl Iterator<Item = (Timestamp, &Server)> {
-        let free = |server: &Server| !self.under_way.contains(&server.id) && !self.resting.contains_key(&server.id);
-        let free = self.servers.iter().filter(move |(server, _)| free(server));
-        free.map(|(server, mark)| (self.lookout.due(mark, self.known.get(server.id.as_str())), server))
-    }
-
     fn next_due(&self) -> Instant {
-        let next = self.waiting().map(|(due, _)| due).min();
-        Instant::now() + next.map_or(SHARE, |due| due.since(self.lookout.clock.now()))
+        let next = self.waiting.first();
+        Instant::now() + next.map_or(SHARE, |(due, _)| due.since(self.lookout.clock.now()))
     }
 
     fn end_one(&mut self, (server, looked): Looked) {
@@ -157,6 +164,9 @@ impl Watch {
                 let told = self.told.get(server.as_str()).and_then(|told| told.label);
                 let is_news = told != found.label();
                 self.known.insert(server.to_string(), found);
+                if let Some((_, mark)) = self.servers.get(&server) {
+                    self.waiting.insert((self.due(&server, mark), server));
+                }
                 if is_news {
                     self.tell();
                 } else {
@@ -177,9 +187,9 @@ impl Watch {
     fn tell(&mut self) {
         self.untold = None;
         let gateway = self.current.gateway();
-        let known = self.servers.iter().filter_map(|(server, mark)| {
-            let condition = self.known.get(server.id.as_str()).filter(|condition| condition.of == *mark)?;
-            Some((server.id.to_string(), state(condition)))
+        let known = self.servers.iter().filter_map(|(id, (_, mark))| {
+            let condition = self.known.get(id.as_str()).filter(|condition| condition.of == *mark)?;
+            Some((id.to_string(), state(condition)))
         });
         let now: HashMap<String, ServerState> = known.collect();
         if now == self.told {
@@ -198,8 +208,8 @@ impl Watch {
     }
 }
 
-fn marked(directory: &Directory) -> Vec<(Server, String)> {
-    directory.servers.values().map(|server| (server.clone(), entry_mark(server))).collect()
+fn marked(directory: &Directory) -> BTreeMap<ServerId, (Server, String)> {
+    directory.servers.iter().map(|(id, server)| (id.clone(), (server.clone(), entry_mark(server)))).collect()
 }
 
 fn state(condition: &Condition) -> ServerState {

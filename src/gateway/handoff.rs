@@ -37,6 +37,7 @@ use crate::model::Token256;
 use crate::session::Entry;
 use crate::session::EntryPlace;
 use crate::session::Session;
+use crate::telemetry::Chain;
 use crate::upstream::Body;
 
 /// How long the verifier cookie lives: longer than the code.
@@ -151,8 +152,16 @@ impl Gateway {
             .client(request.client)
             .session(&entry.session)
             .grant(&grant);
-        self.audit.record(&event).await.map_err(Failure::Audit)?;
-        let token = self.sessions.admit(entry).await.map_err(Failure::Session)?;
+        // Both are on disk before the browser gets the cookie, and neither waits for the other.
+        let (recorded, admitted) = tokio::join!(self.audit.record(&event), self.sessions.admit(entry));
+        if let (Err(_), Ok(token)) = (&recorded, &admitted) {
+            // Nobody has it, and nobody is to see it among what is open.
+            if let Err(error) = self.sessions.withdraw(token).await {
+                tracing::error!(cause = %Chain(&error), "an entrance that is not on record cannot be taken back");
+            }
+        }
+        recorded.map_err(Failure::Audit)?;
+        let token = admitted.map_err(Failure::Session)?;
         let page = EnteringPage { landing: handoff.landing }.render(&self.site);
         let cookies =
             [Cookie::Panel(origin.service).set(scheme, &token, None), Cookie::Verifier(origin.service).clear(scheme)];

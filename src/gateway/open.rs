@@ -1,5 +1,6 @@
 //! Opening a panel: judged, recorded, done, recorded again.
 
+use std::future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,9 +67,20 @@ impl Gateway {
 
     /// The panel session for what was granted; opened if it is not open.
     pub(super) async fn open_granted(&self, grant: &Grant, asked: &Asked<'_>) -> Result<Arc<PanelSession>, Failure> {
+        let (panel, ()) = self.open_after(grant, asked, future::ready(Ok(()))).await?;
+        Ok(panel)
+    }
+
+    /// The same, after something else is done: before a server is asked for anything.
+    async fn open_after<T>(
+        &self,
+        grant: &Grant,
+        asked: &Asked<'_>,
+        first: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(Arc<PanelSession>, T), Failure> {
         let place = pin!(self.panels.place(grant, asked.session, asked.before));
         let place = asked.waits.on(Step::Panel, place).await;
-        self.take(Kind::PanelOpen, place, grant, asked).await
+        self.take(Kind::PanelOpen, place, grant, asked, first).await
     }
 
     /// The same for somebody who is to be led to it; gives the address of its entrance too.
@@ -81,8 +93,7 @@ impl Gateway {
             return Err(Failure::Session(SessionError::Away));
         }
         let (place, began) = (panel_session::place_of(grant), self.clock.now());
-        let entrance = self.entrance(asked.session, &place).await?;
-        self.open_granted(grant, asked).await?;
+        let (_, entrance) = self.open_after(grant, asked, self.entrance(asked.session, &place)).await?;
         // A server that took its time has used up that of the ticket.
         if self.clock.now().since(began) < TICKET_WAITS {
             Ok(entrance)
@@ -148,38 +159,49 @@ impl Gateway {
         asked: &Asked<'_>,
     ) -> Result<Arc<PanelSession>, Failure> {
         let place = asked.waits.on(Step::Panel, self.panels.place_of(grant, asked.session, stale, cause)).await;
-        self.take(Kind::PanelRenew, place, grant, asked).await
+        let (panel, ()) = self.take(Kind::PanelRenew, place, grant, asked, future::ready(Ok(()))).await?;
+        Ok(panel)
     }
 
-    /// What is open at a place; what has to be opened is recorded before and after.
-    async fn take(
+    /// What is open at a place, after something else is done; what has to be opened is recorded before and after.
+    async fn take<T>(
         &self,
         kind: Kind,
         place: Result<Place<'_>, OpenError>,
         grant: &Grant,
         asked: &Asked<'_>,
-    ) -> Result<Arc<PanelSession>, Failure> {
+        first: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(Arc<PanelSession>, T), Failure> {
         match place {
-            Ok(Place::Open(panel)) => Ok(panel),
+            Ok(Place::Open(panel)) => Ok((panel, first.await?)),
             // Whoever tried has recorded it.
             Ok(Place::Resting(rest)) => Err(Failure::Resting(rest)),
-            Ok(Place::Vacant(vacancy)) => Box::pin(self.fill(kind, Ok(vacancy), grant, asked)).await,
-            Err(error) => Box::pin(self.fill(kind, Err(Arc::new(error)), grant, asked)).await,
+            Ok(Place::Vacant(vacancy)) => Box::pin(self.fill(kind, Ok(vacancy), grant, asked, first)).await,
+            Err(error) => Box::pin(self.fill(kind, Err(Arc::new(error)), grant, asked, first)).await,
         }
     }
 
     /// Opens what is not open.
-    async fn fill(
+    async fn fill<T>(
         &self,
         kind: Kind,
         vacancy: Result<Box<Vacancy<'_>>, Arc<OpenError>>,
         grant: &Grant,
         asked: &Asked<'_>,
-    ) -> Result<Arc<PanelSession>, Failure> {
+        first: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<(Arc<PanelSession>, T), Failure> {
         let began = asked.waits.begin();
-        let act = self.begin(kind, grant, asked).await;
+        // Each is a trip to a disk, and neither waits for the other.
+        let (act, first) = tokio::join!(self.begin(kind, grant, asked), first);
         asked.waits.end(Step::Audit, began);
         let act = act?;
+        let first = match first {
+            Ok(first) => first,
+            Err(failure) => {
+                act.failed(failure.code()).await.map_err(Failure::Audit)?;
+                return Err(failure);
+            }
+        };
         let opened = match vacancy {
             Ok(vacancy) => asked.waits.on(Step::Open, vacancy.fill(grant)).await,
             Err(error) => Err(error),
@@ -195,7 +217,7 @@ impl Gateway {
             // Nobody may come by it later, without that record.
             self.panels.close(&place, asked.session);
         }
-        closed
+        closed.map(|panel| (panel, first))
     }
 
     /// Asks policy; a denial is on record before anybody hears of it.

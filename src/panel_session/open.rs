@@ -7,6 +7,9 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
+use futures_util::FutureExt as _;
+use futures_util::TryFutureExt as _;
+use futures_util::future;
 use http::HeaderMap;
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -27,6 +30,7 @@ use crate::session::Drawer;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::SessionId;
+use crate::telemetry::Chain;
 use crate::upstream::Client;
 use crate::upstream::SendError;
 use crate::upstream::Upstream;
@@ -120,17 +124,21 @@ impl PanelSession {
     ) -> Result<Self, OpenError> {
         prove(api, place).await?;
         let proven_at = Mutex::new(Some(Instant::now()));
-        let login = panel::create_user_session(api, &place.account, place.service, chosen).await;
-        let login = login.map_err(OpenError::Api)?;
         let door = upstream.client(place.service);
+        // The way to the login is there when the login is: a server that is far away is connected to once at a time.
+        let login = panel::create_user_session(api, &place.account, place.service, chosen).map_err(OpenError::Api);
+        let (login, way) = future::try_join(login, door.prepare().map(Ok)).await?;
+        way.map_err(|error| OpenError::Login(LoginError::Send(error)))?;
         let signed_in = panel::sign_in(&door, login).await.map_err(OpenError::Login)?;
         let security_token = signed_in.security_token;
         let mut formerly: Vec<_> = before.iter().filter_map(|digits| SecurityToken::parse(&digits.0)).collect();
         formerly.retain(|token| *token != security_token);
         formerly.drain(..formerly.len().saturating_sub(FORMER_TOKENS));
+        let client = upstream.client_until(place.service, owner.ended.clone());
+        prepare(client.clone());
         Ok(Self {
             place: place.clone(),
-            client: upstream.client_until(place.service, owner.ended.clone()),
+            client,
             door,
             jar: Mutex::new(signed_in.jar),
             security_token,
@@ -316,6 +324,16 @@ impl PanelSession {
             shared.changed();
         }
     }
+}
+
+/// Connects while the browser is led to the panel, so that its first page does not wait for that.
+fn prepare(client: Client) {
+    tokio::spawn(async move {
+        if let Err(error) = client.prepare().await {
+            // The first request meets it too, and tells.
+            tracing::debug!(cause = %Chain(&error), "a connection could not be prepared");
+        }
+    });
 }
 
 /// The account whose customer an account has to be. Root's customers are all of them.

@@ -100,7 +100,8 @@ impl Store {
             .busy_timeout(BUSY);
         let deadline = Instant::now() + BUSY;
         let pool = loop {
-            let pool = SqlitePoolOptions::new().max_connections(FILE_CONNECTIONS);
+            // A file does not hang up: nothing has to be asked before each statement whether it is still there.
+            let pool = SqlitePoolOptions::new().max_connections(FILE_CONNECTIONS).test_before_acquire(false);
             match pool.connect_with(options.clone()).await {
                 // A new file is given its write-ahead log by one process at a time, and SQLite lets nobody
                 // wait for that (sqlite.org/rescode.html#busy).

@@ -262,10 +262,21 @@ impl Client {
         let seen = line.certificate().and_then(|der| look::read(der, false));
         let unreadable = || rustls::Error::InvalidCertificate(CertificateError::BadEncoding);
         let seen = seen.ok_or_else(|| SendError::Connect(ConnectError::Certificate(unreadable())))?;
+        self.lay_ready(line).await?;
+        Ok(seen.not_after)
+    }
+
+    /// Connects, so that the next request finds a connection that waits for it. One that comes too late is no worse
+    /// off: the connection is closed when it has not been needed for a moment.
+    pub async fn prepare(&self) -> Result<(), SendError> {
+        self.lay_ready(self.connector.connect().await.map_err(SendError::Connect)?).await
+    }
+
+    async fn lay_ready(&self, line: Line) -> Result<(), SendError> {
         let mut sender = over(line).await?;
         sender.ready().await.map_err(SendError::Exchange)?;
         self.pool.give(sender);
-        Ok(seen.not_after)
+        Ok(())
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>, SendError> {
