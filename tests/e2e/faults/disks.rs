@@ -89,10 +89,7 @@ async fn the_disk_of_the_store_is_full() {
     person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
     let outcome = people.outcome(&mark).await;
     assert_eq!((outcome.failed, outcome.ended, outcome.signed_out), (0, 0, 0), "{outcome:?}");
-    let check =
-        "import sqlite3, sys\nprint(sqlite3.connect(sys.argv[1]).execute('PRAGMA integrity_check').fetchone()[0])\n";
-    let sound = Command::new("python3").args(["-c", check]).arg(file).output().await.unwrap();
-    assert_eq!(String::from_utf8_lossy(&sound.stdout), "ok\n");
+    assert_eq!(ask_file(&file, "PRAGMA integrity_check").await, "ok");
     let seen = "open panels go on; signing in and opening get 503; the file stays sound";
     line("the disk of SQLite's file is full", seen, Some(&outcome), Some(took));
 }
@@ -129,6 +126,13 @@ async fn the_disk_of_the_audit_log_is_full() {
     assert_eq!(code, 0, "{said}");
     let seen = "open panels go on; what has to be on record is refused (503)";
     line("the disk of the audit log is full", seen, Some(&outcome), Some(took));
+}
+
+/// The one value that a statement gives for a file of SQLite.
+async fn ask_file(file: &Path, statement: &str) -> String {
+    let ask = "import sqlite3, sys\nprint(sqlite3.connect(sys.argv[1]).execute(sys.argv[2]).fetchone()[0])\n";
+    let answer = Command::new("python3").args(["-c", ask]).arg(file).arg(statement).output().await.unwrap();
+    String::from_utf8_lossy(&answer.stdout).trim().to_owned()
 }
 
 /// Copies the files of a disk to where everybody sees them.
@@ -192,4 +196,29 @@ async fn what_was_opened_off_the_record_is_closed() {
     assert_eq!(asked(), 1);
     assert_eq!(person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap().status, 200);
     assert_eq!(asked(), 2, "it was still open");
+}
+
+/// The record that somebody is let into a panel cannot be written: nobody is, and nothing of it stays.
+#[tokio::test]
+async fn an_entrance_off_the_record_is_none() {
+    let world = World::start(Plan::tls(Style::Ports)).await.unwrap();
+    let (stage, disk) = with_a_small_audit_log(world).await;
+    let people = at_work(&stage).await;
+    let person = &people.all[0];
+    let file = stage.world.folder().join("state/panelgate.db");
+    let entries = || ask_file(&file, "SELECT count(*) FROM records WHERE purpose = 'panel-entry'");
+    let before = entries().await;
+    assert_ne!(before, "0");
+    let opened = person.browser.ask_to_open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
+    let frame = opened.json().unwrap()["frame"].as_str().unwrap().to_owned();
+    disk.fill().unwrap();
+    readiness(&stage, 503).await;
+    let refused = person.browser.frame(&person.console, &frame).await.unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.text().contains("Not recorded, so not done"), "{}", refused.text());
+    assert_eq!(entries().await, before);
+    disk.free().unwrap();
+    readiness(&stage, 200).await;
+    person.browser.open(&person.console, "web2", "whostmgrd", "root").await.unwrap();
+    assert_ne!(entries().await, before);
 }
