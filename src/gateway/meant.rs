@@ -27,23 +27,35 @@ pub(super) fn meant_for(target: &Target) -> Meant {
         return service.parse().map_or(Meant::NobodyHere, |service| Meant::Hop(service, None));
     }
     let mut segments = target.segments().peekable();
-    segments.next_if(|first| first.get(..6).is_some_and(|start| start.eq_ignore_ascii_case("cpsess")));
-    let word = segments.next().unwrap_or_default().to_ascii_lowercase();
-    match word.as_str() {
-        "logout" => Meant::Leaving,
-        "xfercpanel" => customer(segments),
-        "login"
-        | "openid_connect"
-        | "resetpass"
-        | "invitation"
-        | "acctxferrsync"
-        | "xfercpsess"
-        | "session"
-        | "cpanelwebcall"
-        | ".__cpanel__service__check__." => Meant::NobodyHere,
-        _ if word.starts_with("___proxy_subdomain") => Meant::NobodyHere,
-        _ => Meant::Panel,
+    segments.next_if(|first| starts(first, "cpsess"));
+    let word = segments.next().unwrap_or_default();
+    let is = |known: &&str| word.eq_ignore_ascii_case(known);
+    if is(&"logout") {
+        Meant::Leaving
+    } else if is(&"xfercpanel") {
+        customer(segments)
+    } else if NOT_FOR_PEOPLE.iter().any(is) || starts(word, "___proxy_subdomain") {
+        Meant::NobodyHere
+    } else {
+        Meant::Panel
     }
+}
+
+/// Words that paths begin with that are not for people.
+const NOT_FOR_PEOPLE: [&str; 9] = [
+    "login",
+    "openid_connect",
+    "resetpass",
+    "invitation",
+    "acctxferrsync",
+    "xfercpsess",
+    "session",
+    "cpanelwebcall",
+    ".__cpanel__service__check__.",
+];
+
+fn starts(word: &str, start: &str) -> bool {
+    word.get(..start.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(start))
 }
 
 /// `/xfercpanel`, `/xfercpanel/USER`.

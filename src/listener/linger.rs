@@ -2,6 +2,7 @@
 
 use std::future::Future as _;
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -28,13 +29,15 @@ const SCRATCH: usize = 4096;
 /// still sends window updates, or an answer that came before the request's body was read.
 pub(super) struct Lingering<I> {
     inner: I,
+    /// The far end has closed already: it has nothing more to say that could be unread.
+    is_alone: bool,
     since: Option<Pin<Box<Sleep>>>,
 }
 
 impl<I> Lingering<I> {
     /// Watches over the end of `inner`.
     pub(super) fn new(inner: I) -> Self {
-        Self { inner, since: None }
+        Self { inner, is_alone: false, since: None }
     }
 }
 
@@ -46,7 +49,10 @@ impl<I: Wire> Wire for Lingering<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Lingering<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buf)
+        let (before, room) = (buf.filled().len(), buf.remaining());
+        let read = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.is_alone |= matches!(read, Poll::Ready(Ok(()))) && room > 0 && buf.filled().len() == before;
+        read
     }
 }
 
@@ -65,15 +71,18 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Lingering<I> {
             Some(timer) => timer,
             since => {
                 ready!(Pin::new(&mut this.inner).poll_shutdown(cx))?;
+                if this.is_alone {
+                    return Poll::Ready(Ok(()));
+                }
                 since.insert(Box::pin(tokio::time::sleep(LINGER)))
             }
         };
         if timer.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        let mut scratch = [0; SCRATCH];
+        let mut scratch = [MaybeUninit::uninit(); SCRATCH];
         loop {
-            let mut unread = ReadBuf::new(&mut scratch);
+            let mut unread = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut this.inner).poll_read(cx, &mut unread) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(())) if !unread.filled().is_empty() => {}

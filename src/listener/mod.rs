@@ -11,6 +11,7 @@ mod heads;
 mod http1;
 mod limits;
 mod linger;
+mod remembered;
 mod serve;
 #[cfg(test)]
 mod tests;

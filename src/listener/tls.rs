@@ -15,11 +15,12 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::server::ClientHello;
 use rustls::server::ResolvesServerCert;
-use rustls::server::ServerSessionMemoryCache;
 use rustls::sign::CertifiedKey;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::prelude::X509Certificate;
+
+use crate::listener::remembered::Remembered;
 
 /// Why TLS cannot be offered.
 #[derive(Debug, thiserror::Error)]
@@ -129,9 +130,6 @@ pub enum Offer {
     Http1,
 }
 
-/// TLS sessions that are remembered for resumption, of a few hundred bytes each; the oldest are forgotten first.
-const RESUMABLE: usize = 4096;
-
 /// TLS 1.2 and 1.3 with these certificates.
 pub fn server_config(certificates: Arc<Certificates>, offer: Offer) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(default_provider());
@@ -144,7 +142,7 @@ pub fn server_config(certificates: Arc<Certificates>, offer: Offer) -> Result<Se
         Offer::Both => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Offer::Http1 => vec![b"http/1.1".to_vec()],
     };
-    config.session_storage = ServerSessionMemoryCache::new(RESUMABLE);
+    config.session_storage = Arc::new(Remembered::new());
     // No early data: it can be replayed.
     config.max_early_data_size = 0;
     Ok(config)

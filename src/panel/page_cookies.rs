@@ -18,14 +18,19 @@ const MOST_BYTES: usize = 256;
 /// The page cookies that a browser sent: each once, or not at all.
 pub fn from_browser(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim_start().split_once('='));
-    let pairs: Vec<_> = pairs.filter(|(name, _)| NAMES.contains(name)).collect();
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| known(pair.trim_start()));
+    let pairs: Vec<_> = pairs.collect();
     let sent = |name: &'static str| {
         let mut values = pairs.iter().filter(|(known, _)| *known == name).map(|(_, value)| *value);
         let value = values.next().filter(|value| is_plain(value))?;
         values.next().is_none().then_some((name, value))
     };
-    NAMES.into_iter().filter_map(sent).collect()
+    if pairs.is_empty() { Vec::new() } else { NAMES.into_iter().filter_map(sent).collect() }
+}
+
+/// A pair under one of the names.
+fn known(pair: &str) -> Option<(&'static str, &str)> {
+    NAMES.into_iter().find_map(|name| Some((name, pair.strip_prefix(name)?.strip_prefix('=')?)))
 }
 
 /// The page cookies that a server set, as lines for the browser: for this host, and for as long as the

@@ -14,10 +14,10 @@ use http_body::SizeHint;
 use tokio::time::Instant;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::Ending;
 
 /// Why a body was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +65,7 @@ pub struct Guarded<G> {
 /// What ends a wait.
 struct Alarms {
     timer: Pin<Box<Sleep>>,
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    ended: Ending,
 }
 
 /// Only the time counts during which the body is waited for: who sends fast to a slow server is not slow.
@@ -112,9 +112,9 @@ impl<G> Guarded<G> {
         let limit = slow.map_or(idle, |(slow, _)| slow.min(idle));
         let alarms = self.alarms.get_or_insert_with(|| Alarms {
             timer: Box::pin(tokio::time::sleep_until(limit)),
-            ended: Box::pin(self.ended.clone().cancelled_owned()),
+            ended: Ending::new(self.ended.clone()),
         });
-        if alarms.ended.as_mut().poll(cx).is_ready() {
+        if alarms.ended.has_come(cx) {
             return Poll::Ready(Cut::Ended);
         }
         // A timer that is set too early is set again when it rings, and not at each piece.

@@ -37,7 +37,13 @@ pub fn deliver(body: Body, idle: Duration, ended: CancellationToken, connection:
     if body.is_end_stream() {
         return body;
     }
-    let shared = Arc::new(Mutex::new(Shared { body: Some(body), cut: None, taken: Instant::now(), waiting: None }));
+    let shared = Arc::new(Mutex::new(Shared {
+        body: Some(body),
+        cut: None,
+        taken: Instant::now(),
+        is_waiting: false,
+        waker: None,
+    }));
     let gone = CancellationToken::new();
     let delivered = Delivered { shared: Arc::clone(&shared), _gone: gone.clone().drop_guard() };
     tokio::spawn(watch(shared, idle, ended, gone, connection));
@@ -76,20 +82,22 @@ struct Shared {
     cut: Option<Cut>,
     /// When the last piece was taken.
     taken: Instant,
-    /// Set while the server is waited for.
-    waiting: Option<Waker>,
+    /// The server is waited for.
+    is_waiting: bool,
+    /// Who waits, or did: kept, because it is the same each time.
+    waker: Option<Waker>,
 }
 
 impl Shared {
     /// Since when the browser has not asked for what is there to be had.
     fn unread_since(&self) -> Option<Instant> {
-        self.waiting.is_none().then_some(self.taken)
+        (!self.is_waiting).then_some(self.taken)
     }
 
     fn cut(&mut self, cut: Cut) {
         self.body = None;
         self.cut = Some(cut);
-        if let Some(waker) = self.waiting.take() {
+        if let Some(waker) = self.waker.take().filter(|_| self.is_waiting) {
             waker.wake();
         }
     }
@@ -113,11 +121,15 @@ impl http_body::Body for Delivered {
         let Some(body) = &mut shared.body else { return Poll::Ready(None) };
         match Pin::new(body).poll_frame(cx) {
             Poll::Pending => {
-                shared.waiting = Some(cx.waker().clone());
+                shared.is_waiting = true;
+                match &mut shared.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    waker => *waker = Some(cx.waker().clone()),
+                }
                 Poll::Pending
             }
             Poll::Ready(frame) => {
-                shared.waiting = None;
+                shared.is_waiting = false;
                 shared.taken = Instant::now();
                 if !matches!(frame, Some(Ok(_))) {
                     shared.body = None;

@@ -3,6 +3,8 @@
 use std::io;
 use std::io::IsTerminal as _;
 
+use tracing_subscriber::Layer;
+use tracing_subscriber::Registry;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::filter::Targets;
@@ -36,7 +38,9 @@ pub enum LogError {
 pub fn start(filter: &str, json: bool) -> Result<Log, LogError> {
     let filter: Targets = format!("{filter},{QUIET}").parse().map_err(LogError::Filter)?;
     let (lines, log) = Lines::start(io::stderr()).map_err(LogError::Thread)?;
-    let builder = tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(LevelFilter::TRACE);
+    // Libraries that write with `log` then look at one number for what no target may say.
+    let most = Layer::<Registry>::max_level_hint(&filter).unwrap_or(LevelFilter::TRACE);
+    let builder = tracing_subscriber::fmt().with_writer(lines.clone()).with_max_level(most);
     // A file or a collector wants no colours; on a terminal `NO_COLOR` still counts.
     let format = if json { Format::Json } else { Format::Text };
     let started = if !json && io::stderr().is_terminal() {
