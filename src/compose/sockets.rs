@@ -57,11 +57,11 @@ impl Sockets {
             Some(place) => Ok(given.swap_remove(place).1),
             None => listener::bind(address).map_err(StartError::Bind),
         };
-        let sockets = Self {
-            people: people(config).into_iter().map(&mut open).collect::<Result<_, _>>()?,
-            redirect: redirect(config).into_iter().map(&mut open).collect::<Result<_, _>>()?,
-            operations: config.operations.map(open).transpose()?,
-        };
+        // The console's comes last of all: whoever gets through to it gets through everywhere.
+        let operations = config.operations.map(&mut open).transpose()?;
+        let redirect = redirect(config).into_iter().map(&mut open).collect::<Result<_, _>>()?;
+        let people = people(config).into_iter().map(open).collect::<Result<_, _>>()?;
+        let sockets = Self { people, redirect, operations };
         match given.first() {
             Some((address, _)) => Err(StartError::Unasked(*address)),
             None => Ok(sockets),
@@ -86,14 +86,12 @@ pub fn addresses(config: &Config) -> Vec<SocketAddr> {
     people(config).into_iter().chain(redirect(config)).chain(config.operations).collect()
 }
 
-/// The console's port, and in the `ports` style those of the services, on every address.
+/// In the `ports` style the ports of the services, and the console's, on every address.
 fn people(config: &Config) -> Vec<SocketAddr> {
-    let mut ports = vec![config.listen.console_port];
-    if config.panels == ConfiguredStyle::Ports {
-        ports.extend(Service::ALL.map(Service::port));
-    }
-    let on = |ip| ports.iter().map(move |port| SocketAddr::new(ip, *port));
-    config.listen.addresses.iter().copied().flat_map(on).collect()
+    let services = Service::ALL.map(Service::port).into_iter().filter(|_| config.panels == ConfiguredStyle::Ports);
+    let ports = services.chain([config.listen.console_port]);
+    let on = |port| config.listen.addresses.iter().map(move |ip| SocketAddr::new(*ip, port));
+    ports.flat_map(on).collect()
 }
 
 fn redirect(config: &Config) -> Vec<SocketAddr> {

@@ -30,7 +30,6 @@ use crate::session::Drawer;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
 use crate::session::SessionId;
-use crate::telemetry::Chain;
 use crate::upstream::Client;
 use crate::upstream::SendError;
 use crate::upstream::Upstream;
@@ -135,7 +134,8 @@ impl PanelSession {
         formerly.retain(|token| *token != security_token);
         formerly.drain(..formerly.len().saturating_sub(FORMER_TOKENS));
         let client = upstream.client_until(place.service, owner.ended.clone());
-        prepare(client.clone());
+        // While the browser is led to the panel, so that its first page does not wait for that.
+        client.prepare_meanwhile();
         Ok(Self {
             place: place.clone(),
             client,
@@ -324,16 +324,6 @@ impl PanelSession {
             shared.changed();
         }
     }
-}
-
-/// Connects while the browser is led to the panel, so that its first page does not wait for that.
-fn prepare(client: Client) {
-    tokio::spawn(async move {
-        if let Err(error) = client.prepare().await {
-            // The first request meets it too, and tells.
-            tracing::debug!(cause = %Chain(&error), "a connection could not be prepared");
-        }
-    });
 }
 
 /// The account whose customer an account has to be. Root's customers are all of them.

@@ -272,6 +272,16 @@ impl Client {
         self.lay_ready(self.connector.connect().await.map_err(SendError::Connect)?).await
     }
 
+    /// The same, while the caller does something else. What fails here the next request meets too, and tells.
+    pub fn prepare_meanwhile(&self) {
+        let client = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = client.prepare().await {
+                tracing::debug!(%error, "a connection could not be prepared");
+            }
+        });
+    }
+
     async fn lay_ready(&self, line: Line) -> Result<(), SendError> {
         let mut sender = over(line).await?;
         sender.ready().await.map_err(SendError::Exchange)?;

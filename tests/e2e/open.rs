@@ -3,12 +3,15 @@
 use futures_util::future::join_all;
 use lab::browser::Ask;
 use lab::browser::Errand;
+use lab::cpsrvd::Cue;
+use lab::cpsrvd::Fault;
 use lab::cpsrvd::Service;
 use lab::world::Style;
 
 use crate::stage::Stage;
 use crate::stage::in_both_styles;
 use crate::stage::problem;
+use crate::stage::until;
 
 in_both_styles! {
     /// web1's certificate is pinned, web2's vouched for by an authority.
@@ -177,4 +180,23 @@ async fn a_panel_that_was_left_is_opened_anew() {
     assert!(left.text().contains("You have left this panel"), "{}", left.text());
     browser.open(&console, "web1", "whostmgrd", "root").await.unwrap();
     assert_eq!(stage.outcomes("panel.open"), ["begun", "succeeded", "begun", "succeeded"]);
+}
+
+/// Nobody waits for a handshake that could be over already.
+#[tokio::test]
+async fn the_ways_to_a_server_are_there_before_they_are_needed() {
+    let stage = Stage::new(Style::Ports).await;
+    let (browser, console) = stage.signed_in("ada").await;
+    let (server, go_on) = (stage.world.server(2), Cue::new());
+    server.faults().inject("/json-api/create_user_session", 1, Fault::Hold(go_on.clone()));
+    let (opened, ()) = tokio::join!(browser.ask_to_open(&console, "web2", "whostmgrd", "root"), async {
+        until("the server is asked", || server.faults().pending() == 0).await;
+        until("the way to the login", || server.open_connections() == 2).await;
+        go_on.give();
+    });
+    assert_eq!(opened.unwrap().status, 200);
+    // The server closes after a login, and the API is not needed again.
+    until("the way to the pages", || server.open_connections() == 1).await;
+    let asked: Vec<_> = server.requests().iter().map(|request| request.path().to_owned()).collect();
+    assert!(asked.iter().all(|path| path.contains("create_user_session") || path.contains("/login")), "{asked:?}");
 }
