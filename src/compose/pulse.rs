@@ -19,6 +19,9 @@ use crate::telemetry::Check;
 /// Between two looks at the parts.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// The same, while the store does not answer: nobody can sign in until somebody has seen that it does again.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Panel sessions of people who are gone are let go of at every so many looks.
 const SWEEP: u32 = 12;
 
@@ -48,6 +51,9 @@ async fn look(current: &Current) {
         let gateway = current.gateway();
         store(&gateway).await;
         audit(&gateway).await;
+        if !gateway.health.is_well(Check::Store) {
+            ticks.reset_after(AGAIN);
+        }
         // Later, sign-ins themselves show whether it answers.
         if !known {
             known = providers(&gateway).await;
@@ -67,7 +73,10 @@ async fn store(gateway: &Gateway) {
     match count {
         Ok(count) => {
             gateway.metrics.sessions(count);
-            gateway.health.well(Check::Store);
+            // Not before what happened elsewhere was heard: until then nobody is let in who has signed in before.
+            if gateway.sessions.hears() {
+                gateway.health.well(Check::Store);
+            }
         }
         Err(error) => {
             if gateway.health.is_well(Check::Store) {

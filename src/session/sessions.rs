@@ -360,6 +360,11 @@ impl Sessions {
         Ok(Some(session))
     }
 
+    /// Whether the store was heard from so lately that sessions go on.
+    pub fn hears(&self) -> bool {
+        !self.is_cut_off(self.clock.now())
+    }
+
     /// Whether nothing was heard from the store for so long that a session may have been ended elsewhere long
     /// ago without anybody here knowing.
     fn is_cut_off(&self, now: Timestamp) -> bool {
