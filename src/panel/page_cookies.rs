@@ -25,7 +25,7 @@ pub fn from_browser(headers: &HeaderMap) -> Vec<(&'static str, &str)> {
         let value = values.next().filter(|value| is_plain(value))?;
         values.next().is_none().then_some((name, value))
     };
-    if pairs.is_empty() { Vec::new() } else { NAMES.into_iter().filter_map(sent).collect() }
+    NAMES.into_iter().filter_map(sent).collect()
 }
 
 /// A pair under one of the names.

@@ -124,7 +124,7 @@ impl PanelSession {
         prove(api, place).await?;
         let proven_at = Mutex::new(Some(Instant::now()));
         let door = upstream.client(place.service);
-        // The way to the login is there when the login is: a server that is far away is connected to once at a time.
+        // The way to the login is made meanwhile: two handshakes with a server that is far away take the time of one.
         let login = panel::create_user_session(api, &place.account, place.service, chosen).map_err(OpenError::Api);
         let (login, way) = future::try_join(login, door.prepare().map(Ok)).await?;
         way.map_err(|error| OpenError::Login(LoginError::Send(error)))?;
