@@ -19,6 +19,9 @@ pub struct Link {
 }
 
 impl Link {
+    /// Room for what `extend` adds to a record, in bytes.
+    pub(super) const ROOM: usize = 128;
+
     /// What comes before the first record.
     pub const BEGINNING: Self = Self { seq: 0, hash: [0; 32] };
 
@@ -33,7 +36,7 @@ impl Link {
         let begin = lines.len();
         lines.extend_from_slice(record.strip_suffix(b"}").unwrap_or(record));
         lines.extend_from_slice(b",\"seq\":");
-        lines.extend_from_slice(seq.to_string().as_bytes());
+        lines.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         lines.extend_from_slice(b",\"prev\":\"");
         self.hash.iter().for_each(|byte| lines.extend_from_slice(&digits(*byte)));
         lines.extend_from_slice(b"\"}");

@@ -100,7 +100,8 @@ impl ChainFile {
     /// Writes records and brings them to disk: all of them or none.
     pub(super) fn write(&mut self, records: &[impl AsRef<[u8]>], now: Timestamp) -> io::Result<()> {
         self.follow_the_name()?;
-        let (mut lines, mut last) = (Vec::new(), self.last);
+        let room = records.iter().map(|record| record.as_ref().len() + Link::ROOM).sum();
+        let (mut lines, mut last) = (Vec::with_capacity(room), self.last);
         for record in records {
             last = last.extend(record.as_ref(), &mut lines);
         }

@@ -94,10 +94,13 @@ impl Gateway {
         let is_page = request.method == Method::GET && destination == Destination::Frame;
         let is_panels = matches!(place, Place::Panel(_)) && !request.target.path().starts_with(RESERVED);
         let again = (is_page && is_panels).then(|| request.target.clone());
-        // Boxed once: the two futures are large, and seldom the same size.
+        // Boxed once: the two futures are large, and seldom the same size. The larger is made where it stays.
         let (counted, answering): (_, BoxFuture<'_, _>) = match &place {
             Place::Console => (RequestPlace::Console, Box::pin(self.console(request))),
-            Place::Panel(origin) => (RequestPlace::Panel, Box::pin(self.panel(request, origin))),
+            Place::Panel(origin) => {
+                let panel = Box::write(Box::new_uninit(), self.panel(request, origin));
+                (RequestPlace::Panel, Box::into_pin(panel))
+            }
         };
         let answer = answering.await;
         let answer = answer.unwrap_or_else(|failure| self.failed(&failure, reference, destination, again.as_ref()));

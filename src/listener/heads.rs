@@ -170,17 +170,21 @@ fn judge(head: &[u8]) -> (Head, State) {
         let line = head.get(begin..end).unwrap_or_default();
         let is_first = begin == 0;
         begin = end + 1;
-        let Some(line) = line.strip_suffix(b"\r").map(<[u8]>::trim_ascii_end) else { return doubtful };
+        let Some(line) = line.strip_suffix(b"\r") else { return doubtful };
         if is_first {
             if memchr(b'#', line).is_some() {
                 return doubtful;
             }
             continue;
         }
+        // Most lines are none of the three.
+        if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T' | b'u' | b'U')) {
+            continue;
+        }
         // Names are short: a search by vectors does not pay.
         let (name, value) = match line.iter().position(|byte| *byte == b':') {
             Some(colon) => line.split_at_checked(colon).unwrap_or_default(),
-            None => (line, &[][..]),
+            None => (line.trim_ascii_end(), &[][..]),
         };
         let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii();
         if name.eq_ignore_ascii_case(b"content-length") {

@@ -114,7 +114,7 @@ impl<W: fmt::Write> Fields<'_, W> {
     /// A field with a number.
     pub(super) fn number(&mut self, name: &str, value: u64) -> fmt::Result {
         self.name(name)?;
-        write!(self.out, "{value}")
+        self.out.write_str(itoa::Buffer::new().format(value))
     }
 
     fn quote(&self) -> &'static str {

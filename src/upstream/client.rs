@@ -228,7 +228,9 @@ impl Client {
             None => (Box::pin(self.connect()).await?, true),
         };
         // The time for an answer does not run while there is nobody to ask.
-        moved.again();
+        if is_new {
+            moved.again();
+        }
         let answer = async {
             let request = match sender.try_send_request(request).await {
                 Ok(answer) => return Ok(answer),
