@@ -4,9 +4,9 @@
 #
 #   image.sh PROGRAM
 #
-# The two base images come from registries, which a test does not ask. In their places stand one whose cargo gives
-# PROGRAM instead of compiling for a quarter of an hour, and one with the libraries that distroless/cc has. Every
-# instruction of the file is carried out as it stands. Needs root.
+# The two base images come from registries, which a test does not ask. In their places stand one with a shell, and one
+# with the libraries that distroless/cc has; and scripts/release gives PROGRAM instead of compiling for half an hour.
+# Every instruction of the file is carried out as it stands. Needs root.
 set -euo pipefail
 program=$1
 here=$(cd "$(dirname "$0")/../.." && pwd)
@@ -30,19 +30,19 @@ cp /bin/busybox /usr/bin/install "$work/build/bin/"
 for tool in sh mkdir cp; do ln -s busybox "$work/build/bin/$tool"; done
 with_libraries /usr/bin/install "$work/build"
 strip -o "$work/build/program" "$program"
-cat >"$work/build/bin/cargo" <<'CARGO'
-#!/bin/sh
-[ "$*" = "build --release --locked --bin panelgate" ] || exit 1
-mkdir -p target/release && cp /program target/release/panelgate
-CARGO
-chmod +x "$work/build/bin/cargo"
 image build "$work/build"
 mkdir -p "$work/base/etc/panelgate" "$work/base/tmp"
 with_libraries "$program" "$work/base"
 install -D -m 0644 /etc/ssl/certs/ca-certificates.crt "$work/base/etc/ssl/certs/ca-certificates.crt"
 image base "$work/base"
 
-cp "$here/Cargo.toml" "$work/context/"
+mkdir "$work/context/scripts"
+cat >"$work/context/scripts/release" <<'RELEASE'
+#!/bin/sh
+[ $# = 0 ] || exit 1
+mkdir -p target/released && cp /program target/released/panelgate
+RELEASE
+chmod +x "$work/context/scripts/release"
 b bud --quiet --isolation chroot --build-arg BUILD_IMAGE=localhost/build --build-arg RUN_IMAGE=localhost/base \
     --tag panelgate --file "$here/deploy/docker/Dockerfile" "$work/context" >/dev/null
 told=$(b inspect --type image --format '{{.OCIv1.Config.User}} {{.OCIv1.Config.Entrypoint}} {{.OCIv1.Config.Cmd}} {{.OCIv1.Config.StopSignal}}' panelgate)

@@ -1,6 +1,6 @@
 """What one small request costs Panelgate, counted and not timed: nearly the same on every machine.
 
-    python3 -m harness.cost --programs ../../target/release
+    python3 -m harness.cost --programs ../../target/released/symbols
 
 Instructions in user space and allocations are counted by callgrind, system calls by strace, through a gateway
 with everything on. Each is the difference between a long and a short run, so that what does not belong to
