@@ -1,5 +1,6 @@
 //! Disks that are full: the store's, the audit log's, PostgreSQL's.
 
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
@@ -121,7 +122,7 @@ async fn the_disk_of_the_audit_log_is_full() {
     let kept = std::fs::read_to_string(disk.seen_at().unwrap().join("audit.jsonl")).unwrap();
     let told = people.denied();
     assert!(told.iter().all(|reference| kept.contains(reference)), "an event is lost");
-    copy_out(&disk.seen_at().unwrap(), &stage.world.folder().join("audit"));
+    lay_links(&disk.seen_at().unwrap(), &stage.world.folder().join("audit"));
     let (code, said, _) = audit(&stage.world, &["verify"]).await;
     assert_eq!(code, 0, "{said}");
     let seen = "open panels go on; what has to be on record is refused (503)";
@@ -135,11 +136,11 @@ async fn ask_file(file: &Path, statement: &str) -> String {
     String::from_utf8_lossy(&answer.stdout).trim().to_owned()
 }
 
-/// Copies the files of a disk to where everybody sees them.
-fn copy_out(from: &Path, to: &Path) {
+/// Lets everybody see the files of a disk, as they are written.
+fn lay_links(from: &Path, to: &Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
-        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        symlink(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
 
