@@ -38,9 +38,10 @@ def arguments():
 
 def main():
     asked = arguments()
-    cores = set(range(os.cpu_count()))
+    # Those that it may use: a release is built in containers too.
+    cores = os.sched_getaffinity(0)
     pinned = asked.cores == 1 and len(cores) > 1
-    front, back = ({0}, cores - {0}) if pinned else (cores, cores)
+    front, back = ({min(cores)}, cores - {min(cores)}) if pinned else (cores, cores)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="panelgate-compare-") as folder:
         # Apache's workers read the certificate as another user.
