@@ -10,6 +10,8 @@ use futures_util::FutureExt as _;
 use http::Request;
 use http::Response;
 use hyper::body::Incoming;
+use rustls::ProtocolVersion;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,6 +25,7 @@ use crate::listener::crowd::Crowd;
 use crate::listener::front;
 use crate::listener::front::Front;
 use crate::listener::front::Strangers;
+use crate::listener::gathered::Gathered;
 use crate::listener::http1::http1;
 use crate::listener::limits::ListenerLimits;
 use crate::listener::serve::Accepted;
@@ -179,13 +182,20 @@ impl Listener {
             return http1(stream, accepted, service, limits, draining.clone()).await;
         };
         let client = accepted.client;
-        let handshake = Box::pin(tokio::time::timeout(limits.tls_handshake, acceptor.accept(stream)));
-        let tls = match handshake.await {
+        let accepting = acceptor.accept(Gathered::new(stream)).into_fallible();
+        let handshake = Box::pin(tokio::time::timeout(limits.tls_handshake, accepting));
+        let mut tls = match handshake.await {
             Ok(Ok(tls)) => Box::new(tls),
-            Ok(Err(error)) => return tracing::debug!(%error, %client, "TLS handshake failed"),
+            Ok(Err((error, mut stream))) => {
+                // The alert that says why may still be held.
+                drop(stream.shutdown().now_or_never());
+                return tracing::debug!(%error, %client, "TLS handshake failed");
+            }
             Err(_) => return tracing::debug!(%client, "TLS handshake took too long"),
         };
-        let (_, session) = tls.get_ref();
+        let (stream, session) = tls.get_mut();
+        // In earlier versions the last word is the server's.
+        stream.shaken(session.protocol_version() == Some(ProtocolVersion::TLSv1_3));
         let is_http2 = session.alpn_protocol() == Some(b"h2");
         // What a balancer brings over one connection may be for many of our names.
         let server_name = session.server_name().filter(|_| accepted.crowd.is_none()).map(Into::into);

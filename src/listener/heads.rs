@@ -213,7 +213,7 @@ impl<I> Watched<I> {
 }
 
 impl<I: Wire> Wire for Watched<I> {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.inner.poll_readable(cx)
     }
 }

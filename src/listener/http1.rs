@@ -90,7 +90,7 @@ pub(super) async fn http1<I, S, F>(
             .serve_connection(TokioIo::new(wire), answer);
         let Some(taken_out) = attendant.work(Box::new(engine.with_upgrades())).await else { return };
         (wire, answer) = (taken_out.io.into_inner(), taken_out.service);
-        match attendant.rest(&*wire).await {
+        match attendant.rest(&mut *wire).await {
             Woken::Readable => {}
             Woken::Cut => return,
             Woken::Over => {
@@ -198,7 +198,7 @@ impl Attendant<'_> {
     }
 
     /// Waits without an engine.
-    async fn rest(&mut self, wire: &impl Wire) -> Woken {
+    async fn rest(&mut self, wire: &mut impl Wire) -> Woken {
         self.watch.last_look(self.clock.as_mut());
         poll_fn(|cx| {
             if self.cut.has_come(cx) {

@@ -42,7 +42,7 @@ impl<I> Lingering<I> {
 }
 
 impl<I: Wire> Wire for Lingering<I> {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.inner.poll_readable(cx)
     }
 }

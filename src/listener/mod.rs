@@ -7,6 +7,7 @@ mod activity;
 mod bind;
 mod crowd;
 mod front;
+mod gathered;
 mod heads;
 mod http1;
 mod limits;

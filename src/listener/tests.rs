@@ -36,7 +36,7 @@ struct Told {
 }
 
 impl Wire for Told {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.rests.notify_one();
         self.stream.poll_readable(cx)
     }

@@ -12,31 +12,31 @@ use tokio_rustls::server::TlsStream;
 /// A stream that can be waited for without a buffer to read into.
 pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Ready when a read may find something: bytes, the end, or a failure. To be asked after a read that found
-    /// nothing, because only the socket is looked at.
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()>;
+    /// nothing, because only the socket is looked at. What was held back goes out.
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 
 impl Wire for TcpStream {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // A failure is found by the read.
         self.poll_read_ready(cx).map(|_| ())
     }
 }
 
 impl<I: Wire> Wire for Box<I> {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         (**self).poll_readable(cx)
     }
 }
 
 impl Wire for ProxiedStream<TcpStream> {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_ref().poll_readable(cx)
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_mut().poll_readable(cx)
     }
 }
 
 impl<I: Wire> Wire for TlsStream<I> {
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.get_ref().0.poll_readable(cx)
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.get_mut().0.poll_readable(cx)
     }
 }
