@@ -49,7 +49,7 @@ def main():
         stage = Stage(os.path.join(asked.programs, "bench-tool"), folder, back, asked.servers, asked.rules)
         found = [*peers.others(stage, asked.cores, asked.base)]
         if asked.cores == 1:
-            found.append(peers.bare(stage, asked.base))
+            found += [peers.bare(stage, asked.base), peers.checked(stage, asked.base)]
         found.append(peers.panelgate(stage, os.path.join(asked.programs, "panelgate"), asked.cores))
         if shutil.which("haproxy"):
             found.append(peers.balanced(stage, os.path.join(asked.programs, "panelgate"), asked.cores))

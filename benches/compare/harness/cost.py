@@ -2,12 +2,13 @@
 
     python3 -m harness.cost --programs ../../target/released/symbols
 
-Instructions in user space and allocations are counted by callgrind, system calls by strace, through a gateway
-with everything on. Each is the difference between a long and a short run, so that what does not belong to
-requests does not count. Those of SHA-256 (the cookie's digest, and the chain of audit records) are told apart:
-valgrind does not know the instructions that processors have for it, with which it costs a tenth. The watch over the
-servers is off: what it does is no part of a request. Beside each work stands what a bare proxy of the same libraries
-costs. Ends with 1 when something costs more than `budgets.json` allows.
+Instructions in user space, allocations and the code that is gone through are counted by callgrind, system calls by
+strace, through a gateway with everything on. All but the code are the difference between a long and a short run, so
+that what does not belong to requests does not count. Instructions of SHA-256 (the cookie's digest, and the chain of
+audit records) are told apart: valgrind does not know the instructions that processors have for it, with which it
+costs a tenth. The watch over the servers is off: what it does is no part of a request. Beside each work stands what a
+bare proxy of the same libraries costs, and one that looks up a session and writes a line besides. Ends with 1 when
+something costs more than `budgets.json` allows.
 """
 
 import argparse
@@ -145,13 +146,36 @@ def read(path):
     return {"instructions": total - hashing, "of SHA-256 besides": hashing, "allocations": max(allocations, below)}
 
 
+def touched(path, requests):
+    """KiB of code that most requests go through, in the 64 bytes at a time that a processor's cache takes. One of 32
+    KiB that has to take more of it for each request than it holds waits for the next one."""
+    times, objects, where, is_call = {}, {}, "", False
+    with open(path) as file:
+        for line in file:
+            if line.startswith("ob="):
+                found = re.match(r"ob=(?:\((\d+)\))?\s*(.*)", line.rstrip("\n"))
+                if found.group(1) and found.group(2):
+                    objects[found.group(1)] = found.group(2)
+                where = found.group(2) or objects.get(found.group(1), "")
+            elif line.startswith("calls="):
+                is_call = True
+            elif line.startswith("0x"):
+                if not is_call:
+                    fields = line.split()
+                    place = (where, int(fields[0], 16) // 64)
+                    times[place] = max(times.get(place, 0), int(fields[-1]))
+                is_call = False
+    return sum(count > requests / 2 for count in times.values()) * 64 / 1024
+
+
 def callgrind(stage, peer, work, keep, prepare=None, idle=0):
     """Instructions and allocations for one request. What `prepare` does with the running gateway does not count.
 
     With `idle` seconds, what the gateway does by itself is counted for so long first, and is taken off for the time
     that the requests took: under callgrind they take fifty times as long, and it does what it does by the clock."""
     out = stage.path(f"callgrind-{work}")
-    gateway = Gateway(stage, peer, ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"])
+    gateway = Gateway(stage, peer, ["valgrind", "--tool=callgrind", "--dump-instr=yes", "--compress-pos=no",
+                                    f"--callgrind-out-file={out}"])
 
     def control(what):
         subprocess.run(["callgrind_control", what, str(gateway.process.pid)], check=True, stdout=subprocess.DEVNULL)
@@ -181,10 +205,11 @@ def callgrind(stage, peer, work, keep, prepare=None, idle=0):
             took.append(seconds)
     finally:
         gateway.end()
+    code = touched(f"{out}.{dumps}", LONG)
     if keep:
         os.makedirs(keep, exist_ok=True)
         shutil.move(f"{out}.{dumps}", os.path.join(keep, f"callgrind.{work}"))
-    found = difference(*counts[-2:])
+    found = {**difference(*counts[-2:]), "KiB of code": code}
     if idle:
         for name in ("instructions", "allocations"):
             found[f"{name} a second"] = counts[0][name] / took[0]
@@ -252,15 +277,16 @@ def main():
                 make = peers.balanced if work == "AP" else peers.panelgate
                 costs[work] = {**callgrind(stage, make(stage, program, 1), work, asked.keep),
                                **strace(stage, make(stage, program, 1), work)}
-                bare = peers.bare(stage, BASE)
-                costs[f"{work} bare"] = {**callgrind(stage, bare, work, None), **strace(stage, bare, work)}
+                for floor in (peers.bare(stage, BASE), peers.checked(stage, BASE)):
+                    costs[f"{work} {floor.name}"] = {**callgrind(stage, floor, work, None),
+                                                     **strace(stage, floor, work)}
         finally:
             stage.group.stop()
     columns = list(next(iter(costs.values())))
     lines = ["| one small request | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     exceeded = []
     for work, cost in costs.items():
-        what = WORKS.get(work, "proxy of the same libraries")
+        what = WORKS.get(work, "")
         lines.append(f"| {work} {what} | " + " | ".join(f"{count:,.1f}" for count in cost.values()) + " |")
         for name, most in budgets.get(work, {}).items():
             if cost[name] > most:

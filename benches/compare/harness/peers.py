@@ -286,6 +286,14 @@ def bare(stage, base):
                 skips={"G", "H"})
 
 
+def checked(stage, base):
+    """The same that looks up a session and writes a line for each request: the least that knows who asks."""
+    peer = bare(stage, base + 2)
+    session = SESSION.split("; ")[0].removeprefix("session=")
+    return dataclasses.replace(peer, name="bare-checked", note="bare, with a session looked up and a line written",
+                               command=[*peer.command, "--session", session], checks=True)
+
+
 def balanced(stage, program, cores):
     """The same behind HAProxy, at which TLS ends; for plain HTTP the load itself is the balancer."""
     bundle(stage)

@@ -2,6 +2,7 @@
 //!
 //! What Panelgate costs above it is Panelgate's own work; what it costs itself, no gateway of these libraries can
 //! save. It lets everybody in and passes all header lines on as they are. One thread, one pool, no WebSockets.
+//! Told of a cookie, it does the least besides that a proxy does which knows who asks ([`Checked`]).
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use http::HeaderValue;
 use http::Request;
 use http::Response;
+use http::StatusCode;
 use http::Uri;
 use http::header::CONNECTION;
 use http::header::HOST;
@@ -46,6 +48,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::TlsConnector;
 
+use crate::checked::Checked;
 use crate::cryptography;
 use crate::upstream::listen;
 
@@ -64,6 +67,9 @@ pub(crate) struct Arguments {
     /// The folder with the certificate (`proxy.pem`, `proxy.key`) and the authority (`authority.pem`).
     #[arg(long)]
     folder: PathBuf,
+    /// Lets in only who has this cookie (`session`), and writes a line for each request to `checked.log` in the folder.
+    #[arg(long)]
+    session: Option<String>,
 }
 
 /// The name in the server's certificate.
@@ -89,6 +95,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         idle: Mutex::default(),
         connector: TlsConnector::from(Arc::new(tls)),
         server: arguments.server,
+        checked: arguments.session.map(|session| Checked::start(&session, &path("checked.log"))).transpose()?,
     });
     let (secure, plain) = (listen(arguments.address)?, listen(arguments.plain)?);
     tokio::try_join!(accept(secure, Some(acceptor), Arc::clone(&pool)), accept(plain, None, pool))?;
@@ -129,6 +136,7 @@ struct Pool {
     idle: Mutex<Vec<SendRequest<Incoming>>>,
     connector: TlsConnector,
     server: SocketAddr,
+    checked: Option<Checked>,
 }
 
 impl Pool {
@@ -143,13 +151,30 @@ impl Pool {
         *request.version_mut() = http::Version::HTTP_11;
         // What it says is for us alone (RFC 9110 section 7.6.1).
         request.headers_mut().remove(CONNECTION);
+        let this = Arc::clone(&self);
+        let asked = match &this.checked {
+            Some(checked) => {
+                let (mut parts, body) = request.into_parts();
+                let Some(asked) = checked.admit(&parts.method, &parts.uri, &mut parts.headers) else {
+                    let mut refused = Response::new(Passed { inner: None, back: None });
+                    *refused.status_mut() = StatusCode::UNAUTHORIZED;
+                    return Ok(refused);
+                };
+                request = Request::from_parts(parts, body);
+                Some(asked)
+            }
+            None => None,
+        };
         let idle = self.lock().pop();
         let mut sender = match idle {
             Some(sender) => sender,
             None => Box::pin(self.connect()).await?,
         };
         let answer = sender.send_request(request).await?;
-        Ok(answer.map(|inner| Passed { inner, back: Some((sender, self)) }.ended()))
+        if let Some(asked) = asked {
+            asked.answered(answer.status())?;
+        }
+        Ok(answer.map(|inner| Passed { inner: Some(inner), back: Some((sender, self)) }.ended()))
     }
 
     async fn connect(&self) -> anyhow::Result<SendRequest<Incoming>> {
@@ -168,7 +193,8 @@ impl Pool {
 
 /// An answer's body, at whose end its connection goes back.
 struct Passed {
-    inner: Incoming,
+    /// Nothing of the server's, for who was refused.
+    inner: Option<Incoming>,
     back: Option<(SendRequest<Incoming>, Arc<Pool>)>,
 }
 
@@ -179,7 +205,7 @@ impl Passed {
     }
 
     fn end_if_ended(&mut self) {
-        if self.inner.is_end_stream()
+        if self.is_end_stream()
             && let Some((sender, pool)) = self.back.take()
         {
             pool.lock().push(sender);
@@ -192,16 +218,17 @@ impl Body for Passed {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        let Some(inner) = &mut self.inner else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(inner).poll_frame(cx));
         self.end_if_ended();
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
     }
 }

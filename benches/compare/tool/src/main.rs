@@ -4,6 +4,7 @@
 //! nginx asks for each request, `bare` a proxy that only passes on, `load` the clients.
 
 mod bare;
+mod checked;
 mod cryptography;
 mod load;
 mod opening;
