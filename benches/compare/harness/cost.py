@@ -286,8 +286,8 @@ def main():
     lines = ["| one small request | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
     exceeded = []
     for work, cost in costs.items():
-        what = WORKS.get(work, "")
-        lines.append(f"| {work} {what} | " + " | ".join(f"{count:,.1f}" for count in cost.values()) + " |")
+        what = f"{work} {WORKS.get(work, '')}".strip()
+        lines.append(f"| {what} | " + " | ".join(f"{count:,.1f}" for count in cost.values()) + " |")
         for name, most in budgets.get(work, {}).items():
             if cost[name] > most:
                 exceeded.append(f"{work}: {cost[name]:,.1f} {name} are more than the {most:,} of budgets.json")
