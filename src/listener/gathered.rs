@@ -167,6 +167,14 @@ mod tests {
         near.flush().await.unwrap();
     }
 
+    /// Both ends behind a handshake whose last word may wait.
+    async fn shaken(last_word: &[u8]) -> (TcpStream, Gathered<TcpStream>) {
+        let (far, mut near) = pair().await;
+        say(&mut near, last_word).await;
+        near.shaken(true);
+        (far, near)
+    }
+
     async fn hear(far: &mut TcpStream, bytes: usize) -> Vec<u8> {
         let mut heard = vec![0; bytes];
         far.read_exact(&mut heard).await.unwrap();
@@ -198,9 +206,7 @@ mod tests {
 
     #[tokio::test]
     async fn tickets_go_with_the_next_word_and_not_before() {
-        let (mut far, mut near) = pair().await;
-        say(&mut near, b"tickets, ").await;
-        near.shaken(true);
+        let (mut far, mut near) = shaken(b"tickets, ").await;
         let mut byte = [0];
         assert!(near.read(&mut byte).now_or_never().is_none());
         near.flush().await.unwrap();
@@ -214,9 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn tickets_go_out_when_the_connection_rests_and_when_it_ends() {
-        let (mut far, mut near) = pair().await;
-        say(&mut near, b"tickets").await;
-        near.shaken(true);
+        let (mut far, mut near) = shaken(b"tickets").await;
         // The socket may not have heard yet that it can write.
         while !near.held.is_empty() {
             tokio::select! {
@@ -227,9 +231,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(hear(&mut far, 7).await, b"tickets");
-        let (mut far, mut near) = pair().await;
-        say(&mut near, b"tickets").await;
-        near.shaken(true);
+        let (mut far, mut near) = shaken(b"tickets").await;
         near.shutdown().await.unwrap();
         assert_eq!(at_once(&mut far).await, b"tickets");
     }

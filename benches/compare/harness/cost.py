@@ -114,6 +114,14 @@ def difference(short, long):
     return {name: (long[name] - short[name]) / (LONG - SHORT) for name in long}
 
 
+def named(text, names):
+    """What a line names: callgrind says a name once, and its number from then on."""
+    number, name = re.match(r"(?:\((\d+)\))?\s*(.*)", text.rstrip("\n")).groups()
+    if number and name:
+        names[number] = name
+    return name or names.get(number, "")
+
+
 def read(path):
     """Instructions and allocations of one of callgrind's files."""
     allocations, below, called, hashing = 0, 0, "", 0
@@ -121,16 +129,9 @@ def read(path):
     with open(path) as file:
         for line in file:
             if line.startswith("cfn="):
-                found = re.match(r"cfn=(?:\((\d+)\))?\s*(.*)", line.rstrip("\n"))
-                number, name = found.group(1), found.group(2)
-                if number and name:
-                    names[number] = name
-                called = name or names.get(number, "")
+                called = named(line[len("cfn="):], names)
             elif line.startswith("fn="):
-                found = re.match(r"fn=(?:\((\d+)\))?\s*(.*)", line.rstrip("\n"))
-                if found.group(1) and found.group(2):
-                    names[found.group(1)] = found.group(2)
-                current = found.group(2) or names.get(found.group(1), "")
+                current = named(line[len("fn="):], names)
             elif line.startswith("calls="):
                 calls = int(line[6:].split()[0])
                 plain = called.split("'")[0]
@@ -153,10 +154,7 @@ def touched(path, requests):
     with open(path) as file:
         for line in file:
             if line.startswith("ob="):
-                found = re.match(r"ob=(?:\((\d+)\))?\s*(.*)", line.rstrip("\n"))
-                if found.group(1) and found.group(2):
-                    objects[found.group(1)] = found.group(2)
-                where = found.group(2) or objects.get(found.group(1), "")
+                where = named(line[len("ob="):], objects)
             elif line.startswith("calls="):
                 is_call = True
             elif line.startswith("0x"):
