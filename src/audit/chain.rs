@@ -38,7 +38,9 @@ impl Link {
         lines.extend_from_slice(b",\"seq\":");
         lines.extend_from_slice(itoa::Buffer::new().format(seq).as_bytes());
         lines.extend_from_slice(b",\"prev\":\"");
-        self.hash.iter().for_each(|byte| lines.extend_from_slice(&digits(*byte)));
+        let mut prev = [[0; 2]; 32];
+        prev.iter_mut().zip(self.hash).for_each(|(slot, byte)| *slot = digits(byte));
+        lines.extend_from_slice(prev.as_flattened());
         lines.extend_from_slice(b"\"}");
         let sealed = Self::of(seq, lines.get(begin..).unwrap_or_default());
         lines.push(b'\n');

@@ -8,7 +8,6 @@ use http::Method;
 use http::StatusCode;
 use serde::Serialize;
 
-use crate::audit::known;
 use crate::audit::known::From;
 use crate::audit::known::Panel;
 use crate::audit::written;
@@ -163,18 +162,18 @@ pub struct Event {
 
 /// What it is, and where it came from.
 #[derive(Clone, Debug)]
-struct Head {
-    time: Timestamp,
-    kind: Kind,
-    outcome: Outcome,
-    reference: ReferenceId,
-    client: Option<ClientAddr>,
+pub(super) struct Head {
+    pub(super) time: Timestamp,
+    pub(super) kind: Kind,
+    pub(super) outcome: Outcome,
+    pub(super) reference: ReferenceId,
+    pub(super) client: Option<ClientAddr>,
 }
 
 impl Head {
     /// Written by hand, as every record has one: words of ours, digits and an address, in which nothing needs an
     /// escape.
-    fn write(&self, json: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn write(&self, json: &mut Vec<u8>) -> io::Result<()> {
         let Self { time, kind, outcome, reference, client } = self;
         let (time, kind, outcome) = (time.text(), kind.as_str(), outcome.as_str());
         let parts = [
@@ -222,19 +221,6 @@ pub(super) struct Rest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) shed: Option<u64>,
 }
-
-impl Rest {
-    /// Method, path and status, where there is nothing else to say, as of most requests.
-    fn usual(&self) -> Option<(&str, &str, u16)> {
-        let Self { method, path, status, action, reason, detail, torn, removed_to, shed } = self;
-        let is_more = action.is_some() || reason.is_some() || detail.is_some() || torn.is_some();
-        let is_usual = !is_more && removed_to.is_none() && shed.is_none();
-        Some((method.as_ref()?.0.as_str(), path.as_deref()?, (*status)?)).filter(|_| is_usual)
-    }
-}
-
-/// Room for an event of a request, in bytes.
-const USUAL: usize = 1024;
 
 /// Longest text of a detail, in bytes.
 const MAX_DETAIL: usize = 500;
@@ -396,20 +382,10 @@ impl Event {
         self.head.kind
     }
 
-    /// The object as it is written, without its place in the chain.
-    pub(super) fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut json = Vec::with_capacity(USUAL);
-        self.head.write(&mut json).map_err(serde_json::Error::io)?;
-        // Most events, and much of each is the same.
-        if self.head.kind == Kind::PanelRequest {
-            known::append(&mut json, &self.panel)?;
-        } else {
-            written::append(&mut json, &self.panel)?;
-        }
-        match self.rest.usual() {
-            Some(request) => written::append_request(&mut json, request)?,
-            None => written::append(&mut json, &self.rest)?,
-        }
-        Ok(json)
+    /// Writes it as one object, without its place in the chain.
+    pub(super) fn write(&self, json: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        self.head.write(json).map_err(serde_json::Error::io)?;
+        written::append(json, &self.panel)?;
+        written::append(json, &self.rest)
     }
 }

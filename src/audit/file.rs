@@ -168,7 +168,9 @@ pub(super) fn own(kind: Kind, now: Timestamp) -> Event {
 }
 
 pub(super) fn line(event: &Event) -> io::Result<Vec<u8>> {
-    event.json().map_err(io::Error::other)
+    let mut json = Vec::new();
+    event.write(&mut json).map_err(io::Error::other)?;
+    Ok(json)
 }
 
 impl Found {

@@ -2,6 +2,7 @@
 //! each record: so it is written once, and kept as it is written.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -10,6 +11,7 @@ use crate::audit::written::Groups;
 use crate::audit::written::Name;
 use crate::audit::written::Shown;
 use crate::audit::written::Who;
+use crate::identity::Principal;
 use crate::model::Account;
 use crate::model::DirectoryVersion;
 use crate::model::ServerId;
@@ -50,10 +52,44 @@ pub(super) struct Panel {
     pub(super) directory: Option<Name<DirectoryVersion>>,
 }
 
-/// What makes one panel of a person another than the next. While it is held, its person has the place in memory by
-/// which they are told apart.
+/// A panel that somebody is in: what makes it another than the next.
+#[derive(Clone, Copy)]
+pub(super) struct Which<'p> {
+    /// As they signed in once, or were refreshed.
+    pub(super) person: &'p Arc<Principal>,
+    pub(super) session: SessionTag,
+    pub(super) server: &'p ServerId,
+    pub(super) service: &'static str,
+    pub(super) account: &'p Account,
+    pub(super) directory: &'p DirectoryVersion,
+}
+
+impl Which<'_> {
+    /// What is said of it.
+    fn panel(&self) -> Panel {
+        Panel {
+            subject: Some(Who::Person(Arc::clone(self.person))),
+            groups: Groups(Some(Arc::clone(self.person))),
+            session: Some(Shown(self.session)),
+            server: Some(Name(self.server.clone())),
+            service: Some(self.service),
+            account: Some(Name(self.account.clone())),
+            directory: Some(Name(self.directory.clone())),
+            ..Panel::default()
+        }
+    }
+
+    /// Where it is kept.
+    fn place(&self) -> usize {
+        let address = |text: &str| text.as_ptr().addr() >> 4;
+        let person = Arc::as_ptr(self.person).addr() >> 4;
+        (person ^ address(self.server.as_str()) ^ address(self.service)) % MOST
+    }
+}
+
+/// The same, kept. While it is, its person has the place in memory by which they are told apart.
 struct Key {
-    person: Groups,
+    person: Arc<Principal>,
     session: SessionTag,
     server: ServerId,
     service: &'static str,
@@ -62,34 +98,24 @@ struct Key {
 }
 
 impl Key {
-    /// Nothing if there is more to say, or less.
-    fn of(panel: &Panel) -> Option<Self> {
-        let Panel { subject, groups, by, session, server, service, account, through, from, rule, directory } = panel;
-        let is_plain = matches!(subject, Some(Who::Person(_))) && by.is_none() && through.is_none();
-        (is_plain && from.is_none() && rule.is_none()).then_some(())?;
-        Some(Self {
-            person: groups.clone(),
-            session: session.as_ref()?.0,
-            server: server.as_ref()?.0.clone(),
-            service: (*service)?,
-            account: account.as_ref()?.0.clone(),
-            directory: directory.as_ref()?.0.clone(),
-        })
+    fn of(which: Which<'_>) -> Self {
+        Self {
+            person: Arc::clone(which.person),
+            session: which.session,
+            server: which.server.clone(),
+            service: which.service,
+            account: which.account.clone(),
+            directory: which.directory.clone(),
+        }
     }
 
-    fn is_for(&self, other: &Self) -> bool {
-        self.person.are_those_of(&other.person)
-            && self.session == other.session
-            && self.server == other.server
-            && self.service == other.service
-            && self.account == other.account
-            && self.directory == other.directory
-    }
-
-    /// Where it is kept.
-    fn place(&self) -> usize {
-        let address = |text: &str| text.as_ptr().addr() >> 4;
-        (self.person.address() ^ address(self.server.as_str()) ^ address(self.service)) % MOST
+    fn is_for(&self, which: Which<'_>) -> bool {
+        Arc::ptr_eq(&self.person, which.person)
+            && self.session == which.session
+            && self.server == *which.server
+            && self.service == which.service
+            && self.account == *which.account
+            && self.directory == *which.directory
     }
 }
 
@@ -104,20 +130,19 @@ thread_local! {
 }
 
 /// Adds what is said of a panel to a record.
-pub(super) fn append(json: &mut Vec<u8>, panel: &Panel) -> Result<(), serde_json::Error> {
-    let Some(key) = Key::of(panel) else { return written::append(json, panel) };
+pub(super) fn append(json: &mut Vec<u8>, which: Which<'_>) -> Result<(), serde_json::Error> {
     KNOWN.with_borrow_mut(|known| {
         if known.is_empty() {
             known.resize_with(MOST, || None);
         }
-        let Some(place) = known.get_mut(key.place()) else { return written::append(json, panel) };
-        if let Some((_, object)) = place.as_ref().filter(|(kept, _)| kept.is_for(&key)) {
+        let Some(place) = known.get_mut(which.place()) else { return written::append(json, &which.panel()) };
+        if let Some((_, object)) = place.as_ref().filter(|(kept, _)| kept.is_for(which)) {
             written::append_object(json, object);
             return Ok(());
         }
-        let object = serde_json::to_vec(panel)?;
+        let object = serde_json::to_vec(&which.panel())?;
         written::append_object(json, &object);
-        *place = Some((key, object));
+        *place = Some((Key::of(which), object));
         Ok(())
     })
 }

@@ -1,5 +1,6 @@
 //! The audit log as the gateway knows it: acts wait until they are recorded, requests never do.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -9,15 +10,16 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use crate::audit::answered::Answered;
+use crate::audit::batch::Done;
 use crate::audit::event::Event;
-use crate::audit::event::Kind;
 use crate::audit::file::FileSettings;
 use crate::audit::queue;
+use crate::audit::queue::Place;
 use crate::audit::queue::Sender;
 use crate::audit::writer;
 use crate::model::Clock;
 use crate::model::SyslogTarget;
-use crate::model::Timestamp;
 
 /// Why an event could not be recorded.
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +70,12 @@ pub struct AuditSettings {
     pub patience: Duration,
 }
 
-/// An event on its way to the writer.
-pub(super) struct Job {
-    pub(super) time: Timestamp,
-    pub(super) kind: Kind,
-    pub(super) json: Vec<u8>,
-    pub(super) done: Option<oneshot::Sender<Result<(), AuditError>>>,
+/// Room that a thread keeps for an event, in bytes.
+const ROOM: usize = 64 * 1024;
+
+thread_local! {
+    /// Where each thread writes events, before they join the others.
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The audit log. Clones write to the same file, in the order in which they record.
@@ -89,7 +91,7 @@ impl AuditLog {
     /// Opens the files and starts their writer.
     pub fn open(settings: AuditSettings, clock: &Arc<dyn Clock>) -> Result<Self, AuditError> {
         let patience = settings.patience;
-        let (queue, jobs) = queue::bounded(settings.queue.max(2));
+        let (queue, jobs) = queue::bounded(settings.queue.max(2), writer::BATCH);
         let shed = Arc::default();
         writer::start(settings, jobs, Arc::clone(&shed), Arc::clone(clock)).map_err(AuditError::Open)?;
         Ok(Self { queue: Arc::new(queue), shed, shed_total: Arc::default(), patience })
@@ -98,19 +100,19 @@ impl AuditLog {
     /// Writes an event and waits until it is on disk, and wherever else it is required.
     pub async fn record(&self, event: &Event) -> Result<(), AuditError> {
         let (done, written) = oneshot::channel();
-        let job = job(event, Some(done)).map_err(AuditError::Encode)?;
         let recorded = async {
-            self.queue.send(job).await?;
+            put(self.queue.place().await?, event, Some(done)).map_err(AuditError::Encode)?;
             written.await.map_err(|_| AuditError::Gone)?
         };
         tokio::time::timeout(self.patience, recorded).await.unwrap_or(Err(AuditError::TimedOut(self.patience)))
     }
 
-    /// Writes the event of a request soon, without waiting. While half of the places are taken it is left out and
+    /// Writes the record of a request soon, without waiting. While half of the places are taken it is left out and
     /// counted, so that acts find room.
-    pub fn note(&self, event: &Event) {
-        let sent = job(event, None).is_ok_and(|job| self.queue.try_send_later(job));
-        if !sent {
+    pub fn note(&self, answered: &Answered<'_>) {
+        let what = (answered.time, Answered::KIND);
+        let put = |place: Place<'_>| with(|json| answered.write(json), |json| place.put(what, json, None)).is_ok();
+        if !self.queue.try_place_for_later().is_some_and(put) {
             self.shed.fetch_add(1, Ordering::Relaxed);
             self.shed_total.fetch_add(1, Ordering::Relaxed);
         }
@@ -123,10 +125,7 @@ impl AuditLog {
 
     /// Writes the event of an act without waiting, where nobody can: a request that was dropped.
     pub(super) fn record_later(&self, event: &Event) {
-        let sent = match job(event, None) {
-            Ok(job) => self.queue.try_send(job),
-            Err(error) => Err(AuditError::Encode(error)),
-        };
+        let sent = self.queue.try_place().and_then(|place| put(place, event, None).map_err(AuditError::Encode));
         if let Err(error) = sent {
             tracing::error!(%error, "an audit event was lost");
         }
@@ -139,6 +138,22 @@ impl fmt::Debug for AuditLog {
     }
 }
 
-fn job(event: &Event, done: Option<oneshot::Sender<Result<(), AuditError>>>) -> Result<Job, serde_json::Error> {
-    Ok(Job { time: event.time(), kind: event.kind(), json: event.json()?, done })
+fn put(place: Place<'_>, event: &Event, done: Option<Done>) -> Result<(), serde_json::Error> {
+    with(|json| event.write(json), |json| place.put((event.time(), event.kind()), json, done))
+}
+
+/// Writes an event, and does something with its text.
+fn with(
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), serde_json::Error>,
+    act: impl FnOnce(&[u8]),
+) -> Result<(), serde_json::Error> {
+    WRITTEN.with_borrow_mut(|json| {
+        json.clear();
+        write(json)?;
+        act(json);
+        if json.capacity() > ROOM {
+            *json = Vec::new();
+        }
+        Ok(())
+    })
 }

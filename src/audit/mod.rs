@@ -7,7 +7,9 @@
 //! are built from names and ids only.
 
 mod act;
+mod answered;
 mod archive;
+mod batch;
 mod chain;
 mod event;
 mod file;
@@ -24,6 +26,7 @@ mod writer;
 mod written;
 
 pub use act::Act;
+pub use answered::Answered;
 pub use chain::InvalidLink;
 pub use chain::Link;
 pub use event::Event;

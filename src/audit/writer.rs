@@ -7,19 +7,19 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use crate::audit::batch::Batch;
 use crate::audit::event::Kind;
 use crate::audit::file;
 use crate::audit::file::ChainFile;
 use crate::audit::log::AuditError;
 use crate::audit::log::AuditSettings;
-use crate::audit::log::Job;
 use crate::audit::log::Need;
 use crate::audit::queue::Receiver;
 use crate::audit::syslog::Syslog;
 use crate::model::Clock;
 
 /// Most records that are written at once.
-const BATCH: usize = 1024;
+pub(super) const BATCH: usize = 1024;
 
 struct Writer {
     file: ChainFile,
@@ -40,37 +40,38 @@ pub(super) fn start(
     let syslog = settings.syslog.map(|(target, need)| (Syslog::new(target, &settings.host), need));
     let mut writer = Writer { file, stdout: settings.stdout, syslog, shed, clock };
     thread::Builder::new().name("audit".into()).spawn(move || {
-        let mut batch = Vec::new();
-        while jobs.receive(&mut batch, BATCH) {
+        let mut written = None;
+        while let Some(mut batch) = jobs.receive(written.take()) {
             writer.write(&mut batch);
+            written = Some(batch);
         }
     })?;
     Ok(())
 }
 
 impl Writer {
-    fn write(&mut self, batch: &mut Vec<Job>) {
+    fn write(&mut self, batch: &mut Batch) {
         let now = self.clock.now();
         if let Err(error) = self.file.rotate_if_due(now) {
             tracing::error!(%error, "the audit file cannot be put aside");
         }
-        let records: Vec<&[u8]> = batch.iter().map(|job| job.json.as_slice()).collect();
+        let records: Vec<&[u8]> = batch.events().map(|(_, text)| text).collect();
         let written = self.file.write(&records, now);
         if let Err(error) = &written {
             tracing::error!(%error, "the audit file cannot be written");
-            let requests = batch.iter().filter(|job| job.done.is_none()).count();
+            let requests = batch.events().filter(|(job, _)| job.done.is_none()).count();
             self.shed.fetch_add(u64::try_from(requests).unwrap_or(u64::MAX), Ordering::Relaxed);
         }
         // What is not in the file was not done, and is told nobody.
         let sent = if written.is_ok() { self.send(batch) } else { Ok(()) };
-        for job in batch.drain(..) {
+        for done in batch.waiting() {
             let answer = match (&written, &sent) {
                 (Err(error), _) => Err(AuditError::Write(again(error))),
                 (Ok(()), Err((place, error))) => Err(AuditError::Send(place, again(error))),
                 (Ok(()), Ok(())) => Ok(()),
             };
             // Nobody waits any more if the request was dropped; the line is written all the same.
-            drop(job.done.map(|done| done.send(answer)));
+            drop(done.send(answer));
         }
         if written.is_ok() {
             self.tell_shed();
@@ -78,19 +79,19 @@ impl Writer {
     }
 
     /// Sends what is in the file to the other places. The first required one that fails is the answer.
-    fn send(&mut self, batch: &[Job]) -> Result<(), (&'static str, io::Error)> {
+    fn send(&mut self, batch: &Batch) -> Result<(), (&'static str, io::Error)> {
         let mut result = Ok(());
         if let Some(need) = self.stdout {
             let mut out = io::stdout().lock();
-            let printed = batch.iter().try_for_each(|job| {
-                out.write_all(&job.json)?;
+            let printed = batch.events().try_for_each(|(_, text)| {
+                out.write_all(text)?;
                 out.write_all(b"\n")
             });
             let printed = printed.and_then(|()| out.flush());
             result = fold(result, "standard output", need, printed);
         }
         if let Some((syslog, need)) = &mut self.syslog {
-            let records: Vec<_> = batch.iter().map(|job| (job.time, job.kind.as_str(), job.json.as_slice())).collect();
+            let records: Vec<_> = batch.events().map(|(job, text)| (job.time, job.kind.as_str(), text)).collect();
             result = fold(result, "syslog", *need, syslog.send(&records));
         }
         result

@@ -45,19 +45,6 @@ impl Groups {
     pub(super) fn are_none(&self) -> bool {
         self.listed().is_empty()
     }
-
-    /// Whether both are of the same person as they signed in once, or were refreshed.
-    pub(super) fn are_those_of(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            _ => false,
-        }
-    }
-
-    /// Where that person is kept.
-    pub(super) fn address(&self) -> usize {
-        self.0.as_ref().map_or(0, |person| Arc::as_ptr(person).addr() >> 4)
-    }
 }
 
 impl Serialize for Groups {
@@ -91,22 +78,6 @@ pub(super) fn append(json: &mut Vec<u8>, fields: &impl Serialize) -> Result<(), 
     let end = open(json);
     serde_json::to_writer(&mut *json, fields)?;
     join(json, end);
-    Ok(())
-}
-
-/// The same with what most requests are: a method that is a word, a path, the status of the answer.
-pub(super) fn append_request(
-    json: &mut Vec<u8>,
-    (method, path, status): (&str, &str, u16),
-) -> Result<(), serde_json::Error> {
-    json.pop();
-    json.extend_from_slice(b",\"method\":\"");
-    json.extend_from_slice(method.as_bytes());
-    json.extend_from_slice(b"\",\"path\":");
-    serde_json::to_writer(&mut *json, path)?;
-    json.extend_from_slice(b",\"status\":");
-    serde_json::to_writer(&mut *json, &status)?;
-    json.push(b'}');
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use http::StatusCode;
 use http::header;
 use http_body_util::BodyExt as _;
 
+use crate::audit::Answered;
 use crate::audit::Event;
 use crate::audit::Kind;
 use crate::audit::Outcome;
@@ -65,7 +66,7 @@ impl Note {
         listening.boxed_unsync()
     }
 
-    /// The event, with what the request does as far as that can be told.
+    /// The event of one that was not answered, with what it does as far as that can be told.
     pub(super) fn event(&self, gateway: &Gateway, outcome: Outcome) -> Event {
         let form = self.form.as_ref().map(Form::read).unwrap_or_default();
         let place = &self.entry.place;
@@ -75,14 +76,26 @@ impl Note {
             .place(&place.server, place.service)
             .account(&place.account)
             .directory(gateway.policy.version())
-            .request(&self.method, panel::recorded_path(&self.target), panel::action(&self.target, &form))
+            .request(&self.method, panel::recorded_path(&self.target).into_owned(), panel::action(&self.target, &form))
     }
 
     /// Records that the request was answered. Nobody waits for that.
     pub(super) fn answered(&self, gateway: &Gateway, status: StatusCode) {
         let only_looks = matches!(self.method, Method::GET | Method::HEAD) && panel::is_resource(&self.target);
         if gateway.records_requests && !only_looks {
-            gateway.audit.note(&self.event(gateway, Outcome::Succeeded).status(status));
+            let form = self.form.as_ref().map(Form::read).unwrap_or_default();
+            gateway.audit.note(&Answered {
+                time: gateway.clock.now(),
+                reference: self.reference,
+                client: self.client,
+                session: &self.entry.session,
+                place: &self.entry.place,
+                directory: gateway.policy.version(),
+                method: &self.method,
+                path: &panel::recorded_path(&self.target),
+                action: panel::action(&self.target, &form).as_ref(),
+                status,
+            });
         }
     }
 }

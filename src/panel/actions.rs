@@ -3,6 +3,7 @@
 //! A record for people who read it later, and not a boundary: what is not in the table is passed on all the
 //! same, and a page can do things in ways that no table knows. The table is data, `actions.json`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -87,9 +88,12 @@ pub fn is_resource(target: &Target) -> bool {
 }
 
 /// A path as it may be recorded: without the security token, without what is too long to be a name.
-pub fn recorded_path(target: &Target) -> String {
+pub fn recorded_path(target: &Target) -> Cow<'_, str> {
     let path = without_token(target.path());
     let has_token = path.contains("cpsess");
+    if path.len() <= LONGEST_SEGMENT && !has_token {
+        return path.into();
+    }
     let mut shown = String::with_capacity(path.len());
     for (number, segment) in path.split('/').enumerate() {
         if number > 0 {
@@ -99,7 +103,7 @@ pub fn recorded_path(target: &Target) -> String {
         shown.push_str(if is_name { segment } else { "…" });
     }
     shown.truncate(shown.floor_char_boundary(LONGEST_PATH));
-    shown
+    shown.into()
 }
 
 /// The path without the security token before it.
