@@ -20,6 +20,7 @@ use crate::edge::websocket;
 use crate::edge::websocket::Handshake;
 use crate::listener::Accepted;
 use crate::model::ClientAddr;
+use crate::model::MalformedTarget;
 use crate::model::ReferenceId;
 use crate::model::Target;
 use crate::telemetry::Waits;
@@ -90,8 +91,8 @@ pub fn check<B>(
     if !allowed(&place, &method) {
         return Err(EdgeError::Method);
     }
-    let spelled = uri.path_and_query().map_or("", http::uri::PathAndQuery::as_str);
-    let target = Target::parse(spelled).map_err(EdgeError::Target)?;
+    let spelled = uri.into_parts().path_and_query.ok_or(MalformedTarget::NotAbsolute);
+    let target = spelled.and_then(Target::of).map_err(EdgeError::Target)?;
     let framing = headers::framing(version, &method, &headers)?;
     headers::expectations(&headers)?;
     let own = match &place {

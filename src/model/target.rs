@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::iter;
-use std::sync::Arc;
+
+use http::Uri;
+use http::uri::PathAndQuery;
 
 /// Longest path and query accepted, in bytes.
 const MAX_LEN: usize = 32 * 1024;
@@ -14,7 +16,7 @@ const MAX_LEN: usize = 32 * 1024;
 /// to any other bytes than those that were judged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
-    text: Arc<str>,
+    spelled: PathAndQuery,
     path_len: usize,
 }
 
@@ -42,40 +44,58 @@ pub enum MalformedTarget {
 }
 
 impl Target {
-    /// Checks a path with an optional query, as it stood in the request line.
+    /// Checks a path with an optional query.
     pub fn parse(text: &str) -> Result<Self, MalformedTarget> {
-        if text.len() > MAX_LEN {
-            return Err(MalformedTarget::TooLong);
-        }
-        if !text.starts_with('/') {
-            return Err(MalformedTarget::NotAbsolute);
-        }
-        let path_len = text.find('?').unwrap_or(text.len());
-        let (path, query) = text.split_at_checked(path_len).ok_or(MalformedTarget::Character)?;
-        check_path(path)?;
-        check_query(query.strip_prefix('?').unwrap_or_default())?;
-        Ok(Self { text: text.into(), path_len })
+        let path_len = check(text)?;
+        let spelled = PathAndQuery::try_from(text).map_err(|_| MalformedTarget::Character)?;
+        Ok(Self { spelled, path_len })
+    }
+
+    /// The same as it stood in a request line. Nothing is copied.
+    pub fn of(spelled: PathAndQuery) -> Result<Self, MalformedTarget> {
+        let path_len = check(spelled.as_str())?;
+        Ok(Self { spelled, path_len })
     }
 
     /// Path and query together.
     pub fn as_str(&self) -> &str {
-        &self.text
+        self.spelled.as_str()
+    }
+
+    /// The same for a request.
+    pub fn uri(&self) -> Uri {
+        self.spelled.clone().into()
     }
 
     /// The path.
     pub fn path(&self) -> &str {
-        self.text.get(..self.path_len).unwrap_or_default()
+        self.as_str().get(..self.path_len).unwrap_or_default()
     }
 
     /// The query without its question mark, if there is one.
     pub fn query(&self) -> Option<&str> {
-        self.text.get(self.path_len + 1..)
+        self.as_str().get(self.path_len + 1..)
     }
 
     /// The path's segments, without the leading slash; a final slash gives a last empty one.
     pub fn segments(&self) -> impl Iterator<Item = &str> {
         names(self.path())
     }
+}
+
+/// Checks a path with an optional query, and says how long the path is.
+fn check(text: &str) -> Result<usize, MalformedTarget> {
+    if text.len() > MAX_LEN {
+        return Err(MalformedTarget::TooLong);
+    }
+    if !text.starts_with('/') {
+        return Err(MalformedTarget::NotAbsolute);
+    }
+    let path_len = text.find('?').unwrap_or(text.len());
+    let (path, query) = text.split_at_checked(path_len).ok_or(MalformedTarget::Character)?;
+    check_path(path)?;
+    check_query(query.strip_prefix('?').unwrap_or_default())?;
+    Ok(path_len)
 }
 
 /// The names of a path, each of which has a slash before it. Paths are short and every request's is gone through
@@ -92,7 +112,7 @@ fn names(path: &str) -> impl Iterator<Item = &str> {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(self.as_str())
     }
 }
 
@@ -253,6 +273,7 @@ mod tests {
             ("/cpsess1234567890/scripts/home%2fbob/x", Some(M::AmbiguousEscape)),
             ("/cpsess/viewer/home%2fbob/x", Some(M::AmbiguousEscape)),
             ("/viewer/home%2fbob/x", Some(M::AmbiguousEscape)),
+            ("/-._~!$&'()*+,;=:@?/?[]{}|\\^`", None),
             ("/a\\b", Some(M::Character)),
             ("/a#b", Some(M::Character)),
             ("/a b", Some(M::Character)),
@@ -278,6 +299,7 @@ mod tests {
         fn what_is_accepted_is_sent_as_it_came(text in "\\PC{0,40}") {
             if let Ok(target) = Target::parse(&format!("/{text}")) {
                 prop_assert_eq!(target.as_str(), format!("/{text}"));
+                prop_assert_eq!(target.uri().to_string(), format!("/{text}"));
                 prop_assert!(!target.path().contains("//"));
             }
         }

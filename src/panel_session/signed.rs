@@ -72,11 +72,9 @@ impl SignedRequest {
         drop(grant);
         let cookies = panel.cookies(&page_cookies_from_browser(incoming.headers));
         let headers = rewrite::request_headers(incoming.headers, addresses, &panel.home(), cookies);
-        let mut request = Request::builder()
-            .method(incoming.method)
-            .uri(incoming.target.as_str())
-            .body(incoming.body)
-            .map_err(|_| Mismatch)?;
+        let mut request = Request::new(incoming.body);
+        *request.method_mut() = incoming.method;
+        *request.uri_mut() = incoming.target.uri();
         *request.headers_mut() = headers;
         let ended = panel.ended().clone();
         Ok(Self { session: panel, request, ended })

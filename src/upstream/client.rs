@@ -2,10 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +13,6 @@ use http::Response;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use http::header::TRANSFER_ENCODING;
-use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use http_body_util::Empty;
 use http_body_util::Full;
@@ -22,10 +20,9 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::client::conn::http1::SendRequest;
-use hyper::ext::on_informational;
+use hyper_util::rt::TokioIo;
 use rustls::CertificateError;
 use rustls::ClientConfig;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Host;
@@ -35,6 +32,7 @@ use crate::model::Service;
 use crate::model::Timestamp;
 use crate::upstream::connect::ConnectError;
 use crate::upstream::connect::Connector;
+use crate::upstream::interim::TooMany;
 use crate::upstream::line::Line;
 use crate::upstream::look;
 use crate::upstream::look::LookError;
@@ -61,9 +59,6 @@ pub fn empty() -> Body {
 pub fn full(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
-
-/// Header lines that an answer may have. Panels send up to a few dozen.
-const ANSWER_HEADERS: usize = 256;
 
 /// Buffer for an answer's head and body pieces, in bytes.
 const BUFFER: usize = 128 * 1024;
@@ -178,6 +173,7 @@ impl Upstream {
             tls: Arc::clone(&self.tls),
             timeout: self.limits.connect,
             stall: self.limits.stall,
+            interim: self.limits.interim,
             ended,
         };
         let (pool, authority) = (Arc::new(Pool::new(self.limits.idle)), self.authority(service).into());
@@ -215,13 +211,9 @@ impl Client {
     ///
     /// The request's URI is path and query alone; who makes it says `Host`.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, SendError> {
-        let UpstreamLimits { response, interim, .. } = self.limits;
-        let moved = Moved::now();
-        // What is not there does not move.
-        let mut request = request.map(|body| if body.is_end_stream() { body } else { moved.watch(body) });
-        let interims = Arc::new(Interims::default());
-        let seen = Arc::clone(&interims);
-        on_informational(&mut request, move |_| seen.one_more(interim));
+        let response = self.limits.response;
+        let moved = Moved::of(request.body());
+        let request = request.map(|body| moved.watch(body));
         let (mut sender, is_new) = match self.pool.take() {
             Some(sender) => (sender, false),
             // Seldom, and large: it has no place in the future of every request.
@@ -238,22 +230,20 @@ impl Client {
                 // connection was just being closed.
                 Err(mut error) => match error.take_message().filter(|_| !is_new) {
                     Some(unsent) => unsent,
-                    None => return Err(SendError::Exchange(error.into_error())),
+                    None => return Err(broken(error.into_error())),
                 },
             };
             sender = Box::pin(self.connect()).await?;
             moved.again();
-            sender.send_request(request).await.map_err(SendError::Exchange)
+            sender.send_request(request).await.map_err(broken)
         };
         let answer = tokio::select! {
             biased;
-            () = interims.too_many.notified() => return Err(SendError::Interim(interim)),
             answer = answer => answer?,
             () = moved.still_for(response) => return Err(SendError::TimedOut(response)),
         };
-        // After what is odd, or a flood, the next thing on the connection might belong to this answer.
-        let is_clean = !is_odd(&answer) && interims.seen.load(Ordering::Relaxed) <= interim;
-        let back = is_clean.then(|| Return::new(sender, &self.pool));
+        // After what is odd, the next thing on the connection might belong to this answer.
+        let back = (!is_odd(&answer)).then(|| Return::new(sender, &self.pool));
         Ok(answer.map(|body| AnswerBody::new(body, back)))
     }
 
@@ -299,9 +289,10 @@ impl Client {
 /// Speaks HTTP over a connection.
 async fn over(line: Line) -> Result<SendRequest<Body>, SendError> {
     let (sender, connection) = http1::Builder::new()
-        .max_headers(ANSWER_HEADERS)
+        // A hundred header lines, of which panels send up to a few dozen: for any other number the client asks for
+        // memory with each answer, which is 2 % of a small one.
         .max_buf_size(BUFFER)
-        .handshake(line)
+        .handshake(TokioIo::new(line))
         .await
         .map_err(SendError::Exchange)?;
     tokio::spawn(async move {
@@ -318,18 +309,12 @@ impl fmt::Debug for Client {
     }
 }
 
-/// The interim answers to one request.
-#[derive(Default)]
-struct Interims {
-    seen: AtomicU32,
-    too_many: Notify,
-}
-
-impl Interims {
-    fn one_more(&self, most: u32) {
-        if self.seen.fetch_add(1, Ordering::Relaxed) >= most {
-            self.too_many.notify_one();
-        }
+/// Why an exchange failed.
+fn broken(error: hyper::Error) -> SendError {
+    let line = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    match line.and_then(|error| error.get_ref()?.downcast_ref::<TooMany>()) {
+        Some(TooMany(most)) => SendError::Interim(*most),
+        None => SendError::Exchange(error),
     }
 }
 

@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::Host;
+use crate::upstream::interim::Interims;
 use crate::upstream::line::Line;
 
 /// Why there is no connection.
@@ -58,6 +59,8 @@ pub(super) struct Connector {
     pub(super) timeout: Duration,
     /// How long the server may take nothing of what it is sent.
     pub(super) stall: Duration,
+    /// Interim answers (1xx) before an answer.
+    pub(super) interim: u32,
     /// Ends the connections, whatever is under way on them.
     pub(super) ended: CancellationToken,
 }
@@ -74,7 +77,7 @@ impl Connector {
                 Host::Ip(ip) => ServerName::from(*ip),
             };
             let tls = TlsConnector::from(Arc::clone(&self.tls)).connect(name, tcp).await.map_err(tls_error)?;
-            Ok(Line::new(tls, self.stall, self.ended.clone()))
+            Ok(Line::new(tls, self.stall, self.ended.clone(), Interims::new(self.interim)))
         };
         tokio::time::timeout(timeout, connecting).await.unwrap_or(Err(ConnectError::TimedOut(timeout)))
     }

@@ -9,14 +9,16 @@ use std::task::Poll;
 use std::task::ready;
 use std::time::Duration;
 
-use hyper::rt::ReadBufCursor;
-use hyper_util::rt::TokioIo;
+use tokio::io::AsyncRead;
+use tokio::io::AsyncWrite;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::upstream::ending::Ending;
+use crate::upstream::interim::Interims;
 
 /// A TLS stream as the HTTP client wants it.
 ///
@@ -24,22 +26,23 @@ use crate::upstream::ending::Ending;
 /// when the server has taken what it was sent. So a server that takes nothing would keep a connection, and
 /// what is under way on it, for as long as it likes; the ends are therefore in the stream itself.
 pub(super) struct Line {
-    io: TokioIo<TlsStream<TcpStream>>,
+    io: TlsStream<TcpStream>,
     ended: Ending,
     limit: Duration,
     /// Runs while the server takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
+    interims: Interims,
 }
 
 impl Line {
-    /// Ends at `ended`, and when the server has taken nothing for `limit`.
-    pub(super) fn new(stream: TlsStream<TcpStream>, limit: Duration, ended: CancellationToken) -> Self {
-        Self { io: TokioIo::new(stream), ended: Ending::new(ended), limit, stalled: None }
+    /// Ends at `ended`, and when the server has taken nothing for `limit`, or says more than it may before an answer.
+    pub(super) fn new(io: TlsStream<TcpStream>, limit: Duration, ended: CancellationToken, interims: Interims) -> Self {
+        Self { io, ended: Ending::new(ended), limit, stalled: None, interims }
     }
 
     /// The certificate that the server proved itself with.
     pub(super) fn certificate(&self) -> Option<&[u8]> {
-        self.io.inner().get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
+        self.io.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref)
     }
 
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
@@ -51,7 +54,7 @@ impl Line {
 
     /// Nothing of what has not gone yet is to go after all: closing says so to the server at once.
     fn cut(&self, kind: io::ErrorKind, why: &'static str) -> io::Error {
-        match self.io.inner().get_ref().0.set_zero_linger() {
+        match self.io.get_ref().0.set_zero_linger() {
             Ok(()) => io::Error::new(kind, why),
             Err(error) => error,
         }
@@ -61,7 +64,7 @@ impl Line {
     fn take<T>(
         &mut self,
         cx: &mut Context<'_>,
-        act: impl FnOnce(Pin<&mut TokioIo<TlsStream<TcpStream>>>, &mut Context<'_>) -> Poll<io::Result<T>>,
+        act: impl FnOnce(Pin<&mut TlsStream<TcpStream>>, &mut Context<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         self.check(cx)?;
         let done = act(Pin::new(&mut self.io), cx);
@@ -76,28 +79,32 @@ impl Line {
     }
 }
 
-impl hyper::rt::Read for Line {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
-        hyper::rt::Read::poll_read(Pin::new(&mut self.io), cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let heard = self.interims.heard(buf.filled().get(before..).unwrap_or_default());
+        Poll::Ready(heard.map_err(|many| io::Error::new(io::ErrorKind::InvalidData, many)))
     }
 }
 
-impl hyper::rt::Write for Line {
+impl AsyncWrite for Line {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.take(cx, |io, cx| hyper::rt::Write::poll_write(io, cx, buf))
+        self.interims.asked();
+        self.take(cx, |io, cx| io.poll_write(cx, buf))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.take(cx, hyper::rt::Write::poll_flush)
+        self.take(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.take(cx, hyper::rt::Write::poll_shutdown)
+        self.take(cx, AsyncWrite::poll_shutdown)
     }
 
     fn is_write_vectored(&self) -> bool {
-        hyper::rt::Write::is_write_vectored(&self.io)
+        self.io.is_write_vectored()
     }
 
     fn poll_write_vectored(
@@ -105,7 +112,8 @@ impl hyper::rt::Write for Line {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.take(cx, |io, cx| hyper::rt::Write::poll_write_vectored(io, cx, bufs))
+        self.interims.asked();
+        self.take(cx, |io, cx| io.poll_write_vectored(cx, bufs))
     }
 }
 

@@ -149,8 +149,17 @@ async fn look_with(looker: &Looker, place: Place<'_>, timeout: Duration) -> Resu
         .with_custom_certificate_verifier(Arc::clone(&looking) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
     let ended = CancellationToken::new();
-    let connector =
-        Connector { host: host.clone(), address, source, port, tls: Arc::new(config), timeout, stall: timeout, ended };
+    let connector = Connector {
+        host: host.clone(),
+        address,
+        source,
+        port,
+        tls: Arc::new(config),
+        timeout,
+        stall: timeout,
+        interim: 0,
+        ended,
+    };
     let broken_off = connector.connect().await;
     let seen = looking.seen.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (seen, broken_off) {

@@ -7,6 +7,7 @@
 mod client;
 mod connect;
 mod ending;
+mod interim;
 mod knock;
 mod line;
 mod look;

@@ -20,11 +20,16 @@ use crate::upstream::Body;
 use crate::upstream::BoxError;
 
 /// Since when a request has stood still on its way to the server.
-#[derive(Clone, Debug)]
-pub(super) struct Moved(Arc<Mutex<State>>);
+#[derive(Debug)]
+pub(super) enum Moved {
+    /// It has no body, and is there as soon as it is sent.
+    AtOnce(Mutex<Instant>),
+    /// Its body is watched.
+    AsItComes(Arc<Mutex<State>>),
+}
 
 #[derive(Debug)]
-struct State {
+pub(super) struct State {
     /// When the body was last asked for more, which happens once the server has taken what came before.
     last: Instant,
     /// It is the browser that is waited for.
@@ -32,21 +37,30 @@ struct State {
 }
 
 impl Moved {
-    pub(super) fn now() -> Self {
-        Self(Arc::new(Mutex::new(State { last: Instant::now(), waiting: false })))
+    /// Of a request with this body, now.
+    pub(super) fn of(body: &Body) -> Self {
+        let last = Instant::now();
+        if body.is_end_stream() {
+            Self::AtOnce(Mutex::new(last))
+        } else {
+            Self::AsItComes(Arc::new(Mutex::new(State { last, waiting: false })))
+        }
     }
 
     /// It moves only now: until here there was nowhere to go.
     pub(super) fn again(&self) {
-        self.lock().last = Instant::now();
+        match self {
+            Self::AtOnce(last) => *lock(last) = Instant::now(),
+            Self::AsItComes(state) => lock(state).last = Instant::now(),
+        }
     }
 
     /// The same body, watched.
     pub(super) fn watch(&self, body: Body) -> Body {
-        if body.is_end_stream() {
-            return body;
+        match self {
+            Self::AtOnce(_) => body,
+            Self::AsItComes(state) => Watched { inner: body, state: Arc::clone(state) }.boxed_unsync(),
         }
-        Watched { inner: body, moved: self.clone() }.boxed_unsync()
     }
 
     /// Waits until it has stood still for `limit`, and not because of the browser.
@@ -61,18 +75,23 @@ impl Moved {
     }
 
     fn still_since(&self) -> Option<Instant> {
-        let state = self.lock();
-        (!state.waiting).then_some(state.last)
+        match self {
+            Self::AtOnce(last) => Some(*lock(last)),
+            Self::AsItComes(state) => {
+                let state = lock(state);
+                (!state.waiting).then_some(state.last)
+            }
+        }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Watched {
     inner: Body,
-    moved: Moved,
+    state: Arc<Mutex<State>>,
 }
 
 impl http_body::Body for Watched {
@@ -81,7 +100,7 @@ impl http_body::Body for Watched {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = Pin::new(&mut self.inner).poll_frame(cx);
-        *self.moved.lock() = State { last: Instant::now(), waiting: frame.is_pending() };
+        *lock(&self.state) = State { last: Instant::now(), waiting: frame.is_pending() };
         frame
     }
 
@@ -102,6 +121,7 @@ mod tests {
     use tokio::time::Sleep;
 
     use super::*;
+    use crate::upstream::empty;
 
     /// A piece each time that it is asked.
     struct Pieces;
@@ -117,8 +137,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_runs_from_the_last_piece_that_was_taken() {
-        let (limit, began, moved) = (Duration::from_mins(5), Instant::now(), Moved::now());
-        let mut body = moved.watch(Pieces.boxed_unsync());
+        let (limit, began, body) = (Duration::from_mins(5), Instant::now(), Pieces.boxed_unsync());
+        let moved = Moved::of(&body);
+        let mut body = moved.watch(body);
         let taking = async {
             for _ in 0..10 {
                 tokio::time::sleep(limit / 2).await;
@@ -148,8 +169,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_the_browser_waits_for_no_answer() {
-        let (limit, began, moved) = (Duration::from_mins(5), Instant::now(), Moved::now());
-        let mut body = moved.watch(Later(Box::pin(tokio::time::sleep(limit * 4))).boxed_unsync());
+        let (limit, began) = (Duration::from_mins(5), Instant::now());
+        let body = Later(Box::pin(tokio::time::sleep(limit * 4))).boxed_unsync();
+        let moved = Moved::of(&body);
+        let mut body = moved.watch(body);
         let taking = async {
             body.frame().await.unwrap().unwrap();
             std::future::pending::<()>().await;
@@ -159,5 +182,15 @@ mod tests {
             () = moved.still_for(limit) => {}
         }
         assert!((limit * 5..=limit * 6).contains(&began.elapsed()), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_body_the_time_runs_from_when_it_is_sent() {
+        let (limit, began) = (Duration::from_mins(5), Instant::now());
+        let moved = Moved::of(&empty());
+        tokio::time::sleep(limit / 2).await;
+        moved.again();
+        moved.still_for(limit).await;
+        assert_eq!(began.elapsed(), limit / 2 + limit);
     }
 }
