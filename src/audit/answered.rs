@@ -49,7 +49,7 @@ impl Answered<'_> {
     pub(super) fn write(&self, json: &mut Vec<u8>) -> Result<(), serde_json::Error> {
         let Self { time, reference, client, session, place, directory, method, path, action, status } = *self;
         let head = Head { time, kind: Self::KIND, outcome: Outcome::Succeeded, reference, client: Some(client) };
-        head.write(json).map_err(serde_json::Error::io)?;
+        head.write(json);
         let which = Which {
             person: &session.principal(),
             session: session.tag(),

@@ -1,7 +1,5 @@
 //! One audit event.
 
-use std::io;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use http::Method;
@@ -173,29 +171,21 @@ pub(super) struct Head {
 impl Head {
     /// Written by hand, as every record has one: words of ours, digits and an address, in which nothing needs an
     /// escape.
-    pub(super) fn write(&self, json: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn write(&self, json: &mut Vec<u8>) {
         let Self { time, kind, outcome, reference, client } = self;
-        let (time, kind, outcome) = (time.text(), kind.as_str(), outcome.as_str());
-        let parts = [
-            "{\"schema\":\"",
-            SCHEMA,
-            "\",\"time\":\"",
-            time.as_str(),
-            "\",\"kind\":\"",
-            kind,
-            "\",\"outcome\":\"",
-            outcome,
-            "\",\"reference\":\"",
-        ];
-        for part in parts {
-            json.extend_from_slice(part.as_bytes());
-        }
-        write!(json, "{reference}")?;
+        let mut put = |name: &str, text: &str| {
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(text.as_bytes());
+        };
+        put("{\"schema\":\"", SCHEMA);
+        put("\",\"time\":\"", time.text().as_str());
+        put("\",\"kind\":\"", kind.as_str());
+        put("\",\"outcome\":\"", outcome.as_str());
+        put("\",\"reference\":\"", reference.as_str());
         if let Some(client) = client {
-            write!(json, "\",\"client\":\"{client}")?;
+            put("\",\"client\":\"", client.text().as_str());
         }
-        json.extend_from_slice(b"\"}");
-        Ok(())
+        put("\"", "}");
     }
 }
 
@@ -384,7 +374,7 @@ impl Event {
 
     /// Writes it as one object, without its place in the chain.
     pub(super) fn write(&self, json: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        self.head.write(json).map_err(serde_json::Error::io)?;
+        self.head.write(json);
         written::append(json, &self.panel)?;
         written::append(json, &self.rest)
     }

@@ -120,6 +120,13 @@ impl Seen {
                     // Empty lines before a request are nothing (RFC 9112 section 2.2).
                     let blank = bytes.iter().take_while(|byte| head.is_empty() && matches!(byte, b'\r' | b'\n'));
                     bytes = bytes.get(blank.count()..).unwrap_or_default();
+                    // Most come in one piece, and need not be kept.
+                    let whole = if head.is_empty() { judge(bytes) } else { None };
+                    if let Some((end, verdict, next)) = whole.filter(|(end, ..)| *end <= self.most) {
+                        bytes = bytes.get(end..).unwrap_or_default();
+                        self.settle(verdict, next);
+                        continue;
+                    }
                     let end = end_of_head(head, bytes);
                     if head.len().saturating_add(end.unwrap_or(bytes.len())) > self.most {
                         return self.settle(Head::Doubtful, State::Blind);
@@ -128,13 +135,9 @@ impl Seen {
                         return head.extend_from_slice(bytes);
                     };
                     bytes = after;
-                    // Most come in one piece, and need not be kept.
-                    let (verdict, next) = if head.is_empty() {
-                        judge(rest_of_head)
-                    } else {
-                        head.extend_from_slice(rest_of_head);
-                        judge(head)
-                    };
+                    head.extend_from_slice(rest_of_head);
+                    let judged = judge(head).map(|(_, verdict, next)| (verdict, next));
+                    let (verdict, next) = judged.unwrap_or((Head::Doubtful, State::Blind));
                     self.settle(verdict, next);
                 }
             }
@@ -161,21 +164,29 @@ fn end_of_head(before: &[u8], bytes: &[u8]) -> Option<usize> {
     memchr_iter(b'\n', bytes).find(is_end).map(|place| place + 1)
 }
 
-/// What a whole head is, and what follows it.
-fn judge(head: &[u8]) -> (Head, State) {
-    let doubtful = (Head::Doubtful, State::Blind);
-    let (mut length, mut chunks, mut switches) = (None, false, false);
+/// Where a head ends that begins here, what it is, and what follows it; nothing if its end has not come.
+fn judge(bytes: &[u8]) -> Option<(usize, Head, State)> {
+    let (mut length, mut chunks, mut switches, mut doubtful) = (None, false, false, false);
     let mut begin = 0;
-    for end in memchr_iter(b'\n', head) {
-        let line = head.get(begin..end).unwrap_or_default();
+    for end in memchr_iter(b'\n', bytes) {
+        let line = bytes.get(begin..end).unwrap_or_default();
         let is_first = begin == 0;
         begin = end + 1;
-        let Some(line) = line.strip_suffix(b"\r") else { return doubtful };
+        doubtful |= !line.ends_with(b"\r");
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if is_first {
-            if memchr(b'#', line).is_some() {
-                return doubtful;
-            }
+            doubtful |= memchr(b'#', line).is_some();
             continue;
+        }
+        if line.is_empty() {
+            let (verdict, next) = match (length, chunks || switches) {
+                _ if doubtful => (Head::Doubtful, State::Blind),
+                (Some(_), true) if chunks => (Head::Doubtful, State::Blind),
+                (_, true) => (Head::Last, State::Blind),
+                (None | Some(0), false) => (Head::Plain, State::Head(Vec::new())),
+                (Some(length), false) => (Head::Plain, State::Body(length)),
+            };
+            return Some((begin, verdict, next));
         }
         // Most lines are none of the three.
         if !matches!(line.first(), Some(b'c' | b'C' | b't' | b'T' | b'u' | b'U')) {
@@ -191,18 +202,13 @@ fn judge(head: &[u8]) -> (Head, State) {
             let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
             match digits.and_then(|digits| digits.parse::<u64>().ok()) {
                 Some(number) if length.is_none() => length = Some(number),
-                _ => return doubtful,
+                _ => doubtful = true,
             }
         }
         chunks |= name.eq_ignore_ascii_case(b"transfer-encoding");
         switches |= name.eq_ignore_ascii_case(b"upgrade");
     }
-    match (length, chunks || switches) {
-        (Some(_), true) if chunks => doubtful,
-        (_, true) => (Head::Last, State::Blind),
-        (None | Some(0), false) => (Head::Plain, State::Head(Vec::new())),
-        (Some(length), false) => (Head::Plain, State::Body(length)),
-    }
+    None
 }
 
 impl<I> Watched<I> {

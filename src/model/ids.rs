@@ -131,29 +131,30 @@ impl fmt::Display for RoleGroupName {
 /// Ten characters of Crockford's base 32 (50 random bits): no vowels to form words, no `O` or `I` to
 /// mistake for digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ReferenceId([u8; 10]);
+pub struct ReferenceId([u8; 11]);
 
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl ReferenceId {
     /// Makes an id out of random bits, of which the lowest 50 are used.
     pub fn from_bits(bits: u64) -> Self {
-        let mut text = [b'0'; 10];
-        for (place, slot) in text.iter_mut().enumerate() {
+        let mut text = *b"00000-00000";
+        for (place, slot) in text.iter_mut().filter(|slot| **slot != b'-').enumerate() {
             let digit = (bits >> (5 * place)) & 31;
             *slot = usize::try_from(digit).ok().and_then(|d| CROCKFORD.get(d)).copied().unwrap_or(b'0');
         }
         Self(text)
     }
+
+    /// The text: two halves with a hyphen between them.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
 }
 
 impl fmt::Display for ReferenceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = str::from_utf8(&self.0).unwrap_or_default();
-        let (first, second) = text.split_at_checked(5).unwrap_or_default();
-        f.write_str(first)?;
-        f.write_str("-")?;
-        f.write_str(second)
+        f.write_str(self.as_str())
     }
 }
 

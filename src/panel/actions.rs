@@ -108,7 +108,10 @@ pub fn recorded_path(target: &Target) -> Cow<'_, str> {
 
 /// The path without the security token before it.
 fn without_token(path: &str) -> &str {
-    let inside = path.strip_prefix("/cpsess").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let inside = path.strip_prefix("/cpsess").and_then(|rest| {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        rest.get(digits..)
+    });
     match inside {
         Some("") => "/",
         Some(rest) if rest.starts_with('/') => rest,

@@ -93,6 +93,8 @@ pub struct PanelSession {
     door: Client,
     jar: Mutex<CookieJar>,
     security_token: SecurityToken,
+    /// The first page under it.
+    home: Box<str>,
     formerly: Vec<SecurityToken>,
     landing: Target,
     places: Places,
@@ -141,6 +143,7 @@ impl PanelSession {
             client,
             door,
             jar: Mutex::new(signed_in.jar),
+            home: security_token.expose_home().into(),
             security_token,
             formerly,
             landing: signed_in.landing,
@@ -167,6 +170,7 @@ impl PanelSession {
             client: upstream.client_until(place.service, owner.ended.clone()),
             door: upstream.client(place.service),
             jar: Mutex::new(CookieJar::restore(&record.jar)),
+            home: security_token.expose_home().into(),
             security_token,
             formerly: tokens,
             landing: Target::parse(&record.landing).ok()?,
@@ -262,8 +266,8 @@ impl PanelSession {
     }
 
     /// The first page under its security token.
-    pub fn home(&self) -> String {
-        self.security_token.expose_home()
+    pub fn home(&self) -> &str {
+        &self.home
     }
 
     /// Its own connections, which are closed when it ends.

@@ -71,7 +71,7 @@ impl SignedRequest {
         }
         drop(grant);
         let cookies = panel.cookies(&page_cookies_from_browser(incoming.headers));
-        let headers = rewrite::request_headers(incoming.headers, addresses, &panel.home(), cookies);
+        let headers = rewrite::request_headers(incoming.headers, addresses, panel.home(), cookies);
         let mut request = Request::new(incoming.body);
         *request.method_mut() = incoming.method;
         *request.uri_mut() = incoming.target.uri();

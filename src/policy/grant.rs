@@ -1,5 +1,8 @@
 //! The answer yes, as a permission that cannot be made elsewhere.
 
+use std::sync::Arc;
+
+use crate::identity::Principal;
 use crate::model::Account;
 use crate::model::DirectoryVersion;
 use crate::model::ServerId;
@@ -16,7 +19,7 @@ use crate::policy::request::AccessRequest;
 #[derive(Debug)]
 #[must_use = "a grant that is not spent is a request that is not served"]
 pub struct Grant {
-    subject: Subject,
+    principal: Arc<Principal>,
     request: AccessRequest,
     version: DirectoryVersion,
     source: Source,
@@ -26,19 +29,19 @@ pub struct Grant {
 
 impl Grant {
     pub(super) fn new(
-        subject: Subject,
+        principal: Arc<Principal>,
         request: AccessRequest,
         version: DirectoryVersion,
         source: Source,
         customers: Vec<Service>,
         until: Option<Timestamp>,
     ) -> Self {
-        Self { subject, request, version, source, customers, until }
+        Self { principal, request, version, source, customers, until }
     }
 
     /// Whom it is for.
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        self.principal.subject()
     }
 
     /// The server, which the directory knows.

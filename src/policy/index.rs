@@ -162,15 +162,15 @@ impl Policy {
     /// Decides, and makes the permission or the refusal of it.
     pub fn authorize(
         &self,
-        principal: &Principal,
+        principal: &Arc<Principal>,
         request: AccessRequest,
         circumstances: &Circumstances<'_>,
     ) -> Result<Grant, Box<Denial>> {
         let verdict = self.judge(&self.claimant(principal), (&request).into(), &circumstances.into());
         if let Some(permission) = verdict.allowed {
             let (customers, until) = (verdict.customers(), verdict.until());
-            let (subject, source) = (principal.subject().clone(), permission.source.clone());
-            return Ok(Grant::new(subject, request, self.version.clone(), source, customers, until));
+            let (principal, source) = (Arc::clone(principal), permission.source.clone());
+            return Ok(Grant::new(principal, request, self.version.clone(), source, customers, until));
         }
         let (reason, strength) = (verdict.reason, verdict.strength().cloned());
         let role_groups = self.standing(principal).role_groups;

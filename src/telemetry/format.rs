@@ -105,6 +105,15 @@ impl<W: fmt::Write> Fields<'_, W> {
         self.out.write_str(quote)
     }
 
+    /// The same with a text that is known to hold nothing odd.
+    pub(super) fn plain(&mut self, name: &str, value: &str) -> fmt::Result {
+        self.name(name)?;
+        let quote = self.quote();
+        self.out.write_str(quote)?;
+        self.out.write_str(value)?;
+        self.out.write_str(quote)
+    }
+
     /// The same with what is shown as a text.
     pub(super) fn shown(&mut self, name: &str, value: impl Display) -> fmt::Result {
         self.name(name)?;

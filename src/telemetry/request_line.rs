@@ -84,9 +84,9 @@ impl RequestLine<'_> {
 
     fn write(&self, format: Format, out: &mut String) -> std::fmt::Result {
         format.line(out, LEVEL.as_str(), TARGET, |fields| {
-            fields.text("message", MESSAGE)?;
-            fields.shown("reference", self.reference)?;
-            fields.shown("client", self.client)?;
+            fields.plain("message", MESSAGE)?;
+            fields.plain("reference", self.reference.as_str())?;
+            fields.plain("client", self.client.text().as_str())?;
             fields.text("method", self.method)?;
             fields.text("host", self.host)?;
             fields.shown("path", self.path)?;

@@ -91,7 +91,7 @@ fn now(principal: &Principal) -> Circumstances<'_> {
 
 #[test]
 fn a_grant_carries_all_that_was_judged() {
-    let (policy, sam) = (policy(), Principal::for_test("sam", &["staff"]));
+    let (policy, sam) = (policy(), Arc::new(Principal::for_test("sam", &["staff"])));
     let grant = policy.authorize(&sam, ask("web1", Service::Whostmgrd, "support"), &now(&sam)).unwrap();
     assert_eq!(grant.subject(), sam.subject());
     assert_eq!((grant.server().as_str(), grant.service()), ("web1", Service::Whostmgrd));
@@ -104,7 +104,7 @@ fn a_grant_carries_all_that_was_judged() {
 
 #[test]
 fn a_denial_carries_the_question_and_the_reason() {
-    let (policy, both) = (policy(), Principal::for_test("sam", &["guests", "staff", "staff"]));
+    let (policy, both) = (policy(), Arc::new(Principal::for_test("sam", &["guests", "staff", "staff"])));
     let request = ask("web1", Service::Whostmgrd, "root");
     let denial = policy.authorize(&both, request.clone(), &now(&both)).unwrap_err();
     assert_eq!(denial.request, request);
@@ -115,7 +115,7 @@ fn a_denial_carries_the_question_and_the_reason() {
 
 #[test]
 fn a_rule_adds_nothing_to_an_unrestricted_server() {
-    let sam = Principal::for_test("sam", &["staff"]);
+    let sam = Arc::new(Principal::for_test("sam", &["staff"]));
     let denial = policy().authorize(&sam, ask("open", Service::Whostmgrd, "root"), &now(&sam)).unwrap_err();
     assert_eq!(denial.reason, Reason::ServiceNotInRule);
 }
@@ -136,7 +136,7 @@ fn standing_counts_connect_and_names_each_role_group_once() {
 
 #[test]
 fn everything_within_reach_is_granted() {
-    let (policy, sam) = (policy(), Principal::for_test("sam", &["staff", "guests"]));
+    let (policy, sam) = (policy(), Arc::new(Principal::for_test("sam", &["staff", "guests"])));
     let reach = policy.reach(&sam, &now(&sam));
     assert_eq!(reach.len(), 2);
     for one in reach {
@@ -154,7 +154,7 @@ fn changed(change: impl FnOnce(&mut Rule)) -> Policy {
 
 #[test]
 fn a_hop_goes_through_what_the_rule_opens_and_no_further() {
-    let sam = Principal::for_test("sam", &["staff"]);
+    let sam = Arc::new(Principal::for_test("sam", &["staff"]));
     let policy = changed(|rule| rule.customers = vec![Service::Cpaneld]);
     let hop = |service, through: &str| {
         let (server, bob) = ("web1".parse().unwrap(), "bob".parse().unwrap());
@@ -174,7 +174,7 @@ fn a_hop_goes_through_what_the_rule_opens_and_no_further() {
 
 #[test]
 fn each_condition_has_its_reason() {
-    let sam = Principal::for_test("sam", &["staff"]);
+    let sam = Arc::new(Principal::for_test("sam", &["staff"]));
     let signed_in = sam.signed_in_at();
     let later = |seconds| signed_in.plus(std::time::Duration::from_secs(seconds));
     let answer =
@@ -213,7 +213,7 @@ fn each_condition_has_its_reason() {
 
 #[test]
 fn what_is_open_is_kept_until_its_rule_ends() {
-    let sam = Principal::for_test("sam", &["staff"]);
+    let sam = Arc::new(Principal::for_test("sam", &["staff"]));
     let policy = changed(|rule| {
         rule.conditions.expires = Some(sam.signed_in_at().plus(std::time::Duration::from_secs(10)));
         rule.conditions.networks = vec!["10.0.0.0/8".parse().unwrap()];
@@ -230,7 +230,7 @@ fn what_is_open_is_kept_until_its_rule_ends() {
 
 #[test]
 fn a_sign_in_of_unknown_age_is_too_old() {
-    let sam = Principal::for_test("sam", &["staff"]);
+    let sam = Arc::new(Principal::for_test("sam", &["staff"]));
     let policy = changed(|rule| rule.conditions.require.max_age = Some(std::time::Duration::from_mins(1)));
     let circumstances = Circumstances { authenticated_at: None, ..now(&sam) };
     let denial = policy.authorize(&sam, ask("web1", Service::Whostmgrd, "support"), &circumstances).unwrap_err();
@@ -245,7 +245,7 @@ fn a_role_group_of_a_provider_takes_its_groups_from_no_other() {
         group.provider = Some("staff".parse().unwrap());
         group.rights = vec![Right::ReviewAccess];
     }
-    let sam = Principal::for_test("sam", &["staff"]);
+    let sam = Arc::new(Principal::for_test("sam", &["staff"]));
     let policy = Policy::new(Arc::new(directory.clone()));
     assert!(policy.standing(&sam).may_connect);
     assert!(policy.has_right(&sam, Right::ReviewAccess));
