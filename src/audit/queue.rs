@@ -154,14 +154,12 @@ impl Drop for Receiver {
 impl Waiting {
     /// Puts an event behind the others: into a new batch if the last one has this many.
     fn push(&mut self, what: (Timestamp, Kind), json: &[u8], done: Option<Done>, together: usize) {
-        match self.batches.back_mut().filter(|last| last.len() < together) {
-            Some(last) => last.push(what, json, done),
-            None => {
-                let mut batch = self.spare.take().unwrap_or_default();
-                batch.push(what, json, done);
-                self.batches.push_back(batch);
-            }
+        if let Some(last) = self.batches.back_mut().filter(|last| last.len() < together) {
+            return last.push(what, json, done);
         }
+        let mut batch = self.spare.take().unwrap_or_default();
+        batch.push(what, json, done);
+        self.batches.push_back(batch);
     }
 }
 

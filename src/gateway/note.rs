@@ -24,6 +24,7 @@ use crate::model::Target;
 use crate::panel;
 use crate::session::Entry;
 use crate::upstream::Body;
+use crate::upstream::streamed;
 
 /// What a request said, for its record.
 pub(super) struct Note {
@@ -63,7 +64,7 @@ impl Note {
             }
             frame
         });
-        listening.boxed_unsync()
+        streamed(listening)
     }
 
     /// The event of one that was not answered, with what it does as far as that can be told.

@@ -17,7 +17,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body::Frame;
-use http_body_util::BodyExt as _;
 use http_body_util::StreamBody;
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -33,6 +32,7 @@ use crate::session::Session;
 use crate::session::SessionId;
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::streamed;
 
 /// Notices that a slow listener may be behind; older ones are dropped.
 const BEHIND: usize = 8;
@@ -87,7 +87,7 @@ impl Notices {
             let piece = listening.next().await?;
             Some((Ok::<_, BoxError>(Frame::data(piece)), listening))
         });
-        Some(StreamBody::new(pieces).boxed_unsync())
+        Some(streamed(StreamBody::new(pieces)))
     }
 
     /// Tells every open console that its list of servers may be another.

@@ -14,13 +14,13 @@ use http::Response;
 use http::StatusCode;
 use http::header;
 use http_body::Frame;
-use http_body_util::BodyExt as _;
 
 use crate::console::assets;
 use crate::rewrite::PageLinks;
 use crate::rewrite::PanelAddresses;
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::streamed;
 
 /// Rewrites an answer that a browser will show as a page, if it is one in HTML.
 ///
@@ -50,7 +50,7 @@ pub(super) fn with_our_links(
     if *asked == Method::HEAD {
         return response;
     }
-    response.map(|body| PageBody { body, links: Some(links) }.boxed_unsync())
+    response.map(|body| streamed(PageBody { body, links: Some(links) }))
 }
 
 fn is_plain_html(headers: &HeaderMap) -> bool {

@@ -56,6 +56,7 @@ use crate::session::Entry;
 use crate::telemetry::Step;
 use crate::upstream::Body;
 use crate::upstream::empty;
+use crate::upstream::streamed;
 
 impl Gateway {
     /// Answers a request on a panel origin.
@@ -204,9 +205,7 @@ impl Gateway {
         let addresses = self.addresses_of(origin).ok_or(Failure::NotFound)?;
         let body = match framing {
             Framing::None => (empty(), Keeper::of_nothing()),
-            Framing::Length(_) | Framing::Streamed => {
-                self.held.hold(note.listen(body.map_err(Into::into).boxed_unsync()))
-            }
+            Framing::Length(_) | Framing::Streamed => self.held.hold(note.listen(streamed(body.map_err(Into::into)))),
         };
         let ended = panel.ended().clone();
         let errand = Errand {
@@ -253,7 +252,7 @@ impl Gateway {
     fn telling(&self, response: Response<Body>, entry: &Entry, reference: ReferenceId) -> Response<Body> {
         let (notices, problem) = (Arc::clone(&self.notices), words::broken_off(reference));
         let (session, place) = (entry.session.id(), entry.place.clone());
-        response.map(|body| Watched { body, notices, session, place, problem }.boxed_unsync())
+        response.map(|body| streamed(Watched { body, notices, session, place, problem }))
     }
 
     /// The panel session as other gateways have left it.

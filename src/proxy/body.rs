@@ -177,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::upstream::full;
+    use crate::upstream::streamed;
 
     /// A body that never says anything.
     struct Silent;
@@ -193,7 +194,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_body_is_cut() {
         let idle = Duration::from_mins(5);
-        let mut body = Guarded::new(Silent.boxed_unsync(), idle, CancellationToken::new(), ());
+        let mut body = Guarded::new(streamed(Silent), idle, CancellationToken::new(), ());
         let error = body.frame().await.unwrap().unwrap_err();
         assert_eq!(error.downcast_ref(), Some(&Cut::Idle(idle)));
     }
@@ -219,8 +220,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_drips_is_cut_after_its_grace_and_one_that_keeps_pace_is_not() {
         let began = Instant::now();
-        let mut body =
-            Guarded::paced(Drip(Duration::from_secs(11), None).boxed_unsync(), PACE, CancellationToken::new());
+        let mut body = Guarded::paced(streamed(Drip(Duration::from_secs(11), None)), PACE, CancellationToken::new());
         let error = loop {
             if let Err(error) = body.frame().await.unwrap() {
                 break error;
@@ -228,8 +228,7 @@ mod tests {
         };
         assert_eq!(error.downcast_ref(), Some(&Cut::Slow(10)));
         assert!((30..400).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
-        let mut body =
-            Guarded::paced(Drip(Duration::from_secs(9), None).boxed_unsync(), PACE, CancellationToken::new());
+        let mut body = Guarded::paced(streamed(Drip(Duration::from_secs(9), None)), PACE, CancellationToken::new());
         for _ in 0..100 {
             assert!(body.frame().await.unwrap().is_ok());
             // The server takes its time, which is not the browser's fault.
@@ -242,7 +241,7 @@ mod tests {
         let ended = CancellationToken::new();
         let mut body = Guarded::new(full("x"), Duration::from_mins(5), ended.clone(), ());
         assert!(body.frame().await.unwrap().is_ok());
-        let mut body = Guarded::new(Silent.boxed_unsync(), Duration::from_mins(5), ended.clone(), ());
+        let mut body = Guarded::new(streamed(Silent), Duration::from_mins(5), ended.clone(), ());
         ended.cancel();
         assert_eq!(body.frame().await.unwrap().unwrap_err().downcast_ref(), Some(&Cut::Ended));
     }

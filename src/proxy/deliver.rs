@@ -19,7 +19,6 @@ use bytes::Bytes;
 use http_body::Body as _;
 use http_body::Frame;
 use http_body::SizeHint;
-use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::sync::DropGuard;
@@ -27,6 +26,7 @@ use tokio_util::sync::DropGuard;
 use crate::proxy::body::Cut;
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::streamed;
 
 /// How long a cut body may take to tell the browser so, before its connection is cut too.
 const LAST_WORD: Duration = Duration::from_millis(500);
@@ -47,7 +47,7 @@ pub fn deliver(body: Body, idle: Duration, ended: CancellationToken, connection:
     let gone = CancellationToken::new();
     let delivered = Delivered { shared: Arc::clone(&shared), _gone: gone.clone().drop_guard() };
     tokio::spawn(watch(shared, idle, ended, gone, connection));
-    delivered.boxed_unsync()
+    streamed(delivered)
 }
 
 async fn watch(
@@ -161,6 +161,8 @@ impl fmt::Debug for Delivered {
 
 #[cfg(test)]
 mod tests {
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     /// A body that has always more, and says when it is let go of.
@@ -186,7 +188,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_not_read_is_let_go_of_and_then_the_connection_is_cut() {
         let (gone, ended, connection) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let mut body = deliver(Endless(gone.clone()).boxed_unsync(), IDLE, ended, connection.clone());
+        let mut body = deliver(streamed(Endless(gone.clone())), IDLE, ended, connection.clone());
         let began = Instant::now();
         while began.elapsed() < IDLE * 3 {
             assert!(body.frame().await.unwrap().is_ok());
@@ -200,7 +202,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_end_of_the_session_reaches_what_nobody_reads() {
         let (gone, ended, connection) = (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
-        let body = deliver(Endless(gone.clone()).boxed_unsync(), IDLE, ended.clone(), connection.clone());
+        let body = deliver(streamed(Endless(gone.clone())), IDLE, ended.clone(), connection.clone());
         let began = Instant::now();
         ended.cancel();
         gone.cancelled().await;
@@ -218,7 +220,7 @@ mod tests {
             let byte = tokio::io::AsyncReadExt::read_u8(&mut reader).await?;
             Ok::<_, BoxError>(Frame::data(Bytes::from(vec![byte])))
         }));
-        let mut body = deliver(slow.boxed_unsync(), IDLE, CancellationToken::new(), connection.clone());
+        let mut body = deliver(streamed(slow), IDLE, CancellationToken::new(), connection.clone());
         let reading = tokio::spawn(async move { body.frame().await.unwrap().is_ok() });
         tokio::time::sleep(IDLE * 3).await;
         let mut sender = sender;

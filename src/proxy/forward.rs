@@ -6,7 +6,6 @@ use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
 use hyper::ext::ReasonPhrase;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +23,7 @@ use crate::upstream::AnswerBody;
 use crate::upstream::Body;
 use crate::upstream::SendError;
 use crate::upstream::full;
+use crate::upstream::streamed;
 
 /// Why there is no answer to pass on.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +89,7 @@ pub(super) async fn send(signed: SignedRequest, pace: Pace) -> Result<Sent, Prox
     let needed = needs_session(request.uri().path());
     // What is not there has no pace to keep.
     let request = request
-        .map(|body| if body.is_end_stream() { body } else { Guarded::paced(body, pace, ended.clone()).boxed_unsync() });
+        .map(|body| if body.is_end_stream() { body } else { streamed(Guarded::paced(body, pace, ended.clone())) });
     let response = tokio::select! {
         // With the panel session its connections end: what breaks off then is no failure of the server.
         biased;
@@ -107,7 +107,7 @@ impl Sent {
         let reason = parts.extensions.get::<ReasonPhrase>().map(ReasonPhrase::as_bytes);
         let sign = panel::head_sign(parts.status, reason, &parts.headers);
         let sign = if needed || !matches!(sign, HeadSign::InBody(_)) { sign } else { HeadSign::Lives };
-        let (body, is_whole, lost) = match (peek::arrived(body.boxed_unsync()), sign) {
+        let (body, is_whole, lost) = match (peek::arrived(body), sign) {
             (Arrived::Whole(bytes), HeadSign::InBody(sign)) => {
                 let lost = sign.found_in(&[&bytes], true);
                 (full(bytes), true, lost)
@@ -115,7 +115,7 @@ impl Sent {
             (Arrived::Whole(bytes), HeadSign::Gone(lost)) => (full(bytes), true, Some(lost)),
             (Arrived::Whole(bytes), HeadSign::Lives) => (full(bytes), true, None),
             (Arrived::Part(body), sign) => {
-                let body = Guarded::new(body, idle, ended, placed).boxed_unsync();
+                let body = streamed(Guarded::new(body, idle, ended, placed));
                 match sign {
                     HeadSign::Lives => (body, false, None),
                     HeadSign::Gone(lost) => (body, false, Some(lost)),

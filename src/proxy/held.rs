@@ -18,12 +18,12 @@ use bytes::Bytes;
 use http_body::Body as _;
 use http_body::Frame;
 use http_body::SizeHint;
-use http_body_util::BodyExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::streamed;
 
 /// The bounds for bodies that are held.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ impl HeldBodies {
         };
         let held = Arc::new(Mutex::new(held));
         let reader = Reader { held: Arc::clone(&held), number: 0, next: 0, left };
-        (reader.boxed_unsync(), Keeper(Some(held)))
+        (streamed(reader), Keeper(Some(held)))
     }
 }
 
@@ -100,7 +100,7 @@ impl Keeper {
         state.reader += 1;
         let number = state.reader;
         drop(state);
-        Some(Reader { held: Arc::clone(held), number, next: 0, left }.boxed_unsync())
+        Some(streamed(Reader { held: Arc::clone(held), number, next: 0, left }))
     }
 }
 
@@ -196,6 +196,8 @@ impl fmt::Debug for Keeper {
 mod tests {
     use std::collections::VecDeque;
 
+    use http_body_util::BodyExt as _;
+
     use super::*;
 
     /// Pieces, one for each reading.
@@ -215,7 +217,7 @@ mod tests {
     }
 
     fn body() -> Body {
-        Pieces(VecDeque::from(["abc", "def", "gh"])).boxed_unsync()
+        streamed(Pieces(VecDeque::from(["abc", "def", "gh"])))
     }
 
     async fn all(body: Body) -> Bytes {

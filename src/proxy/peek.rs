@@ -14,8 +14,10 @@ use http_body_util::BodyExt as _;
 
 use crate::panel::BodySign;
 use crate::panel::Lost;
+use crate::upstream::AnswerBody;
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::streamed;
 
 /// A page that pauses is being made while we read it. The pages that are looked for are sent in one go.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -53,7 +55,7 @@ pub(super) async fn look_into(mut body: Body, sign: BodySign) -> (Body, Option<L
     }
     let lost = sign.found_in(&beginning, whole);
     let rest = (!whole).then_some(body);
-    (Peeked { read: beginning.into_iter(), broken, rest }.boxed_unsync(), lost)
+    (streamed(Peeked { read: beginning.into_iter(), broken, rest }), lost)
 }
 
 /// Answers of up to so many bytes are taken whole when they came together with their heads: then the connection
@@ -69,18 +71,18 @@ pub(super) enum Arrived {
 }
 
 /// Takes what has come of a small body, without waiting.
-pub(super) fn arrived(mut body: Body) -> Arrived {
+pub(super) fn arrived(mut body: AnswerBody) -> Arrived {
     if body.size_hint().exact().is_none_or(|size| size > SMALL) {
-        return Arrived::Part(body);
+        return Arrived::Part(streamed(body));
     }
-    let Some(frame) = body.frame().now_or_never() else { return Arrived::Part(body) };
+    let Some(frame) = body.frame().now_or_never() else { return Arrived::Part(streamed(body)) };
     let (read, broken) = match frame.map(|frame| frame.map(Frame::into_data)) {
         Some(Ok(Ok(piece))) if body.is_end_stream() => return Arrived::Whole(piece),
         Some(Ok(Ok(piece))) => (vec![piece], None),
         None | Some(Ok(Err(_))) => return Arrived::Whole(Bytes::new()),
         Some(Err(error)) => (Vec::new(), Some(error)),
     };
-    Arrived::Part(Peeked { read: read.into_iter(), broken, rest: Some(body) }.boxed_unsync())
+    Arrived::Part(streamed(Peeked { read: read.into_iter(), broken, rest: Some(streamed(body)) }))
 }
 
 /// What was read, then how that ended, or what is still to come.
@@ -160,7 +162,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_page_that_trickles_is_not_waited_for() {
-        let (mut body, lost) = look_into(Trickle(Some("<p>Step 1")).boxed_unsync(), SIGN).await;
+        let (mut body, lost) = look_into(streamed(Trickle(Some("<p>Step 1"))), SIGN).await;
         assert_eq!(lost, None);
         assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "<p>Step 1");
         assert!(tokio::time::timeout(Duration::from_secs(1), body.frame()).await.is_err(), "the rest is still to come");

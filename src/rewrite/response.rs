@@ -12,6 +12,7 @@ use crate::rewrite::address::PanelAddresses;
 use crate::rewrite::caching;
 use crate::rewrite::link;
 use crate::rewrite::request::OFFERS;
+use crate::rewrite::security::USUAL;
 
 /// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
 /// `Clear-Site-Data`, `Alt-Svc`, `NEL`, `Service-Worker-Allowed`, `WWW-Authenticate`, `Access-Control-*`,
@@ -88,12 +89,19 @@ pub fn response_headers(
         return Err(Unsafe::Status);
     }
     let mut to = addresses.answer_lines();
-    let mut leads = false;
+    let (mut leads, mut empty) = (false, USUAL.map(Some));
     for (name, value) in from {
         if passes(name) && !(chunked && name == header::CONTENT_LENGTH) {
-            to.append(name, value.clone());
+            let place = empty.iter_mut().find(|usual| usual.as_ref() == Some(name));
+            match place.and_then(Option::take) {
+                Some(name) => drop(to.insert(name, value.clone())),
+                None => drop(to.append(name, value.clone())),
+            }
         }
         leads |= leads_or_restricts(name);
+    }
+    for name in empty.into_iter().flatten() {
+        to.remove(name);
     }
     to.insert(header::CACHE_CONTROL, caching::cache_control(from));
     to.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));

@@ -17,6 +17,10 @@ const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geol
 /// Lines that an answer of a panel usually has.
 const ROOM: usize = 24;
 
+/// Lines of a server that most answers have. Their places are kept in what every answer begins with: lines that are
+/// added are copied, with all before them, to where there is room.
+pub(super) const USUAL: [HeaderName; 3] = [header::DATE, header::CONTENT_TYPE, header::CONTENT_LENGTH];
+
 /// Two years, as the browsers' preload lists ask for.
 const HSTS: &str = "max-age=63072000; includeSubDomains";
 
@@ -25,7 +29,8 @@ const RESOURCE: HeaderName = HeaderName::from_static("cross-origin-resource-poli
 const PERMITTED: HeaderName = HeaderName::from_static("permissions-policy");
 const AGENT_CLUSTER: HeaderName = HeaderName::from_static("origin-agent-cluster");
 
-/// The headers of every answer on a panel origin.
+/// The headers of every answer on a panel origin, and places for those that have another value in each: an answer
+/// either fills them or has them taken out.
 ///
 /// `frame-ancestors` names the panel itself as well as the console: every ancestor counts, and panels
 /// frame their own pages. It stands in a policy of its own, so that a server's policy can only add to it.
@@ -35,6 +40,9 @@ pub(super) fn panel_headers(console: &Origin) -> Option<HeaderMap> {
     let framing = HeaderValue::try_from(format!("frame-ancestors 'self' {console}")).ok()?;
     headers.insert(header::CONTENT_SECURITY_POLICY, framing);
     own_headers(&mut headers, console.scheme);
+    for name in [header::CACHE_CONTROL, header::VARY].into_iter().chain(USUAL) {
+        headers.insert(name, HeaderValue::from_static(""));
+    }
     Some(headers)
 }
 

@@ -1,22 +1,17 @@
 //! Clients: pools of connections to one service of one server.
 
-use std::error::Error;
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Request;
 use http::Response;
 use http::StatusCode;
 use http::header::CONTENT_LENGTH;
 use http::header::TRANSFER_ENCODING;
-use http_body_util::BodyExt as _;
-use http_body_util::Empty;
-use http_body_util::Full;
-use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::client::conn::http1::SendRequest;
@@ -30,6 +25,7 @@ use crate::model::Server;
 use crate::model::ServerId;
 use crate::model::Service;
 use crate::model::Timestamp;
+use crate::upstream::body::Body;
 use crate::upstream::connect::ConnectError;
 use crate::upstream::connect::Connector;
 use crate::upstream::interim::TooMany;
@@ -43,22 +39,6 @@ use crate::upstream::pool::Pool;
 use crate::upstream::pool::Return;
 use crate::upstream::trust::TrustError;
 use crate::upstream::trust::TrustSettings;
-
-/// Any error, on its way through a body.
-pub type BoxError = Box<dyn Error + Send + Sync>;
-
-/// A message body that is passed on as it comes.
-pub type Body = UnsyncBoxBody<Bytes, BoxError>;
-
-/// No body.
-pub fn empty() -> Body {
-    Empty::new().map_err(|never| match never {}).boxed_unsync()
-}
-
-/// A body that is there as a whole.
-pub fn full(bytes: impl Into<Bytes>) -> Body {
-    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
-}
 
 /// Buffer for an answer's head and body pieces, in bytes.
 const BUFFER: usize = 128 * 1024;

@@ -4,6 +4,7 @@
 //! things may take. It makes [`Client`]s; each has a pool of connections of its own, so that two panel
 //! sessions never share one.
 
+mod body;
 mod client;
 mod connect;
 mod ending;
@@ -15,14 +16,15 @@ mod moved;
 mod pool;
 mod trust;
 
-pub use client::Body;
-pub use client::BoxError;
+pub use body::Body;
+pub use body::BoxError;
+pub use body::empty;
+pub use body::full;
+pub use body::streamed;
 pub use client::Client;
 pub use client::SendError;
 pub use client::Upstream;
 pub use client::UpstreamLimits;
-pub use client::empty;
-pub use client::full;
 pub use connect::ConnectError;
 pub use ending::Ending;
 pub use knock::Knocked;

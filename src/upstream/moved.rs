@@ -13,11 +13,11 @@ use bytes::Bytes;
 use http_body::Body as _;
 use http_body::Frame;
 use http_body::SizeHint;
-use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::streamed;
 
 /// Since when a request has stood still on its way to the server.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Moved {
     pub(super) fn watch(&self, body: Body) -> Body {
         match self {
             Self::AtOnce(_) => body,
-            Self::AsItComes(state) => Watched { inner: body, state: Arc::clone(state) }.boxed_unsync(),
+            Self::AsItComes(state) => streamed(Watched { inner: body, state: Arc::clone(state) }),
         }
     }
 
@@ -120,6 +120,8 @@ mod tests {
 
     use tokio::time::Sleep;
 
+    use http_body_util::BodyExt as _;
+
     use super::*;
     use crate::upstream::empty;
 
@@ -137,7 +139,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_runs_from_the_last_piece_that_was_taken() {
-        let (limit, began, body) = (Duration::from_mins(5), Instant::now(), Pieces.boxed_unsync());
+        let (limit, began, body) = (Duration::from_mins(5), Instant::now(), streamed(Pieces));
         let moved = Moved::of(&body);
         let mut body = moved.watch(body);
         let taking = async {
@@ -170,7 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_the_browser_waits_for_no_answer() {
         let (limit, began) = (Duration::from_mins(5), Instant::now());
-        let body = Later(Box::pin(tokio::time::sleep(limit * 4))).boxed_unsync();
+        let body = streamed(Later(Box::pin(tokio::time::sleep(limit * 4))));
         let moved = Moved::of(&body);
         let mut body = moved.watch(body);
         let taking = async {

@@ -20,8 +20,8 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
-use crate::upstream::client::Body;
-use crate::upstream::client::BoxError;
+use crate::upstream::body::Body;
+use crate::upstream::body::BoxError;
 
 /// An idle connection is kept this long: below the keep-alive of any server we know of, so that a
 /// request seldom meets a connection that is being closed.
