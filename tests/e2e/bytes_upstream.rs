@@ -68,7 +68,11 @@ async fn w33_a_length_beside_chunks() {
 #[tokio::test]
 async fn w34_answers_that_are_none() {
     let asker = Asker::new().await;
+    let lines = |more: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{}\r\nok", "X-A: b\r\n".repeat(more));
+    let page = asker.ask(&lines(99), false).await.unwrap();
+    assert_eq!((page.status, &*page.text()), (200, "ok"), "a hundred header lines");
     for (what, bytes) in [
+        ("one line more", &*lines(100)),
         ("two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"),
         ("a folded line", "HTTP/1.1 200 OK\r\nX-A: b\r\n c\r\nContent-Length: 0\r\n\r\n"),
         ("a space before the colon", "HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n"),
