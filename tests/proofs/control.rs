@@ -1,5 +1,7 @@
 //! What the other files use, used as it should be.
 
+use std::sync::Arc;
+
 use panelgate::identity::Principal;
 use panelgate::policy::AccessRequest;
 use panelgate::policy::Circumstances;
@@ -13,7 +15,7 @@ use panelgate::panel_session::SignedRequest;
 
 pub fn judged(
     policy: &Policy,
-    principal: &Principal,
+    principal: &Arc<Principal>,
     request: AccessRequest,
     circumstances: &Circumstances<'_>,
 ) -> Result<Grant, Box<Denial>> {

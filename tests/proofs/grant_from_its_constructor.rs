@@ -1,10 +1,17 @@
 // must fail: E0624
+use std::sync::Arc;
+
+use panelgate::identity::Principal;
 use panelgate::model::DirectoryVersion;
 use panelgate::model::Source;
-use panelgate::model::Subject;
 use panelgate::policy::AccessRequest;
 use panelgate::policy::Grant;
 
-pub fn forged(subject: Subject, request: AccessRequest, version: DirectoryVersion, source: Source) -> Grant {
-    Grant::new(subject, request, version, source, Vec::new(), None)
+pub fn forged(
+    principal: Arc<Principal>,
+    request: AccessRequest,
+    version: DirectoryVersion,
+    source: Source,
+) -> Grant {
+    Grant::new(principal, request, version, source, Vec::new(), None)
 }

@@ -1,7 +1,9 @@
 // must fail: E0451
-use panelgate::model::Subject;
+use std::sync::Arc;
+
+use panelgate::identity::Principal;
 use panelgate::policy::Grant;
 
-pub fn forged(subject: Subject, like: Grant) -> Grant {
-    Grant { subject, ..like }
+pub fn forged(principal: Arc<Principal>, like: Grant) -> Grant {
+    Grant { principal, ..like }
 }
