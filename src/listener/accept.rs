@@ -78,9 +78,11 @@ impl Listener {
             match accepted {
                 Ok((stream, address)) => {
                     // Taken afterwards: a socket to which nobody comes must not keep a place from the others.
+                    // Who was let in at the very end gets it, if there is one.
                     let place = tokio::select! {
-                        () = self.0.draining.cancelled() => return,
+                        biased;
                         place = Arc::clone(&self.0.places).acquire_owned() => place,
+                        () = self.0.draining.cancelled() => return,
                     };
                     let Ok(place) = place else { return };
                     self.begin(stream, address, place, &service);

@@ -21,6 +21,8 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::listener::accept::Listener;
+use crate::listener::front::Front;
 use crate::listener::http1::http1;
 use crate::listener::limits::ListenerLimits;
 use crate::listener::serve::Accepted;
@@ -63,6 +65,20 @@ impl AsyncWrite for Told {
     }
 }
 
+fn limits(patience: Duration) -> ListenerLimits {
+    ListenerLimits {
+        connections: 1,
+        connections_per_address: 1,
+        tls_handshake: patience,
+        request_head: patience,
+        request_head_bytes: 8192,
+        request_headers: 20,
+        http2_streams: 1,
+        http2_resets: 1,
+        keep_alive: patience,
+    }
+}
+
 struct Stage {
     far: TcpStream,
     rests: Arc<Notify>,
@@ -76,17 +92,7 @@ impl Stage {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let far = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
         let (stream, address) = socket.accept().await.unwrap();
-        let limits = ListenerLimits {
-            connections: 1,
-            connections_per_address: 1,
-            tls_handshake: request_head,
-            request_head,
-            request_head_bytes: 8192,
-            request_headers: 20,
-            http2_streams: 1,
-            http2_resets: 1,
-            keep_alive: request_head,
-        };
+        let limits = limits(request_head);
         let service = |request: Request<Incoming>, _: Accepted| async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.unwrap().to_bytes();
@@ -197,4 +203,17 @@ async fn who_has_not_said_anything_yet_may_when_the_gateway_stops() {
     stage.say("GET /one HTTP/1.1\r\nHost: a\r\n\r\n").await;
     let heard = stage.rest().await;
     assert!(heard.contains("connection: close") && heard.ends_with("/one /one "), "{heard}");
+}
+
+#[tokio::test]
+async fn who_was_let_in_at_the_very_end_is_served() {
+    // Which of the two is seen first is up to chance, so there are some of them.
+    for _ in 0..24 {
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _far = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
+        let listener = Listener::new(None, Front::Nobody, limits(Duration::from_secs(60)));
+        listener.stop();
+        listener.accept(socket, |_, _| async { Response::new(full("")) }).await;
+        assert_eq!(listener.open(), 1);
+    }
 }
