@@ -25,10 +25,11 @@ use crate::model::ReferenceId;
 use crate::model::Target;
 use crate::telemetry::Waits;
 
-/// A request in which nothing is ambiguous and which one of our own pages may have caused.
+/// A request in which nothing is ambiguous and which one of our own pages may have caused; its body stands beside it,
+/// unread.
 #[derive(Debug)]
 #[must_use]
-pub struct EdgeRequest<B> {
+pub struct EdgeRequest {
     /// The reference that people and logs share.
     pub reference: ReferenceId,
     /// The far end.
@@ -43,8 +44,6 @@ pub struct EdgeRequest<B> {
     pub fetch: FetchContext,
     /// Whether it may be acted on.
     pub arrival: Arrival,
-    /// Our own cookies.
-    pub cookies: Cookies,
     /// All header lines; the rooms behind take what they list by name.
     pub headers: HeaderMap,
     /// How the end of the body is found.
@@ -55,8 +54,13 @@ pub struct EdgeRequest<B> {
     pub waits: Waits,
     /// Ends the connection that it came on.
     pub connection: CancellationToken,
-    /// The body, unread.
-    pub body: B,
+}
+
+impl EdgeRequest {
+    /// Our own cookies.
+    pub const fn cookies(&self) -> Cookies<'_> {
+        Cookies::of(&self.headers)
+    }
 }
 
 /// Checks a request, of which its headers were asked what the answer is for.
@@ -71,7 +75,7 @@ pub fn check<B>(
     reference: ReferenceId,
     origins: &Origins,
     waits: &Waits,
-) -> Result<EdgeRequest<B>, EdgeError> {
+) -> Result<(EdgeRequest, B), EdgeError> {
     if accepted.doubtful || !headers::is_tidy(request.version(), request.headers()) {
         return Err(EdgeError::Ambiguous);
     }
@@ -104,8 +108,7 @@ pub fn check<B>(
     if websocket.is_some() {
         gate::admit_websocket(&place, &headers)?;
     }
-    let cookies = Cookies::read(&headers);
-    Ok(EdgeRequest {
+    let request = EdgeRequest {
         reference,
         client: accepted.client,
         place,
@@ -113,14 +116,13 @@ pub fn check<B>(
         target,
         fetch,
         arrival,
-        cookies,
         headers,
         framing,
         websocket,
         waits: waits.clone(),
         connection: accepted.cut.clone(),
-        body,
-    })
+    };
+    Ok((request, body))
 }
 
 fn allowed(place: &Place, method: &Method) -> bool {

@@ -21,6 +21,7 @@ use crate::edge::gate::EdgeError;
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A browser's handshake that is in order. The socket is there once it has been answered.
+#[derive(Clone)]
 pub struct Handshake {
     /// The value of `Sec-WebSocket-Accept`; over HTTP/2 there is none.
     pub accept: Option<HeaderValue>,

@@ -2,7 +2,6 @@
 
 use http::Response;
 use http::StatusCode;
-use hyper::body::Incoming;
 
 use crate::console::AccessPage;
 use crate::console::AccessRow;
@@ -25,7 +24,7 @@ use crate::upstream::Body;
 
 impl Gateway {
     /// `/access`: what the person may open and why; with `?server=` who may open that, for reviewers.
-    pub(super) async fn access(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn access(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = match self.person(request).await {
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
                 return Ok(sign_in::gate(request));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::Response;
-use hyper::body::Incoming;
 
 use crate::audit::Event;
 use crate::audit::Kind;
@@ -37,7 +36,7 @@ enum Came {
 
 impl Gateway {
     /// `GET /callback/ID`.
-    pub(super) async fn callback(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn callback(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let (signed_in, browser) = match self.finished(request).await? {
             Ok(Came::SignedIn(signed_in, browser)) => (*signed_in, browser),
             Ok(Came::Again(answer)) => return Ok(answer),
@@ -81,7 +80,7 @@ impl Gateway {
     /// The same person's session goes on, with all that is open in it; anybody else gets a new one.
     async fn begin_or_go_on(
         &self,
-        request: &EdgeRequest<Incoming>,
+        request: &EdgeRequest,
         same: Option<Arc<Session>>,
         new: NewSession,
     ) -> Result<Token256, Failure> {
@@ -97,7 +96,7 @@ impl Gateway {
         Ok(token)
     }
 
-    async fn finished(&self, request: &EdgeRequest<Incoming>) -> Result<Result<Came, LoginError>, Failure> {
+    async fn finished(&self, request: &EdgeRequest) -> Result<Result<Came, LoginError>, Failure> {
         // Each provider has a way back of its own: an answer that arrives on another's is not even looked
         // at as this one's (RFC 9700 section 4.4.2.2).
         let id = request.target.path().strip_prefix(CALLBACK).and_then(|id| id.parse().ok());
@@ -107,10 +106,10 @@ impl Gateway {
             Err(error) => return Ok(Err(error)),
         };
         let name = Cookie::Login.name(self.origins.console().scheme);
-        let Some(browser) = request.cookies.token(name) else { return Ok(Err(LoginError::UnknownLogin)) };
-        let taken = self.pending.take::<PendingLogin>(browser, callback.state()).await;
+        let Some(browser) = request.cookies().token(name) else { return Ok(Err(LoginError::UnknownLogin)) };
+        let taken = self.pending.take::<PendingLogin>(&browser, callback.state()).await;
         match taken.map_err(Failure::Session)? {
-            Some(pending) => self.finish(provider, pending, callback, (request, browser)).await,
+            Some(pending) => self.finish(provider, pending, callback, (request, &browser)).await,
             None => Ok(Err(LoginError::UnknownLogin)),
         }
     }
@@ -122,7 +121,7 @@ impl Gateway {
         provider: &Provider,
         pending: PendingLogin,
         callback: Callback,
-        (request, browser): (&EdgeRequest<Incoming>, &Token256),
+        (request, browser): (&EdgeRequest, &Token256),
     ) -> Result<Result<Came, LoginError>, Failure> {
         let (step_up, return_to) = (pending.step_up().cloned(), pending.return_to().clone());
         let error = match request.waits.on(Step::Provider, provider.finish(pending, callback)).await {

@@ -66,45 +66,45 @@ const API_BODY: usize = 4096;
 
 impl Gateway {
     /// Answers a request on the console origin.
-    pub(super) async fn console(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
-        let (path, get) = (request.target.path().to_owned(), request.method != Method::POST);
-        let response = match path.as_str() {
-            paths::OPEN if !get => self.open_for_script(request).await,
-            paths::SIGN_OUT if !get => self.sign_out(&request).await,
-            BACKCHANNEL_LOGOUT if !get => self.backchannel_logout(request).await,
-            paths::END if !get => self.end_by_hand(request).await,
+    pub(super) async fn console(&self, request: &EdgeRequest, body: Incoming) -> Result<Response<Body>, Failure> {
+        let (path, get) = (request.target.path(), request.method != Method::POST);
+        let response = match path {
+            paths::OPEN if !get => self.open_for_script(request, body).await,
+            paths::SIGN_OUT if !get => self.sign_out(request).await,
+            BACKCHANNEL_LOGOUT if !get => self.backchannel_logout(request, body).await,
+            paths::END if !get => self.end_by_hand(request, body).await,
             _ if !get => Err(Failure::NotFound),
-            paths::SIGN_IN => self.sign_in_page(&request).await,
-            paths::SIGNED_IN => self.signed_in_page(&request).await,
-            paths::STEP_UP => self.step_up(&request).await,
-            SIGNED_OUT => Ok(self.signed_out_page(&request)),
-            paths::NOTICES => self.notices_for(&request).await,
-            FRONTCHANNEL_LOGOUT => self.frontchannel_logout(&request).await,
-            paths::LIST => self.list_for(&request).await,
-            paths::SESSION => self.session_lives(&request).await,
-            HANDOFF => self.hand_off(&request).await,
-            paths::ACCESS => self.access(&request).await,
-            paths::SESSIONS => self.sessions_page(&request).await,
-            paths::END => self.end_page(&request).await,
-            paths::HOME => self.home(&request, None).await,
-            _ if path.starts_with(CALLBACK) => self.callback(&request).await,
-            _ if path.starts_with("/s/") => self.home(&request, Some(&path)).await,
-            _ => Self::asset(&request),
+            paths::SIGN_IN => self.sign_in_page(request).await,
+            paths::SIGNED_IN => self.signed_in_page(request).await,
+            paths::STEP_UP => self.step_up(request).await,
+            SIGNED_OUT => Ok(self.signed_out_page(request)),
+            paths::NOTICES => self.notices_for(request).await,
+            FRONTCHANNEL_LOGOUT => self.frontchannel_logout(request).await,
+            paths::LIST => self.list_for(request).await,
+            paths::SESSION => self.session_lives(request).await,
+            HANDOFF => self.hand_off(request).await,
+            paths::ACCESS => self.access(request).await,
+            paths::SESSIONS => self.sessions_page(request).await,
+            paths::END => self.end_page(request).await,
+            paths::HOME => self.home(request, None).await,
+            _ if path.starts_with(CALLBACK) => self.callback(request).await,
+            _ if path.starts_with("/s/") => self.home(request, Some(path)).await,
+            _ => Self::asset(request),
         };
         response.map(|response| answer::own(response, &self.site))
     }
 
-    fn asset(request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    fn asset(request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let asset = assets::find(request.target.path()).ok_or(Failure::NotFound)?;
         Ok(answer::asset(asset, &request.headers))
     }
 
     /// The person of a console cookie.
-    pub(super) async fn person(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
+    pub(super) async fn person(&self, request: &EdgeRequest) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
-        let Some(token) = request.cookies.token(name) else { return Err(Failure::SignedOut) };
+        let Some(token) = request.cookies().token(name) else { return Err(Failure::SignedOut) };
         let began = request.waits.begin();
-        let found = self.sessions.find(token).await;
+        let found = self.sessions.find(&token).await;
         let session = match found.map_err(Failure::Session)? {
             Some(session) => self.fresh(session).await,
             None => Err(Failure::SignedOut),
@@ -120,7 +120,7 @@ impl Gateway {
     }
 
     /// The console, or why there is nothing in it.
-    async fn home(&self, request: &EdgeRequest<Incoming>, path: Option<&str>) -> Result<Response<Body>, Failure> {
+    async fn home(&self, request: &EdgeRequest, path: Option<&str>) -> Result<Response<Body>, Failure> {
         let session = match self.person(request).await {
             // Only a whole page is sent to the provider: a frame or a script could not sign in there.
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
@@ -178,11 +178,7 @@ impl Gateway {
     }
 
     /// Somebody who is signed in and may open nothing: recorded like any denial, and explained.
-    async fn nothing_to_open(
-        &self,
-        session: &Session,
-        request: &EdgeRequest<Incoming>,
-    ) -> Result<Response<Body>, Failure> {
+    async fn nothing_to_open(&self, session: &Session, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let (principal, reference) = (session.principal(), request.reference);
         let standing = self.policy.standing(&principal);
         let (reason, code) = if standing.role_groups.is_empty() {
@@ -209,7 +205,7 @@ impl Gateway {
         Ok(answer::page(StatusCode::FORBIDDEN, page.render(&self.site)))
     }
 
-    fn signed_out_page(&self, request: &EdgeRequest<Incoming>) -> Response<Body> {
+    fn signed_out_page(&self, request: &EdgeRequest) -> Response<Body> {
         let is_only_here = request.target.query() == Some(ONLY_HERE);
         let provider_session_ended = !is_only_here && self.providers.iter().all(Provider::can_end_sessions);
         let page = SignedOutPage { sign_in: paths::SIGN_IN.into(), provider_session_ended };
@@ -217,7 +213,7 @@ impl Gateway {
     }
 
     /// A stream that ends with the session. Past the limit there is none, which tells the browser not to ask again.
-    async fn notices_for(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    async fn notices_for(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = self.watched(request).await?;
         let known = parameter(&request.target, "list");
         let missed = match known {
@@ -231,7 +227,7 @@ impl Gateway {
     }
 
     /// The list of servers as it is now, for an open console.
-    async fn list_for(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    async fn list_for(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = self.watched(request).await?;
         self.same_person(request, &session)?;
         let entries = self.entries(&session.principal(), request.client);
@@ -239,36 +235,36 @@ impl Gateway {
     }
 
     /// The session of a console cookie, looked at without being used.
-    async fn watched(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
+    async fn watched(&self, request: &EdgeRequest) -> Result<Arc<Session>, Failure> {
         let name = Cookie::Session.name(self.origins.console().scheme);
-        let Some(token) = request.cookies.token(name) else { return Err(Failure::SignedOut) };
-        self.sessions.watched(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
+        let Some(token) = request.cookies().token(name) else { return Err(Failure::SignedOut) };
+        self.sessions.watched(&token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)
     }
 
     /// Whether a page of the console is still the person's. In another tab, somebody else may have signed in
     /// since; what the page asks for is then not asked for by them.
-    fn same_person(&self, request: &EdgeRequest<Incoming>, session: &Session) -> Result<(), Failure> {
+    fn same_person(&self, request: &EdgeRequest, session: &Session) -> Result<(), Failure> {
         let is_marked = |told: &HeaderValue| self.sessions.is_marked(told.as_bytes(), session.principal().subject());
         if request.headers.get(&PERSON).is_none_or(is_marked) { Ok(()) } else { Err(Failure::OtherPerson) }
     }
 
-    async fn session_lives(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    async fn session_lives(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = self.watched(request).await?;
         self.same_person(request, &session)?;
         Ok(answer::status(StatusCode::NO_CONTENT))
     }
 
     /// `POST /api/open`: opens the panel session and says where the frame goes.
-    async fn open_for_script(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
-        let session = self.person(&request).await?;
-        self.same_person(&request, &session)?;
-        let EdgeRequest { reference, client, waits, body, .. } = request;
+    async fn open_for_script(&self, request: &EdgeRequest, body: Incoming) -> Result<Response<Body>, Failure> {
+        let session = self.person(request).await?;
+        self.same_person(request, &session)?;
         let body = tokio::time::timeout(self.pace.grace, Limited::new(body, API_BODY).collect()).await;
         let body = body.map_err(|_| Failure::BadBody)?.map_err(|_| Failure::BadBody)?.to_bytes();
         let wanted: OpenRequest = serde_json::from_slice(&body).map_err(|_| Failure::BadBody)?;
         let OpenRequest { server, service, account } = wanted;
         let access = AccessRequest::direct(server, service, account);
-        let asked = Asked { reference, client, session: &session, before: None, waits: &waits };
+        let EdgeRequest { reference, client, ref waits, .. } = *request;
+        let asked = Asked { reference, client, session: &session, before: None, waits };
         let (grant, frame) = self.open_by_name(access, &asked).await?;
         let entry = self.entry(Reach {
             server: grant.server().clone(),

@@ -10,7 +10,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 use http::StatusCode;
-use hyper::body::Incoming;
 use secrecy::ExposeSecret as _;
 use std::time::Duration;
 use url::form_urlencoded;
@@ -45,11 +44,7 @@ const VERIFIER: Duration = Duration::from_mins(1);
 
 impl Gateway {
     /// `/.panelgate/enter` on a panel origin: with a ticket the way out to the console, with a code the way in.
-    pub(super) async fn enter(
-        &self,
-        request: &EdgeRequest<Incoming>,
-        origin: &PanelOrigin,
-    ) -> Result<Response<Body>, Failure> {
+    pub(super) async fn enter(&self, request: &EdgeRequest, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
         if let Some(code) = parameter(&request.target, "code") {
             return self.redeem(request, origin, &code).await;
         }
@@ -80,7 +75,7 @@ impl Gateway {
     }
 
     /// `/handoff` on the console.
-    pub(super) async fn hand_off(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn hand_off(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         // It opens panels, so a link on some other site must not lead here.
         if request.fetch.initiator == Initiator::CrossSite {
             return Err(Failure::Edge(EdgeError::ForeignOrigin));
@@ -116,18 +111,13 @@ impl Gateway {
         Ok(answer::see_other(&format!("{origin}{}/enter?code={}", paths::RESERVED, code.expose_secret())))
     }
 
-    async fn redeem(
-        &self,
-        request: &EdgeRequest<Incoming>,
-        origin: &PanelOrigin,
-        code: &str,
-    ) -> Result<Response<Body>, Failure> {
+    async fn redeem(&self, request: &EdgeRequest, origin: &PanelOrigin, code: &str) -> Result<Response<Body>, Failure> {
         let scheme = origin.origin.scheme;
         let code = Token256::parse(code).ok_or(Failure::HandoffLost)?;
         let name = Cookie::Verifier(origin.service).name(scheme);
         let here = |place: &EntryPlace| (&place.server, place.service) == (&origin.server, origin.service);
-        let redeemed = match request.cookies.token(name) {
-            Some(verifier) => self.sessions.redeem(&code, verifier, here).await.map_err(Failure::Session)?,
+        let redeemed = match request.cookies().token(name) {
+            Some(verifier) => self.sessions.redeem(&code, &verifier, here).await.map_err(Failure::Session)?,
             None => None,
         };
         let Some(handoff) = redeemed else {

@@ -49,7 +49,8 @@ impl Gateway {
     /// Lets somebody go on from the panel of `entry` to a service of another account, if policy grants it.
     pub(super) async fn hop(
         &self,
-        request: EdgeRequest<Incoming>,
+        request: &EdgeRequest,
+        body: Incoming,
         entry: &Entry,
         service: Service,
         account: Option<Account>,
@@ -59,18 +60,17 @@ impl Gateway {
         if !request.fetch.is_navigation() || request.websocket.is_some() {
             return Err(Failure::Withheld);
         }
-        let waits = request.waits.clone();
         let asked = Asked {
             reference: request.reference,
             client: request.client,
             session: &entry.session,
             before: None,
-            waits: &waits,
+            waits: &request.waits,
         };
         drop(self.authorize(access_to(&entry.place), &asked).await?);
         let account = match account {
             Some(account) => account,
-            None => match named_in(request).await? {
+            None => match named_in(request, body).await? {
                 Some(account) => account,
                 None => self.usual_account(service, &entry.place, &asked),
             },
@@ -109,7 +109,7 @@ impl Gateway {
     /// Ends the panel session of `entry`, and the way to it.
     pub(super) async fn leave(
         &self,
-        request: &EdgeRequest<Incoming>,
+        request: &EdgeRequest,
         origin: &PanelOrigin,
         entry: &Entry,
     ) -> Result<Response<Body>, Failure> {
@@ -120,8 +120,8 @@ impl Gateway {
             .account(&entry.place.account);
         self.audit.record(&event).await.map_err(Failure::Audit)?;
         self.panels.close(&entry.place, &entry.session);
-        if let Some(token) = request.cookies.token(Cookie::Panel(origin.service).name(origin.origin.scheme)) {
-            self.sessions.withdraw(token).await.map_err(Failure::Session)?;
+        if let Some(token) = request.cookies().token(Cookie::Panel(origin.service).name(origin.origin.scheme)) {
+            self.sessions.withdraw(&token).await.map_err(Failure::Session)?;
         }
         // In a tab of its own it is the console that is left to show; in a frame the page tells it.
         if request.fetch.destination == Destination::Page {
@@ -153,7 +153,7 @@ fn came_through(from: &EntryPlace) -> &Account {
 }
 
 /// The account that a query or a form names; none if it is left open. The one-time login that may stand with it is not looked at.
-async fn named_in(request: EdgeRequest<Incoming>) -> Result<Option<Account>, Failure> {
+async fn named_in(request: &EdgeRequest, body: Incoming) -> Result<Option<Account>, Failure> {
     let name = |value: &str| {
         let account = value.split(':').next().and_then(|name| name.parse().ok());
         account.map(Some).ok_or(Failure::BadBody)
@@ -172,7 +172,7 @@ async fn named_in(request: EdgeRequest<Incoming>) -> Result<Option<Account>, Fai
     if request.method != Method::POST || !is_form {
         return Err(Failure::BadBody);
     }
-    let form = Limited::new(request.body, FORM).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
+    let form = Limited::new(body, FORM).collect().await.map_err(|_| Failure::BadBody)?.to_bytes();
     let mut fields = form_urlencoded::parse(&form).filter(|(name, _)| NAMED_IN.contains(&&**name));
     let (_, value) = fields.next().ok_or(Failure::BadBody)?;
     // Two of them could be read in two ways.

@@ -40,10 +40,14 @@ struct Refused {
 
 impl Gateway {
     /// `POST /backchannel-logout`: 200 when the sessions are over, also if they were already; else 400.
-    pub(super) async fn backchannel_logout(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn backchannel_logout(
+        &self,
+        request: &EdgeRequest,
+        body: Incoming,
+    ) -> Result<Response<Body>, Failure> {
         let (client, reference) = (request.client, request.reference);
         let refused = || answer::json(StatusCode::BAD_REQUEST, &Refused { error: "invalid_request" });
-        let Some(token) = logout_token(request.body).await else { return Ok(refused()) };
+        let Some(token) = logout_token(body).await else { return Ok(refused()) };
         let mut why = "provider_unknown";
         for provider in self.providers.iter() {
             match provider.logout_token(&token).await {
@@ -90,7 +94,7 @@ impl Gateway {
 
     /// `GET /frontchannel-logout`, in a frame of a page of the provider. Cookies do not come along there, so
     /// the session is found by the name that the provider has for it, which nobody else knows.
-    pub(super) async fn frontchannel_logout(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn frontchannel_logout(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let text = |name| parameter(&request.target, name);
         let provider = text("iss").and_then(|iss| self.providers.iter().find(|provider| provider.issuer() == iss));
         let (Some(provider), Some(sid)) = (provider, text("sid")) else { return Err(Failure::BadLogout) };

@@ -18,21 +18,15 @@ use crate::audit::Kind;
 use crate::audit::Outcome;
 use crate::edge::EdgeRequest;
 use crate::gateway::Gateway;
-use crate::model::ClientAddr;
-use crate::model::ReferenceId;
-use crate::model::Target;
 use crate::panel;
 use crate::session::Entry;
 use crate::upstream::Body;
 use crate::upstream::streamed;
 
 /// What a request said, for its record.
-pub(super) struct Note {
-    reference: ReferenceId,
-    client: ClientAddr,
-    method: Method,
-    target: Target,
-    entry: Arc<Entry>,
+pub(super) struct Note<'a> {
+    request: &'a EdgeRequest,
+    entry: &'a Arc<Entry>,
     form: Option<Form>,
 }
 
@@ -43,16 +37,14 @@ struct Form {
     most: usize,
 }
 
-impl Note {
-    pub(super) fn of<B>(request: &EdgeRequest<B>, entry: &Arc<Entry>, most: usize) -> Self {
-        Self {
-            reference: request.reference,
-            client: request.client,
-            method: request.method.clone(),
-            target: request.target.clone(),
-            entry: Arc::clone(entry),
-            form: is_form(&request.headers).then(|| Form { bytes: Arc::default(), most }),
-        }
+impl<'a> Note<'a> {
+    pub(super) fn of(request: &'a EdgeRequest, entry: &'a Arc<Entry>, most: usize) -> Self {
+        Self { request, entry, form: is_form(&request.headers).then(|| Form { bytes: Arc::default(), most }) }
+    }
+
+    /// The way that it came by.
+    pub(super) fn entry(&self) -> &'a Arc<Entry> {
+        self.entry
     }
 
     /// The same body, whose beginning is kept if it is a form.
@@ -70,31 +62,36 @@ impl Note {
     /// The event of one that was not answered, with what it does as far as that can be told.
     pub(super) fn event(&self, gateway: &Gateway, outcome: Outcome) -> Event {
         let form = self.form.as_ref().map(Form::read).unwrap_or_default();
-        let place = &self.entry.place;
-        Event::new(Kind::PanelRequest, outcome, self.reference, gateway.clock.now())
-            .client(self.client)
+        let (request, place) = (self.request, &self.entry.place);
+        Event::new(Kind::PanelRequest, outcome, request.reference, gateway.clock.now())
+            .client(request.client)
             .session(&self.entry.session)
             .place(&place.server, place.service)
             .account(&place.account)
             .directory(gateway.policy.version())
-            .request(&self.method, panel::recorded_path(&self.target).into_owned(), panel::action(&self.target, &form))
+            .request(
+                &request.method,
+                panel::recorded_path(&request.target).into_owned(),
+                panel::action(&request.target, &form),
+            )
     }
 
     /// Records that the request was answered. Nobody waits for that.
     pub(super) fn answered(&self, gateway: &Gateway, status: StatusCode) {
-        let only_looks = matches!(self.method, Method::GET | Method::HEAD) && panel::is_resource(&self.target);
+        let EdgeRequest { reference, client, ref method, ref target, .. } = *self.request;
+        let only_looks = matches!(*method, Method::GET | Method::HEAD) && panel::is_resource(target);
         if gateway.records_requests && !only_looks {
             let form = self.form.as_ref().map(Form::read).unwrap_or_default();
             gateway.audit.note(&Answered {
                 time: gateway.clock.now(),
-                reference: self.reference,
-                client: self.client,
+                reference,
+                client,
                 session: &self.entry.session,
                 place: &self.entry.place,
                 directory: gateway.policy.version(),
-                method: &self.method,
-                path: &panel::recorded_path(&self.target),
-                action: panel::action(&self.target, &form).as_ref(),
+                method,
+                path: &panel::recorded_path(target),
+                action: panel::action(target, &form).as_ref(),
                 status,
             });
         }

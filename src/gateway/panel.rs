@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
+use http::HeaderMap;
 use http::HeaderValue;
 use http::Method;
 use http::Response;
@@ -62,16 +63,17 @@ impl Gateway {
     /// Answers a request on a panel origin.
     pub(super) async fn panel(
         &self,
-        request: EdgeRequest<Incoming>,
+        request: &mut EdgeRequest,
+        body: Incoming,
         origin: &PanelOrigin,
     ) -> Result<Response<Body>, Failure> {
         let meant = meant_for(&request.target);
         if request.target.path().starts_with(RESERVED) && !matches!(meant, Meant::Hop(..)) {
-            let response = Box::pin(self.reserved(&request, origin)).await?;
+            let response = Box::pin(self.reserved(request, origin)).await?;
             return Ok(answer::own(response, &self.site));
         }
         let began = request.waits.begin();
-        let entered = self.entered(&request, origin).await;
+        let entered = self.entered(request, origin).await;
         request.waits.end(Step::Session, began);
         let entry = match entered {
             // A link or a bookmark, in a tab of its own: the console can open it.
@@ -89,14 +91,18 @@ impl Gateway {
         if request.arrival == Arrival::Elsewhere {
             return Ok(self.to_console(origin));
         }
-        let reference = request.reference;
-        let in_frame = request.fetch.destination == Destination::Frame;
-        let (session, place) = (Arc::clone(&entry.session), entry.place.clone());
-        let note = Note::of(&request, &entry, self.recorded_form);
+        if is_page(request) {
+            // Its links are rewritten on the way.
+            request.headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        let request = &*request;
+        let (reference, in_frame) = (request.reference, request.fetch.destination == Destination::Frame);
+        let Entry { ref session, ref place, .. } = *entry;
+        let note = Note::of(request, &entry, self.recorded_form);
         let outcome = match meant {
-            Meant::Panel => self.pass(request, origin, entry, &note).await,
-            Meant::Leaving => Box::pin(self.leave(&request, origin, &entry)).await,
-            Meant::Hop(service, account) => Box::pin(self.hop(request, &entry, service, account)).await,
+            Meant::Panel => self.pass(request, body, origin, &note).await,
+            Meant::Leaving => Box::pin(self.leave(request, origin, &entry)).await,
+            Meant::Hop(service, account) => Box::pin(self.hop(request, body, &entry, service, account)).await,
             Meant::NobodyHere => Err(Failure::Withheld),
         };
         match outcome {
@@ -105,7 +111,7 @@ impl Gateway {
                 Ok(response)
             }
             Err(failure @ (Failure::Renewed | Failure::Denied(_))) if failure.is_for_the_console() => {
-                let told = self.notices.tell(session.id(), &place, &failure, reference);
+                let told = self.notices.tell(session.id(), place, &failure, reference);
                 if !(told && in_frame) {
                     return Err(failure);
                 }
@@ -116,7 +122,7 @@ impl Gateway {
             // Either the way to the panel was cut, or another request found the panel session gone, and could not
             // open it again: then this one fails as that one did.
             Err(Failure::Proxy(ProxyError::Ended)) if !session.ended().is_cancelled() => {
-                Err(self.panels.resting(session.id(), &place).map_or(Failure::Cut, Failure::Resting))
+                Err(self.panels.resting(session.id(), place).map_or(Failure::Cut, Failure::Resting))
             }
             Err(failure @ (Failure::Proxy(_) | Failure::Rewrite(_) | Failure::Withheld)) => {
                 let event = note.event(self, Outcome::Failed).reason(failure.code());
@@ -128,7 +134,7 @@ impl Gateway {
     }
 
     /// Our own addresses on a panel origin.
-    async fn reserved(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
+    async fn reserved(&self, request: &EdgeRequest, origin: &PanelOrigin) -> Result<Response<Body>, Failure> {
         if !matches!(request.method, Method::GET | Method::HEAD) {
             return Err(Failure::NotFound);
         }
@@ -153,10 +159,10 @@ impl Gateway {
     }
 
     /// The entry of the panel cookie, if it leads here.
-    async fn entered(&self, request: &EdgeRequest<Incoming>, origin: &PanelOrigin) -> Result<Arc<Entry>, Failure> {
+    async fn entered(&self, request: &EdgeRequest, origin: &PanelOrigin) -> Result<Arc<Entry>, Failure> {
         let name = Cookie::Panel(origin.service).name(origin.origin.scheme);
-        let token = request.cookies.token(name).ok_or(Failure::NotEntered)?;
-        let entry = self.sessions.entry(token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
+        let token = request.cookies().token(name).ok_or(Failure::NotEntered)?;
+        let entry = self.sessions.entry(&token).await.map_err(Failure::Session)?.ok_or(Failure::SignedOut)?;
         self.fresh(Arc::clone(&entry.session)).await?;
         let here = (&entry.place.server, entry.place.service) == (&origin.server, origin.service);
         if here { Ok(entry) } else { Err(Failure::NotEntered) }
@@ -165,37 +171,20 @@ impl Gateway {
     /// policy → audit → panel session → proxy → rewrite
     async fn pass(
         &self,
-        request: EdgeRequest<Incoming>,
+        request: &EdgeRequest,
+        body: Incoming,
         origin: &PanelOrigin,
-        entry: Arc<Entry>,
-        note: &Note,
+        note: &Note<'_>,
     ) -> Result<Response<Body>, Failure> {
-        let is_page = request.fetch.is_navigation() && request.websocket.is_none();
-        let EdgeRequest {
-            reference,
-            client,
-            method,
-            target,
-            mut headers,
-            framing,
-            websocket,
-            waits,
-            connection,
-            body,
-            fetch,
-            cookies,
-            ..
-        } = request;
-        if is_page {
-            // Its links are rewritten on the way.
-            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        }
+        let EdgeRequest { reference, client, ref method, ref target, ref headers, ref websocket, ref waits, .. } =
+            *request;
+        let entry = note.entry();
         let session = &entry.session;
-        let asked = Asked { reference, client, session, before: Some(&entry.security_token), waits: &waits };
+        let asked = Asked { reference, client, session, before: Some(&entry.security_token), waits };
         let access = || access_to(&entry.place);
         let (grant, panel) = self.open(access(), &asked).await?;
-        let panel = self.latest(panel, &grant, &asked, (&cookies, origin)).await;
-        match panel.claimed_by(&target) {
+        let panel = self.latest(panel, &grant, &asked, (headers, origin)).await;
+        match panel.claimed_by(target) {
             Claim::Own | Claim::Nobody => {}
             Claim::Former(address) if websocket.is_none() => {
                 return Ok(answer::own(answer::moved(&address), &self.site));
@@ -203,15 +192,15 @@ impl Gateway {
             Claim::Former(_) | Claim::Another => return Err(Failure::Replaced),
         }
         let addresses = self.addresses_of(origin).ok_or(Failure::NotFound)?;
-        let body = match framing {
+        let body = match request.framing {
             Framing::None => (empty(), Keeper::of_nothing()),
             Framing::Length(_) | Framing::Streamed => self.held.hold(note.listen(streamed(body.map_err(Into::into)))),
         };
         let ended = panel.ended().clone();
         let errand = Errand {
-            method: &method,
-            target: &target,
-            headers: &headers,
+            method,
+            target,
+            headers,
             websocket: websocket.as_ref(),
             addresses: &addresses,
             access: &access,
@@ -220,30 +209,32 @@ impl Gateway {
         };
         match self.exchange(&errand, grant, panel, body).await? {
             Came::Answer(answer)
-                if fetch.destination == Destination::Frame && method == Method::GET && is_unframeable(&answer) =>
+                if request.fetch.destination == Destination::Frame
+                    && *method == Method::GET
+                    && is_unframeable(&answer) =>
             {
                 let page = OwnTabPage { target: target.as_str().to_owned() }.render(&self.site);
                 Ok(answer::own(answer::page(StatusCode::OK, page), &self.site))
             }
             Came::Answer(answer) => {
                 let is_whole = answer.is_whole;
-                let response = respond(answer, &target, &addresses)?;
-                let mut response = with_version(response, errand.version.load(Ordering::Relaxed), &cookies, origin);
-                if fetch.destination == Destination::Frame {
-                    response = self.telling(response, &entry, reference);
+                let response = respond(answer, target, &addresses)?;
+                let mut response = with_version(response, errand.version.load(Ordering::Relaxed), headers, origin);
+                if request.fetch.destination == Destination::Frame {
+                    response = self.telling(response, entry, reference);
                 }
-                if is_page {
-                    response = page::with_our_links(response, &method, target.as_str(), &addresses);
+                if is_page(request) {
+                    response = page::with_our_links(response, method, target.as_str(), &addresses);
                 }
                 if is_whole {
                     return Ok(response);
                 }
-                Ok(response.map(|body| proxy::deliver(body, self.pace.idle, ended, connection)))
+                Ok(response.map(|body| proxy::deliver(body, self.pace.idle, ended, request.connection.clone())))
             }
             Came::Moved(address) => Ok(answer::own(answer::moved(&address), &self.site)),
             Came::Socket(tunnel) => {
-                let handshake = websocket.ok_or(Failure::NotFound)?;
-                self.switch(tunnel, handshake, &headers, Arc::clone(session))
+                let handshake = websocket.clone().ok_or(Failure::NotFound)?;
+                self.switch(tunnel, handshake, headers, Arc::clone(session))
             }
         }
     }
@@ -261,24 +252,29 @@ impl Gateway {
         panel: Arc<PanelSession>,
         grant: &Grant,
         asked: &Asked<'_>,
-        (cookies, origin): (&Cookies, &PanelOrigin),
+        (headers, origin): (&HeaderMap, &PanelOrigin),
     ) -> Arc<PanelSession> {
         if !panel.is_shared() {
             return panel;
         }
-        let seen = seen_version(cookies, origin);
+        let seen = seen_version(headers, origin);
         asked.waits.on(Step::Panel, Box::pin(self.panels.up_to_date(grant, asked.session, panel, seen))).await
     }
 }
 
+/// Whether it is for a page of the panel, and not for a part of one.
+fn is_page(request: &EdgeRequest) -> bool {
+    request.fetch.is_navigation() && request.websocket.is_none()
+}
+
 /// The version of the panel session that the browser has seen, wherever that was; 0 for none.
-fn seen_version(cookies: &Cookies, origin: &PanelOrigin) -> u64 {
-    cookies.number(Cookie::Seen(origin.service).name(origin.origin.scheme)).unwrap_or_default()
+fn seen_version(headers: &HeaderMap, origin: &PanelOrigin) -> u64 {
+    Cookies::of(headers).number(Cookie::Seen(origin.service).name(origin.origin.scheme)).unwrap_or_default()
 }
 
 /// The answer, with the version that it came under if that is newer than what the browser has seen.
-fn with_version(response: Response<Body>, version: u64, cookies: &Cookies, origin: &PanelOrigin) -> Response<Body> {
-    if version == 0 || version <= seen_version(cookies, origin) {
+fn with_version(response: Response<Body>, version: u64, headers: &HeaderMap, origin: &PanelOrigin) -> Response<Body> {
+    if version == 0 || version <= seen_version(headers, origin) {
         return response;
     }
     answer::with_cookies(response, [Cookie::Seen(origin.service).number(origin.origin.scheme, version)])

@@ -80,10 +80,10 @@ impl Gateway {
         let destination = Destination::read(request.headers());
         let checked = accepted.and_then(|accepted| {
             // The place of its address is kept until the request is answered.
-            let request = edge::check(request, destination, &accepted, reference, &self.origins, waits)?;
-            Ok((request, accepted.place))
+            let checked = edge::check(request, destination, &accepted, reference, &self.origins, waits)?;
+            Ok((checked, accepted.place))
         });
-        let (request, _place) = match checked {
+        let ((mut request, body), _place) = match checked {
             Ok(checked) => checked,
             Err(error) => {
                 return (RequestPlace::Nowhere, self.failed(&Failure::Edge(error), reference, destination, None));
@@ -93,17 +93,18 @@ impl Gateway {
         // A page that failed can be asked for again at its address, where no form was sent to it.
         let is_page = request.method == Method::GET && destination == Destination::Frame;
         let is_panels = matches!(place, Place::Panel(_)) && !request.target.path().starts_with(RESERVED);
-        let again = (is_page && is_panels).then(|| request.target.clone());
+        let again = is_page && is_panels;
         // Boxed once: the two futures are large, and seldom the same size. The larger is made where it stays.
         let (counted, answering): (_, BoxFuture<'_, _>) = match &place {
-            Place::Console => (RequestPlace::Console, Box::pin(self.console(request))),
+            Place::Console => (RequestPlace::Console, Box::pin(self.console(&request, body))),
             Place::Panel(origin) => {
-                let panel = Box::write(Box::new_uninit(), self.panel(request, origin));
+                let panel = Box::write(Box::new_uninit(), self.panel(&mut request, body, origin));
                 (RequestPlace::Panel, Box::into_pin(panel))
             }
         };
         let answer = answering.await;
-        let answer = answer.unwrap_or_else(|failure| self.failed(&failure, reference, destination, again.as_ref()));
+        let again = again.then_some(&request.target);
+        let answer = answer.unwrap_or_else(|failure| self.failed(&failure, reference, destination, again));
         (counted, answer)
     }
 

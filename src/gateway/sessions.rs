@@ -48,7 +48,7 @@ const MOST_NAMED: usize = 20;
 
 impl Gateway {
     /// `GET /sessions`: who is signed in.
-    pub(super) async fn sessions_page(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn sessions_page(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = match self.operator(request).await {
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
                 return Ok(sign_in::gate(request));
@@ -78,7 +78,7 @@ impl Gateway {
     }
 
     /// `GET /sessions/end`: what is to end, and whether it shall.
-    pub(super) async fn end_page(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn end_page(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = self.operator(request).await?;
         let target = target(request.target.query().unwrap_or_default().as_bytes()).ok_or(Failure::NotFound)?;
         let mut meant = self.sessions.roll().await.map_err(Failure::Session)?;
@@ -101,9 +101,9 @@ impl Gateway {
     }
 
     /// `POST /sessions/end`: ends it, each on record before.
-    pub(super) async fn end_by_hand(&self, request: EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
-        let session = self.operator(&request).await?;
-        let EdgeRequest { reference, client, body, .. } = request;
+    pub(super) async fn end_by_hand(&self, request: &EdgeRequest, body: Incoming) -> Result<Response<Body>, Failure> {
+        let session = self.operator(request).await?;
+        let EdgeRequest { reference, client, .. } = *request;
         let body = tokio::time::timeout(self.pace.grace, Limited::new(body, FORM).collect()).await;
         let body = body.map_err(|_| Failure::BadBody)?.map_err(|_| Failure::BadBody)?.to_bytes();
         let target = target(&body).ok_or(Failure::BadBody)?;
@@ -125,7 +125,7 @@ impl Gateway {
     }
 
     /// The session of somebody who may end others'. Nobody else learns that there is anything to end.
-    async fn operator(&self, request: &EdgeRequest<Incoming>) -> Result<Arc<Session>, Failure> {
+    async fn operator(&self, request: &EdgeRequest) -> Result<Arc<Session>, Failure> {
         let session = self.person(request).await?;
         let may = self.policy.has_right(&session.principal(), Right::EndSessions);
         if may { Ok(session) } else { Err(Failure::NotFound) }

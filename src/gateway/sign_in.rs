@@ -2,7 +2,6 @@
 
 use http::Response;
 use http::StatusCode;
-use hyper::body::Incoming;
 use url::form_urlencoded;
 
 use crate::audit::Event;
@@ -36,7 +35,7 @@ pub const PROVIDER_AWAY: &str = "a provider does not answer: its people cannot s
 const PROBED: &str = "probed";
 
 /// The page of ours that an address names as the one to come back to, or else the first one.
-pub(super) fn return_to(request: &EdgeRequest<Incoming>, may: impl FnOnce(&Target) -> bool) -> Result<Target, Failure> {
+pub(super) fn return_to(request: &EdgeRequest, may: impl FnOnce(&Target) -> bool) -> Result<Target, Failure> {
     let wanted = parameter(&request.target, "return_to").and_then(|wanted| Target::parse(&wanted).ok());
     match wanted.filter(may) {
         Some(target) => Ok(target),
@@ -54,14 +53,14 @@ pub(super) enum SigningIn {
 
 /// In front of a page that needs a sign-in, for a whole page in a tab. Of all tabs that wait there, one signs
 /// in, and then each goes where it was going.
-pub(super) fn gate(request: &EdgeRequest<Incoming>) -> Response<Body> {
+pub(super) fn gate(request: &EdgeRequest) -> Response<Body> {
     let sign_in = paths::sign_in(&request.target);
     answer::page(StatusCode::OK, GatePage { sign_in }.render())
 }
 
 impl Gateway {
     /// `GET /sign-in`: to the provider that was chosen, or the choice.
-    pub(super) async fn sign_in_page(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn sign_in_page(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let return_to = return_to(request, |target| {
             is_console_page(target) || matches!(target.path(), paths::SIGNED_IN | paths::STEP_UP)
         })?;
@@ -77,7 +76,7 @@ impl Gateway {
 
     /// `GET /signed-in`: after each sign-in, whether the browser has kept the cookie; then to where the person
     /// was going. Without that it is the end of a sign-in in a window of its own.
-    pub(super) async fn signed_in_page(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn signed_in_page(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         match self.person(request).await {
             Err(Failure::SignedOut) => return Err(Failure::CookiesBlocked),
             other => drop(other?),
@@ -92,7 +91,7 @@ impl Gateway {
     async fn sign_in_with(
         &self,
         provider: &Provider,
-        request: &EdgeRequest<Incoming>,
+        request: &EdgeRequest,
         return_to: Target,
     ) -> Result<Response<Body>, Failure> {
         let browser = match self.signing_in(request)? {
@@ -105,10 +104,10 @@ impl Gateway {
 
     /// The cookie that a browser is known by while people sign in with it: one for all tabs, so that a second
     /// sign-in does not take the first one's away. Whoever blocks cookies learns it before any password.
-    pub(super) fn signing_in(&self, request: &EdgeRequest<Incoming>) -> Result<SigningIn, Failure> {
+    pub(super) fn signing_in(&self, request: &EdgeRequest) -> Result<SigningIn, Failure> {
         let scheme = self.origins.console().scheme;
-        if let Some(token) = request.cookies.token(Cookie::Login.name(scheme)) {
-            return Ok(SigningIn::Known(token.clone()));
+        if let Some(token) = request.cookies().token(Cookie::Login.name(scheme)) {
+            return Ok(SigningIn::Known(token));
         }
         if parameter(&request.target, PROBED).is_some() {
             return Err(Failure::CookiesBlocked);
@@ -122,7 +121,7 @@ impl Gateway {
     /// Sends the browser to a provider. What it needs on its way back waits on our side.
     pub(super) async fn away(
         &self,
-        request: &EdgeRequest<Incoming>,
+        request: &EdgeRequest,
         browser: &Token256,
         start: Result<LoginStart, LoginError>,
     ) -> Result<Response<Body>, Failure> {
@@ -135,11 +134,7 @@ impl Gateway {
     }
 
     /// Records a sign-in that failed, and gives the failure.
-    pub(super) async fn sign_in_failed(
-        &self,
-        request: &EdgeRequest<Incoming>,
-        error: LoginError,
-    ) -> Result<Failure, Failure> {
+    pub(super) async fn sign_in_failed(&self, request: &EdgeRequest, error: LoginError) -> Result<Failure, Failure> {
         if matches!(error, LoginError::Unavailable { .. }) {
             self.health.unwell(Check::Provider, PROVIDER_AWAY);
         }

@@ -1,7 +1,6 @@
 //! Signing out, here and at the provider (OpenID Connect RP-Initiated Logout 1.0).
 
 use http::Response;
-use hyper::body::Incoming;
 
 use crate::audit::Event;
 use crate::audit::Kind;
@@ -19,12 +18,12 @@ use crate::upstream::Body;
 impl Gateway {
     /// Ends the person's session with everything under it, then sends the browser to the provider to end
     /// the one there.
-    pub(super) async fn sign_out(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn sign_out(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let scheme = self.origins.console().scheme;
         let mut onward = None;
-        if let Some(token) = request.cookies.token(Cookie::Session.name(scheme)) {
+        if let Some(token) = request.cookies().token(Cookie::Session.name(scheme)) {
             let (mut hint, mut provider) = (None, None);
-            if let Some(session) = self.sessions.find(token).await.map_err(Failure::Session)? {
+            if let Some(session) = self.sessions.find(&token).await.map_err(Failure::Session)? {
                 provider = self.providers.of(session.principal().subject());
                 let event = Event::new(Kind::SignOut, Outcome::Succeeded, request.reference, self.clock.now())
                     .client(request.client)

@@ -1,7 +1,6 @@
 //! Asking somebody who is signed in for a fresher or stronger sign-in, where a rule demands one.
 
 use http::Response;
-use hyper::body::Incoming;
 
 use crate::console::paths;
 use crate::edge::Destination;
@@ -24,7 +23,7 @@ use crate::upstream::Body;
 impl Gateway {
     /// `GET /step-up`: to the provider of the session, with what the rule for a panel demands. Whoever meets it
     /// by now, or would not by a sign-in, goes on at once: the panel itself says what it lacks.
-    pub(super) async fn step_up(&self, request: &EdgeRequest<Incoming>) -> Result<Response<Body>, Failure> {
+    pub(super) async fn step_up(&self, request: &EdgeRequest) -> Result<Response<Body>, Failure> {
         let session = match self.person(request).await {
             Err(Failure::SignedOut) if request.fetch.destination == Destination::Page => {
                 return Ok(sign_in::gate(request));

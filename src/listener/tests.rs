@@ -211,7 +211,7 @@ async fn who_was_let_in_at_the_very_end_is_served() {
     for _ in 0..24 {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let _far = TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
-        let listener = Listener::new(None, Front::Nobody, limits(Duration::from_secs(60)));
+        let listener = Listener::new(None, Front::Nobody, limits(Duration::from_mins(1)));
         listener.stop();
         listener.accept(socket, |_, _| async { Response::new(full("")) }).await;
         assert_eq!(listener.open(), 1);

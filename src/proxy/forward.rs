@@ -22,6 +22,7 @@ use crate::proxy::peek::Arrived;
 use crate::upstream::AnswerBody;
 use crate::upstream::Body;
 use crate::upstream::SendError;
+use crate::upstream::empty;
 use crate::upstream::full;
 use crate::upstream::streamed;
 
@@ -77,7 +78,7 @@ pub async fn forward(signed: SignedRequest, pace: Pace) -> Result<Answer, ProxyE
 }
 
 pub(super) async fn send(signed: SignedRequest, pace: Pace) -> Result<Sent, ProxyError> {
-    let (panel, request, ended) = signed.into_parts();
+    let (panel, mut request, ended) = signed.into_parts();
     if ended.is_cancelled() {
         return Err(ProxyError::Ended);
     }
@@ -88,8 +89,10 @@ pub(super) async fn send(signed: SignedRequest, pace: Pace) -> Result<Sent, Prox
     };
     let needed = needs_session(request.uri().path());
     // What is not there has no pace to keep.
-    let request = request
-        .map(|body| if body.is_end_stream() { body } else { streamed(Guarded::paced(body, pace, ended.clone())) });
+    if !request.body().is_end_stream() {
+        let body = std::mem::replace(request.body_mut(), empty());
+        *request.body_mut() = streamed(Guarded::paced(body, pace, ended.clone()));
+    }
     let response = tokio::select! {
         // With the panel session its connections end: what breaks off then is no failure of the server.
         biased;

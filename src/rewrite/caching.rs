@@ -18,8 +18,9 @@ const PARTS: [&str; 7] =
 /// by the browser alone: every answer is one person's (RFC 9111 section 5.2.2.7).
 pub(super) fn cache_control(from: &HeaderMap) -> HeaderValue {
     let kind = from.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = kind.trim_start().to_ascii_lowercase();
-    if !PARTS.iter().any(|part| kind.starts_with(part)) || !from.contains_key(header::CACHE_CONTROL) {
+    let kind = kind.trim_start();
+    let is = |part: &str| kind.get(..part.len()).is_some_and(|start| start.eq_ignore_ascii_case(part));
+    if !PARTS.into_iter().any(is) || !from.contains_key(header::CACHE_CONTROL) {
         return NOWHERE;
     }
     let lines = from.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());

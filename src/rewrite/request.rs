@@ -4,6 +4,7 @@ use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::header;
+use http::header::GetAll;
 
 use crate::rewrite::address::PanelAddresses;
 
@@ -46,12 +47,12 @@ pub fn request_headers(
     cookies: Option<HeaderValue>,
 ) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(16);
-    let nominated = nominated(from);
+    let connection = from.get_all(header::CONNECTION);
     // Lines of one name stand together; the first one passes.
     let mut last = None;
     for (name, value) in from {
         let is_first = last.replace(name) != Some(name);
-        if is_first && passes(name) && !nominated.iter().any(|other| name.as_str().eq_ignore_ascii_case(other)) {
+        if is_first && passes(name) && !is_nominated(name, &connection) {
             to.insert(name, value.clone());
         }
     }
@@ -69,10 +70,10 @@ pub fn request_headers(
     to
 }
 
-/// The lines that `Connection` says are for the connection alone (RFC 9110 section 7.6.1).
-fn nominated(from: &HeaderMap) -> Vec<&str> {
-    let lines = from.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).collect()
+/// Whether `Connection` says that the line is for the connection alone (RFC 9110 section 7.6.1).
+fn is_nominated(name: &HeaderName, connection: &GetAll<'_, HeaderValue>) -> bool {
+    let lines = connection.iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|other| name.as_str().eq_ignore_ascii_case(other.trim()))
 }
 
 /// The lines of a WebSocket handshake for the server, added to [`request_headers`]: what the browser offers,

@@ -89,22 +89,28 @@ pub fn response_headers(
         return Err(Unsafe::Status);
     }
     let mut to = addresses.answer_lines();
-    let (mut leads, mut empty) = (false, USUAL.map(Some));
+    let (mut leads, mut usual) = (false, USUAL.map(|name| (name, None)));
     for (name, value) in from {
         if passes(name) && !(chunked && name == header::CONTENT_LENGTH) {
-            let place = empty.iter_mut().find(|usual| usual.as_ref() == Some(name));
-            match place.and_then(Option::take) {
-                Some(name) => drop(to.insert(name, value.clone())),
+            match usual.iter_mut().find(|(usual, first)| first.is_none() && usual == name) {
+                Some((_, first)) => *first = Some(value.clone()),
                 None => drop(to.append(name, value.clone())),
             }
         }
         leads |= leads_or_restricts(name);
     }
-    for name in empty.into_iter().flatten() {
+    for (name, _) in usual.iter().filter(|(_, first)| first.is_none()) {
         to.remove(name);
     }
-    to.insert(header::CACHE_CONTROL, caching::cache_control(from));
-    to.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
+    let mut caching = Some(caching::cache_control(from));
+    // Their places are there: to look for each would cost as much as all lines do.
+    for (name, value) in &mut to {
+        let place = usual.iter_mut().find(|(usual, _)| usual == name).map(|(_, first)| first);
+        let place = if name == header::CACHE_CONTROL { Some(&mut caching) } else { place };
+        if let Some(its) = place.and_then(Option::take) {
+            *value = its;
+        }
+    }
     if leads {
         leading_lines(from, &mut to, path, addresses)?;
     }

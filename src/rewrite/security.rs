@@ -40,7 +40,8 @@ pub(super) fn panel_headers(console: &Origin) -> Option<HeaderMap> {
     let framing = HeaderValue::try_from(format!("frame-ancestors 'self' {console}")).ok()?;
     headers.insert(header::CONTENT_SECURITY_POLICY, framing);
     own_headers(&mut headers, console.scheme);
-    for name in [header::CACHE_CONTROL, header::VARY].into_iter().chain(USUAL) {
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
+    for name in [header::CACHE_CONTROL].into_iter().chain(USUAL) {
         headers.insert(name, HeaderValue::from_static(""));
     }
     Some(headers)

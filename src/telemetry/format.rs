@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::fmt::Debug;
-use std::fmt::Display;
 use std::fmt::Write as _;
 
 use tracing::Event;
@@ -98,10 +97,16 @@ impl<W: fmt::Write> Fields<'_, W> {
 
     /// A field with a text that others have a say in.
     pub(super) fn text(&mut self, name: &str, value: &str) -> fmt::Result {
+        self.texts(name, [value])
+    }
+
+    /// The same with a text in pieces.
+    pub(super) fn texts<'t>(&mut self, name: &str, pieces: impl IntoIterator<Item = &'t str>) -> fmt::Result {
         self.name(name)?;
         let quote = self.quote();
         self.out.write_str(quote)?;
-        Harmless { out: self.out, format: self.format }.write_str(value)?;
+        let mut harmless = Harmless { out: self.out, format: self.format };
+        pieces.into_iter().try_for_each(|piece| harmless.write_str(piece))?;
         self.out.write_str(quote)
     }
 
@@ -112,12 +117,6 @@ impl<W: fmt::Write> Fields<'_, W> {
         self.out.write_str(quote)?;
         self.out.write_str(value)?;
         self.out.write_str(quote)
-    }
-
-    /// The same with what is shown as a text.
-    pub(super) fn shown(&mut self, name: &str, value: impl Display) -> fmt::Result {
-        self.name(name)?;
-        self.value(format_args!("{value}"))
     }
 
     /// A field with a number.

@@ -12,16 +12,30 @@ static TOKEN: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("cpsess")
 #[derive(Clone, Copy, Debug)]
 pub struct RedactedPath<'p>(pub &'p str);
 
+/// What stands for the digits.
+const LEFT_OUT: &str = "…";
+
+impl<'p> RedactedPath<'p> {
+    /// What is shown of it, piece by piece.
+    pub(super) fn pieces(self) -> impl Iterator<Item = &'p str> {
+        let (mut rest, mut is_after_token) = (Some(self.0), false);
+        std::iter::from_fn(move || {
+            if std::mem::take(&mut is_after_token) {
+                return Some(LEFT_OUT);
+            }
+            let here = rest?;
+            let end = TOKEN.find(here.as_bytes()).map(|place| place + TOKEN.needle().len());
+            let Some((before, after)) = end.and_then(|end| here.split_at_checked(end)) else { return rest.take() };
+            is_after_token = true;
+            rest = Some(after.trim_start_matches(|c: char| c.is_ascii_digit()));
+            Some(before)
+        })
+    }
+}
+
 impl fmt::Display for RedactedPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(place) = TOKEN.find(rest.as_bytes()) {
-            let (before, after) = rest.split_at_checked(place + TOKEN.needle().len()).unwrap_or_default();
-            f.write_str(before)?;
-            f.write_str("…")?;
-            rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
-        }
-        f.write_str(rest)
+        self.pieces().try_for_each(|piece| f.write_str(piece))
     }
 }
 

@@ -89,7 +89,7 @@ impl RequestLine<'_> {
             fields.plain("client", self.client.text().as_str())?;
             fields.text("method", self.method)?;
             fields.text("host", self.host)?;
-            fields.shown("path", self.path)?;
+            fields.texts("path", self.path.pieces())?;
             fields.number("status", self.status.into())?;
             fields.number("ms", millis(self.took))?;
             fields.number("waited_ms", millis(self.waited))

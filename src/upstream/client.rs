@@ -190,10 +190,10 @@ impl Client {
     /// Sends one request and waits for the head of the answer.
     ///
     /// The request's URI is path and query alone; who makes it says `Host`.
-    pub async fn send(&self, request: Request<Body>) -> Result<Response<AnswerBody>, SendError> {
+    pub async fn send(&self, mut request: Request<Body>) -> Result<Response<AnswerBody>, SendError> {
         let response = self.limits.response;
         let moved = Moved::of(request.body());
-        let request = request.map(|body| moved.watch(body));
+        moved.watch(request.body_mut());
         let (mut sender, is_new) = match self.pool.take() {
             Some(sender) => (sender, false),
             // Seldom, and large: it has no place in the future of every request.
@@ -203,19 +203,24 @@ impl Client {
         if is_new {
             moved.again();
         }
+        // Goes off here, and not from within what waits for it: a request is large.
+        let sent = sender.try_send_request(request);
         let answer = async {
-            let request = match sender.try_send_request(request).await {
+            let mut error = match sent.await {
                 Ok(answer) => return Ok(answer),
-                // A request that might have been executed is never sent again. This one never left: its
-                // connection was just being closed.
-                Err(mut error) => match error.take_message().filter(|_| !is_new) {
-                    Some(unsent) => unsent,
-                    None => return Err(broken(error.into_error())),
-                },
+                Err(error) => error,
             };
-            sender = Box::pin(self.connect()).await?;
-            moved.again();
-            sender.send_request(request).await.map_err(broken)
+            // A request that might have been executed is never sent again. This one never left: its connection was
+            // just being closed.
+            let Some(unsent) = error.take_message().filter(|_| !is_new) else {
+                return Err(broken(error.into_error()));
+            };
+            Box::pin(async {
+                sender = self.connect().await?;
+                moved.again();
+                sender.send_request(unsent).await.map_err(broken)
+            })
+            .await
         };
         let answer = tokio::select! {
             biased;

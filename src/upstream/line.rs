@@ -96,7 +96,14 @@ impl AsyncWrite for Line {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.take(cx, AsyncWrite::poll_flush)
+        // Mostly nothing is left to be taken: no reason to look whether the end has come.
+        match Pin::new(&mut self.io).poll_flush(cx) {
+            Poll::Ready(done) => {
+                self.stalled = None;
+                Poll::Ready(done)
+            }
+            Poll::Pending => self.take(cx, AsyncWrite::poll_flush),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::upstream::Body;
 use crate::upstream::BoxError;
+use crate::upstream::empty;
 use crate::upstream::streamed;
 
 /// Since when a request has stood still on its way to the server.
@@ -55,11 +56,11 @@ impl Moved {
         }
     }
 
-    /// The same body, watched.
-    pub(super) fn watch(&self, body: Body) -> Body {
-        match self {
-            Self::AtOnce(_) => body,
-            Self::AsItComes(state) => streamed(Watched { inner: body, state: Arc::clone(state) }),
+    /// Watches the body, where it is: what goes on with it is large.
+    pub(super) fn watch(&self, body: &mut Body) {
+        if let Self::AsItComes(state) = self {
+            let inner = std::mem::replace(body, empty());
+            *body = streamed(Watched { inner, state: Arc::clone(state) });
         }
     }
 
@@ -123,7 +124,6 @@ mod tests {
     use http_body_util::BodyExt as _;
 
     use super::*;
-    use crate::upstream::empty;
 
     /// A piece each time that it is asked.
     struct Pieces;
@@ -139,9 +139,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_time_runs_from_the_last_piece_that_was_taken() {
-        let (limit, began, body) = (Duration::from_mins(5), Instant::now(), streamed(Pieces));
+        let (limit, began, mut body) = (Duration::from_mins(5), Instant::now(), streamed(Pieces));
         let moved = Moved::of(&body);
-        let mut body = moved.watch(body);
+        moved.watch(&mut body);
         let taking = async {
             for _ in 0..10 {
                 tokio::time::sleep(limit / 2).await;
@@ -172,9 +172,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_the_browser_waits_for_no_answer() {
         let (limit, began) = (Duration::from_mins(5), Instant::now());
-        let body = streamed(Later(Box::pin(tokio::time::sleep(limit * 4))));
+        let mut body = streamed(Later(Box::pin(tokio::time::sleep(limit * 4))));
         let moved = Moved::of(&body);
-        let mut body = moved.watch(body);
+        moved.watch(&mut body);
         let taking = async {
             body.frame().await.unwrap().unwrap();
             std::future::pending::<()>().await;
