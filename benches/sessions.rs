@@ -17,6 +17,7 @@ use panelgate::identity::PrincipalRecord;
 use panelgate::model::ClientAddr;
 use panelgate::model::Service;
 use panelgate::model::SystemClock;
+use panelgate::model::Target;
 use panelgate::model::Token256;
 use panelgate::session::Entry;
 use panelgate::session::EntryPlace;
@@ -107,8 +108,13 @@ async fn people(folder: &std::path::Path, count: usize) -> anyhow::Result<(Sessi
             account: "root".parse()?,
             through: None,
         };
+        let ticket = sessions.ticket(&session, &place).await?;
+        let ticket = sessions.shown(&ticket, &session).await?.context("the ticket is there")?;
         let entry = Entry { session, place, security_token: SecretDigits("1234567890".into()) };
-        let cookie = sessions.admit(entry).await?;
+        let (landing, verifier) = (Target::parse("/")?, Token256::random(&random).ok().context("no random numbers")?);
+        let code = sessions.hand_off(ticket, &entry, &landing, verifier.digest()).await?.context("it is ours")?;
+        let handoff = sessions.redeem(&code, &verifier, |_| true).await?.context("the code is there")?;
+        let cookie = sessions.admit(handoff).await?.context("it is ours")?;
         // The first use is written down.
         sessions.entry(&cookie).await?.context("the entry is there")?;
         cookies.push(cookie);

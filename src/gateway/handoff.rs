@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 use http::StatusCode;
 use secrecy::ExposeSecret as _;
+use std::sync::Arc;
 use std::time::Duration;
 use url::form_urlencoded;
 
@@ -87,14 +88,8 @@ impl Gateway {
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or(Failure::NotFound)?;
         let ticket = text("ticket").and_then(|text| Token256::parse(&text)).ok_or(Failure::NotFound)?;
-        let Some(place) = self.sessions.spend(&ticket, &session).await.map_err(Failure::Session)? else {
-            // A ticket that was used before, or that another session holds: worth knowing about.
-            let event = Event::new(Kind::PanelEnter, Outcome::Denied, request.reference, self.clock.now())
-                .client(request.client)
-                .session(&session)
-                .reason(Failure::HandoffLost.code());
-            self.audit.record(&event).await.map_err(Failure::Audit)?;
-            return Err(Failure::HandoffLost);
+        let Some(ticket) = self.sessions.shown(&ticket, &session).await.map_err(Failure::Session)? else {
+            return Err(self.lost(self.stranger(request).session(&session)).await?);
         };
         let asked = Asked {
             reference: request.reference,
@@ -103,10 +98,20 @@ impl Gateway {
             before: None,
             waits: &request.waits,
         };
-        let (grant, panel) = self.open(access_to(&place), &asked).await?;
+        let (grant, panel) = match self.open(access_to(&ticket.place), &asked).await {
+            Ok(opened) => opened,
+            Err(failure) => {
+                self.sessions.spend(ticket).await.map_err(Failure::Session)?;
+                return Err(failure);
+            }
+        };
         let origin = self.origins.panel(grant.server(), grant.service()).ok_or(Failure::NotFound)?;
-        let entry = Entry { session, place: panel.place().clone(), security_token: panel.digits() };
-        let code = self.sessions.hand_off(&entry, panel.landing(), challenge).await.map_err(Failure::Session)?;
+        let entry =
+            Entry { session: Arc::clone(&session), place: panel.place().clone(), security_token: panel.digits() };
+        let code = self.sessions.hand_off(ticket, &entry, panel.landing(), challenge).await;
+        let Some(code) = code.map_err(Failure::Session)? else {
+            return Err(self.lost(self.stranger(request).session(&session)).await?);
+        };
         let code = code.expose();
         Ok(answer::see_other(&format!("{origin}{}/enter?code={}", paths::RESERVED, code.expose_secret())))
     }
@@ -121,41 +126,73 @@ impl Gateway {
             None => None,
         };
         let Some(handoff) = redeemed else {
-            // A code that was used before, or that another browser holds: worth knowing about.
-            let event = Event::new(Kind::PanelEnter, Outcome::Denied, request.reference, self.clock.now())
-                .client(request.client)
-                .place(&origin.server, origin.service)
-                .reason(Failure::HandoffLost.code());
-            self.audit.record(&event).await.map_err(Failure::Audit)?;
-            return Err(Failure::HandoffLost);
+            return Err(self.lost(self.stranger(request).place(&origin.server, origin.service)).await?);
         };
-        let entry = handoff.entry;
+        let session = Arc::clone(&handoff.entry.session);
         let asked = Asked {
             reference: request.reference,
             client: request.client,
-            session: &entry.session,
+            session: &session,
             before: None,
             waits: &request.waits,
         };
-        let grant = self.authorize(access_to(&entry.place), &asked).await?;
-        let event = Event::new(Kind::PanelEnter, Outcome::Succeeded, request.reference, self.clock.now())
-            .client(request.client)
-            .session(&entry.session)
-            .grant(&grant);
-        // Both are on disk before the browser gets the cookie, and neither waits for the other.
-        let (recorded, admitted) = tokio::join!(self.audit.record(&event), self.sessions.admit(entry));
-        if let (Err(_), Ok(token)) = (&recorded, &admitted) {
-            // Nobody has it, and nobody is to see it among what is open.
-            if let Err(error) = self.sessions.withdraw(token).await {
-                tracing::error!(cause = %Chain(&error), "an entrance that is not on record cannot be taken back");
+        let grant = match self.authorize(access_to(&handoff.entry.place), &asked).await {
+            Ok(grant) => grant,
+            Err(failure) => {
+                self.sessions.spend_code(handoff).await.map_err(Failure::Session)?;
+                return Err(failure);
             }
-        }
-        recorded.map_err(Failure::Audit)?;
-        let token = admitted.map_err(Failure::Session)?;
-        let page = EnteringPage { landing: handoff.landing }.render(&self.site);
+        };
+        let page = EnteringPage { landing: handoff.landing.clone() }.render(&self.site);
+        let enters = |outcome| {
+            Event::new(Kind::PanelEnter, outcome, request.reference, self.clock.now())
+                .client(request.client)
+                .session(&session)
+                .grant(&grant)
+        };
+        // Both are on disk before the browser gets the cookie, and neither waits for the other.
+        let event = enters(Outcome::Succeeded);
+        let (recorded, admitted) = tokio::join!(self.audit.record(&event), self.sessions.admit(handoff));
+        let token = match (recorded, admitted) {
+            (Ok(()), Ok(Some(token))) => token,
+            (Err(error), admitted) => {
+                if let Ok(Some(token)) = admitted {
+                    self.take_back(&token).await;
+                }
+                return Err(Failure::Audit(error));
+            }
+            // What is on record did not come about, and that is on record too.
+            (Ok(()), Ok(None)) => return Err(self.lost(enters(Outcome::Denied)).await?),
+            (Ok(()), Err(error)) => {
+                let failure = Failure::Session(error);
+                let event = enters(Outcome::Failed).reason(failure.code());
+                self.audit.record(&event).await.map_err(Failure::Audit)?;
+                return Err(failure);
+            }
+        };
         let cookies =
             [Cookie::Panel(origin.service).set(scheme, &token, None), Cookie::Verifier(origin.service).clear(scheme)];
         Ok(answer::with_cookies(answer::page(StatusCode::OK, page), cookies))
+    }
+
+    /// The beginning of a record of somebody who may not enter.
+    fn stranger(&self, request: &EdgeRequest) -> Event {
+        Event::new(Kind::PanelEnter, Outcome::Denied, request.reference, self.clock.now()).client(request.client)
+    }
+
+    /// Records that a ticket or a code was shown that was used before, or that another session or browser holds:
+    /// worth knowing about. Gives the failure.
+    async fn lost(&self, event: Event) -> Result<Failure, Failure> {
+        let failure = Failure::HandoffLost;
+        self.audit.record(&event.reason(failure.code())).await.map_err(Failure::Audit)?;
+        Ok(failure)
+    }
+
+    /// Takes an entry back that nobody has, and that nobody is to see among what is open.
+    async fn take_back(&self, token: &Token256) {
+        if let Err(error) = self.sessions.withdraw(token).await {
+            tracing::error!(cause = %Chain(&error), "an entrance that is not on record cannot be taken back");
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::session::entry::EntryRecord;
 use crate::session::entry::PlaceRecord;
 use crate::session::handoff::Handoff;
 use crate::session::handoff::HandoffRecord;
+use crate::session::handoff::Ticket;
 use crate::session::handoff::TicketRecord;
 use crate::session::person::Session;
 use crate::session::record;
@@ -20,7 +21,6 @@ use crate::session::sessions::Sessions;
 use crate::store;
 use crate::store::Key;
 use crate::store::Purpose;
-use crate::store::Unsealed;
 
 /// How long a ticket lives, and then a hand-off code: the time of two redirects, with a slow network in mind.
 const HANDOFF: Duration = Duration::from_secs(30);
@@ -41,30 +41,45 @@ impl Sessions {
         Ok(ticket)
     }
 
-    /// Spends a ticket: once, in the session that it was made in. Gives what it leads to.
+    /// A ticket that somebody shows, if it is good: in time, and in the session that it was made in. It is spent in
+    /// one step with what comes of it ([`hand_off`](Self::hand_off)), or else by [`spend`](Self::spend).
     ///
     /// Whatever is wrong with it, it is spent and the answer is the same nothing.
-    pub async fn spend(&self, ticket: &Token256, session: &Session) -> Result<Option<EntryPlace>, SessionError> {
+    pub async fn shown(&self, ticket: &Token256, session: &Session) -> Result<Option<Ticket>, SessionError> {
         let now = self.clock.now();
-        let taken = self.store.take(Purpose::Ticket, &ticket.digest(), now).await.map_err(SessionError::Store)?;
-        let Some(taken) = taken else { return Ok(None) };
-        let record: Unsealed<TicketRecord> =
-            store::open(&self.key, ticket, Purpose::Ticket, taken.sealed).map_err(SessionError::Seal)?;
-        Ok(record.look(|record| (record.session == session.id()).then(|| record.place.read()).flatten()))
+        let Some(found) = self.opened::<TicketRecord>(ticket, Purpose::Ticket, now).await? else { return Ok(None) };
+        let place = found.look(|record| (record.session == session.id()).then(|| record.place.read()).flatten());
+        if place.is_none() {
+            self.take_out(Purpose::Ticket, ticket).await?;
+        }
+        Ok(place.map(|place| Ticket { place, token: ticket.clone(), at: now }))
     }
 
-    /// Makes a code that hands this session over to a panel origin, for the browser whose verifier has
-    /// this SHA-256.
-    pub async fn hand_off(&self, entry: &Entry, landing: &Target, challenge: Key) -> Result<Token256, SessionError> {
-        let code = self.draw()?;
+    /// Spends a ticket that nothing comes of.
+    pub async fn spend(&self, ticket: Ticket) -> Result<(), SessionError> {
+        self.take_out(Purpose::Ticket, &ticket.token).await
+    }
+
+    /// Makes a code out of a ticket: it hands this session over to a panel origin, for the browser whose verifier
+    /// has this SHA-256. Nothing if somebody else has spent the ticket meanwhile.
+    pub async fn hand_off(
+        &self,
+        ticket: Ticket,
+        entry: &Entry,
+        landing: &Target,
+        challenge: Key,
+    ) -> Result<Option<Token256>, SessionError> {
+        let (code, now) = (self.draw()?, self.clock.now());
         let record = HandoffRecord { entry: EntryRecord::new(entry), landing: landing.to_string(), challenge };
-        let until = self.clock.now().plus(HANDOFF);
-        let record = self.sealed(&code, Purpose::Handoff, Some(entry.session.id()), until, &record)?;
-        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
-        Ok(code)
+        let record = self.sealed(&code, Purpose::Handoff, Some(entry.session.id()), now.plus(HANDOFF), &record)?;
+        let spent = (Purpose::Ticket, &ticket.token.digest());
+        let is_ours = self.store.turn(spent, &record, PER_SESSION, ticket.at).await.map_err(SessionError::Store)?;
+        Ok(is_ours.then_some(code))
     }
 
-    /// Redeems a code: once, by the browser that holds the verifier, for the place that it was made for.
+    /// A hand-off whose code somebody shows, if it is good: in time, by the browser that holds the verifier, and for
+    /// the place that it was made for. It is spent in one step with what comes of it ([`admit`](Self::admit)), or
+    /// else by [`spend_code`](Self::spend_code).
     ///
     /// Whatever is wrong with it, the code is spent and the answer is the same nothing.
     pub async fn redeem(
@@ -74,19 +89,28 @@ impl Sessions {
         place: impl FnOnce(&EntryPlace) -> bool,
     ) -> Result<Option<Handoff>, SessionError> {
         let now = self.clock.now();
-        let taken = self.store.take(Purpose::Handoff, &code.digest(), now).await.map_err(SessionError::Store)?;
-        let Some(taken) = taken else { return Ok(None) };
-        let record: Unsealed<HandoffRecord> =
-            store::open(&self.key, code, Purpose::Handoff, taken.sealed).map_err(SessionError::Seal)?;
+        let Some(found) = self.opened::<HandoffRecord>(code, Purpose::Handoff, now).await? else { return Ok(None) };
         let (landing, same_browser) =
-            record.look(|record| (Target::parse(&record.landing), record.challenge == verifier.digest()));
-        let (Ok(landing), true) = (landing, same_browser) else { return Ok(None) };
-        let entry = self.entry_of(&record.into_inner().entry, now).await?.filter(|entry| place(&entry.place));
-        Ok(entry.map(|entry| Handoff { entry, landing }))
+            found.look(|record| (Target::parse(&record.landing), record.challenge == verifier.digest()));
+        if let (Ok(landing), true) = (landing, same_browser)
+            && let Some(entry) = self.entry_of(&found.into_inner().entry, now).await?
+            && place(&entry.place)
+        {
+            return Ok(Some(Handoff { code: code.clone(), at: now, entry, landing }));
+        }
+        self.take_out(Purpose::Handoff, code).await?;
+        Ok(None)
     }
 
-    /// Lets a browser into a panel origin; gives the cookie's token.
-    pub async fn admit(&self, entry: Entry) -> Result<Token256, SessionError> {
+    /// Spends a code that nothing comes of.
+    pub async fn spend_code(&self, handoff: Handoff) -> Result<(), SessionError> {
+        self.take_out(Purpose::Handoff, &handoff.code).await
+    }
+
+    /// Lets a browser into a panel origin for the code that it has shown; gives the cookie's token. Nothing if
+    /// somebody else has spent the code meanwhile.
+    pub async fn admit(&self, handoff: Handoff) -> Result<Option<Token256>, SessionError> {
+        let Handoff { code, at, entry, .. } = handoff;
         let token = self.draw()?;
         let until = entry.session.created_at().plus(self.lifetimes.absolute);
         let contents = EntryRecord::new(&entry);
@@ -95,9 +119,17 @@ impl Sessions {
         let label = PlaceRecord::new(&entry.place);
         record.label =
             store::seal_label(&self.key, Purpose::PanelEntry, &record.key, &label).map_err(SessionError::Seal)?;
-        self.store.put_owned(&record, PER_SESSION, self.clock.now()).await.map_err(SessionError::Store)?;
+        let spent = (Purpose::Handoff, &code.digest());
+        let turned = self.store.turn(spent, &record, PER_SESSION, at).await;
+        if !turned.map_err(SessionError::Store)? {
+            return Ok(None);
+        }
         self.entries.insert(record.key, Arc::new(entry));
-        Ok(token)
+        Ok(Some(token))
+    }
+
+    async fn take_out(&self, purpose: Purpose, token: &Token256) -> Result<(), SessionError> {
+        self.store.take(purpose, &token.digest(), self.clock.now()).await.map(drop).map_err(SessionError::Store)
     }
 
     /// The live entry of a panel origin's cookie; its session is noted as in use.
@@ -126,9 +158,8 @@ impl Sessions {
 
     /// Ends one entry: its cookie leads nowhere any more.
     pub async fn withdraw(&self, token: &Token256) -> Result<(), SessionError> {
-        let key = token.digest();
-        self.entries.remove(&key);
-        self.store.take(Purpose::PanelEntry, &key, self.clock.now()).await.map(drop).map_err(SessionError::Store)
+        self.entries.remove(&token.digest());
+        self.take_out(Purpose::PanelEntry, token).await
     }
 
     async fn entry_of(&self, record: &EntryRecord, now: Timestamp) -> Result<Option<Entry>, SessionError> {

@@ -34,6 +34,7 @@ pub use entry::Entry;
 pub use entry::EntryPlace;
 pub use entry::SecretDigits;
 pub use handoff::Handoff;
+pub use handoff::Ticket;
 pub use keys::KeyUse;
 pub use keys::KeyUses;
 pub use notices::Heard;

@@ -146,6 +146,41 @@ impl Store {
         }
     }
 
+    /// Writes an owned record in the place of another, in one step: of many callers, one is told that it was there.
+    /// What takes its place has the bound that [`put_owned`](Self::put_owned) has.
+    pub async fn turn(
+        &self,
+        (purpose, key): (Purpose, &Key),
+        into: &Record,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = changed!(
+            self,
+            sqlx::query(
+                "UPDATE records SET purpose = $1, key = $2, owner = $3, expires_at = $4, sealed = $5, mark = $6, \
+                 other_mark = $7, label = $8 WHERE purpose = $9 AND key = $10 AND expires_at > $11 \
+                 AND (SELECT count(*) FROM records WHERE owner = $3 AND purpose = $1 AND expires_at > $11) < $12"
+            )
+            .bind(into.purpose.as_str())
+            .bind(into.key.as_slice())
+            .bind(bytes(into.owner.as_ref()))
+            .bind(millis(into.expires_at))
+            .bind(into.sealed.as_slice())
+            .bind(bytes(into.marks[0].as_ref()))
+            .bind(bytes(into.marks[1].as_ref()))
+            .bind(into.label.as_slice())
+            .bind(purpose.as_str())
+            .bind(key.as_slice())
+            .bind(millis(now))
+            .bind(i64::from(limit))
+        )?;
+        if done == 0 && self.get(purpose, key, now).await?.is_some() {
+            return Err(StoreError::Full(into.purpose));
+        }
+        Ok(done == 1)
+    }
+
     async fn exists(&self, purpose: Purpose, key: &Key) -> Result<bool, StoreError> {
         on_either!(self, pool => sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM records WHERE purpose = $1 AND key = $2)")
             .bind(purpose.as_str())

@@ -134,6 +134,26 @@ on_both! {
         store.put_owned(&a_record(4, one, 200), 1, Timestamp(100)).await.unwrap();
     }
 
+    async fn a_record_turns_into_another_once_in_time_and_within_the_bound(bench: &Bench) {
+        let store = bench.store().await;
+        let owner = Some([1; 32]);
+        let turn = async |from: u8, into: u8, now| {
+            let into = a_record(into, owner, 200);
+            store.turn((Purpose::Session, &[from; 32]), &into, 2, Timestamp(now)).await
+        };
+        store.put_owned(&a_record(2, None, 100), 9, Timestamp(0)).await.unwrap();
+        assert!(turn(2, 3, 99).await.unwrap());
+        assert!(!turn(2, 4, 99).await.unwrap(), "it is gone");
+        let found = store.get(Purpose::Session, &[3; 32], Timestamp(199)).await.unwrap().unwrap();
+        assert_eq!((found.owner, found.sealed, found.marks[0], found.label), (owner, vec![3; 3], Some([3; 32]), vec![3]));
+        store.put_owned(&a_record(5, None, 100), 9, Timestamp(0)).await.unwrap();
+        assert!(!turn(5, 6, 100).await.unwrap(), "it has expired");
+        store.put_owned(&a_record(7, owner, 200), 9, Timestamp(0)).await.unwrap();
+        store.put_owned(&a_record(8, None, 200), 9, Timestamp(0)).await.unwrap();
+        assert!(matches!(turn(8, 9, 99).await, Err(StoreError::Full(Purpose::Session))), "the bound holds");
+        assert!(store.get(Purpose::Session, &[8; 32], Timestamp(99)).await.unwrap().is_some(), "and it stays");
+    }
+
     async fn a_bound_counts_what_has_not_expired(bench: &Bench) {
         let store = bench.store().await;
         store.put_bounded(&a_record(1, None, 10), 1, Timestamp(0)).await.unwrap();
@@ -196,6 +216,22 @@ on_both! {
             };
             let taken = futures_util::future::join_all([take(&one), take(&two), take(&one), take(&two)]).await;
             assert_eq!(taken.into_iter().filter(|taken| *taken).count(), 1);
+        }
+    }
+
+    async fn of_many_who_turn_a_record_into_another_one_is_told_so(bench: &Bench) {
+        let (one, two) = (bench.store().await, bench.store().await);
+        for round in 0..10 {
+            one.put_bounded(&a_record(round, None, 100), 99, Timestamp(0)).await.unwrap();
+            let turn = |store: &Store, number: u8| {
+                let (store, into) = (store.clone(), a_record(100 + round * 4 + number, Some([1; 32]), 100));
+                async move {
+                    store.turn((Purpose::Session, &[round; 32]), &into, 99, Timestamp(0)).await.unwrap()
+                }
+            };
+            let turns = [turn(&one, 0), turn(&two, 1), turn(&one, 2), turn(&two, 3)];
+            let turned = futures_util::future::join_all(turns).await;
+            assert_eq!(turned.into_iter().filter(|turned| *turned).count(), 1);
         }
     }
 
