@@ -22,6 +22,7 @@ use crate::panel_session::OpenError;
 use crate::panel_session::PanelSession;
 use crate::panel_session::Place;
 use crate::panel_session::Vacancy;
+use crate::panel_session::Ways;
 use crate::policy::AccessRequest;
 use crate::policy::Circumstances;
 use crate::policy::Denial;
@@ -190,22 +191,27 @@ impl Gateway {
         asked: &Asked<'_>,
         first: impl Future<Output = Result<T, Failure>>,
     ) -> Result<(Arc<PanelSession>, T), Failure> {
-        let began = asked.waits.begin();
-        // Each is a trip to a disk, and neither waits for the other.
-        let (act, first) = tokio::join!(self.begin(kind, grant, asked), first);
-        asked.waits.end(Step::Audit, began);
-        let act = act?;
-        let first = match first {
-            Ok(first) => first,
-            Err(failure) => {
-                act.failed(failure.code()).await.map_err(Failure::Audit)?;
-                return Err(failure);
+        let recorded = async {
+            let began = asked.waits.begin();
+            // Each is a trip to a disk, and neither waits for the other.
+            let (act, first) = tokio::join!(self.begin(kind, grant, asked), first);
+            asked.waits.end(Step::Audit, began);
+            let act = act?;
+            match first {
+                Ok(first) => Ok((act, first, asked.waits.begin())),
+                Err(failure) => {
+                    act.failed(failure.code()).await.map_err(Failure::Audit)?;
+                    Err(failure)
+                }
             }
         };
-        let opened = match vacancy {
-            Ok(vacancy) => asked.waits.on(Step::Open, vacancy.fill(grant)).await,
+        // The server is asked for nothing before that is on record, but it may be on the line by then.
+        let ((act, first, began), near) = tokio::try_join!(recorded, async { Ok(approach(vacancy, grant).await) })?;
+        let opened = match near {
+            Ok((vacancy, ways)) => vacancy.fill(grant, ways).await,
             Err(error) => Err(error),
         };
+        asked.waits.end(Step::Open, began);
         let done = if kind == Kind::PanelRenew { PanelAct::Renewed } else { PanelAct::Opened };
         let act_done = if opened.is_ok() { done } else { PanelAct::Failed };
         self.metrics.panel_session(grant.server().as_str(), act_done);
@@ -295,6 +301,16 @@ impl Gateway {
             .grant(grant);
         Act::begin(&self.audit, &self.clock, event).await.map_err(Failure::Audit)
     }
+}
+
+/// A vacancy after its server was connected to, which is asked for nothing yet.
+async fn approach<'v>(
+    vacancy: Result<Box<Vacancy<'v>>, Arc<OpenError>>,
+    grant: &Grant,
+) -> Result<(Box<Vacancy<'v>>, Result<Ways, OpenError>), Arc<OpenError>> {
+    let vacancy = vacancy?;
+    let ways = vacancy.approach(grant).await;
+    Ok((vacancy, ways))
 }
 
 /// What an entry asks for at each request.

@@ -17,6 +17,7 @@ mod signed;
 mod slot;
 mod together;
 mod vacancy;
+mod ways;
 
 pub use hosted::Hosted;
 pub use hosted::ServerIdentity;
@@ -39,3 +40,4 @@ pub use signed::Incoming;
 pub use signed::Mismatch;
 pub use signed::SignedRequest;
 pub use vacancy::Vacancy;
+pub use ways::Ways;

@@ -7,9 +7,6 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
-use futures_util::FutureExt as _;
-use futures_util::TryFutureExt as _;
-use futures_util::future;
 use http::HeaderMap;
 use http::HeaderValue;
 use tokio::time::Instant;
@@ -118,18 +115,15 @@ impl PanelSession {
     /// Opens one: asks the API for it with a security token of our choice, and follows the login.
     pub(super) async fn open(
         upstream: &Upstream,
-        api: &WhmApi<'_>,
+        (api, door): (&WhmApi<'_>, Client),
         place: &EntryPlace,
         (chosen, before): (&SecurityToken, &[SecretDigits]),
         owner: Owner,
     ) -> Result<Self, OpenError> {
         prove(api, place).await?;
         let proven_at = Mutex::new(Some(Instant::now()));
-        let door = upstream.client(place.service);
-        // The way to the login is made meanwhile: two handshakes with a server that is far away take the time of one.
-        let login = panel::create_user_session(api, &place.account, place.service, chosen).map_err(OpenError::Api);
-        let (login, way) = future::try_join(login, door.prepare().map(Ok)).await?;
-        way.map_err(|error| OpenError::Login(LoginError::Send(error)))?;
+        let login = panel::create_user_session(api, &place.account, place.service, chosen).await;
+        let login = login.map_err(OpenError::Api)?;
         let signed_in = panel::sign_in(&door, login).await.map_err(OpenError::Login)?;
         let security_token = signed_in.security_token;
         let mut formerly: Vec<_> = before.iter().filter_map(|digits| SecurityToken::parse(&digits.0)).collect();

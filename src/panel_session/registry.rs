@@ -29,6 +29,7 @@ use crate::panel_session::slot::Key;
 use crate::panel_session::slot::Slot;
 use crate::panel_session::vacancy::Before;
 use crate::panel_session::vacancy::Vacancy;
+use crate::panel_session::ways::Ways;
 use crate::policy::Grant;
 use crate::session::EntryPlace;
 use crate::session::SecretDigits;
@@ -337,16 +338,17 @@ impl PanelSessions {
     pub(super) async fn fresh(
         &self,
         grant: &Grant,
+        ways: Ways,
         before: &Before,
         owner: Owner,
     ) -> Result<Arc<PanelSession>, OpenError> {
         let hosted = self.servers.get(grant.server()).ok_or(OpenError::UnknownServer)?;
         let place = place_of(grant);
         let chosen = open::choose(before.last(), &*self.random)?;
-        let (client, credential) = hosted.api().await.map_err(OpenError::Vault)?;
-        let api = WhmApi { client: &client, credential: &credential, answer_limit: self.limits.answer };
-        let opening = PanelSession::open(&hosted.upstream, &api, &place, (&chosen, before), owner);
-        let opened = tokio::time::timeout(self.limits.open, opening).await;
+        let Ways { api, credential, door, deadline } = ways;
+        let api = WhmApi { client: &api, credential: &credential, answer_limit: self.limits.answer };
+        let opening = PanelSession::open(&hosted.upstream, (&api, door), &place, (&chosen, before), owner);
+        let opened = tokio::time::timeout_at(deadline, opening).await;
         opened.unwrap_or(Err(OpenError::TimedOut(self.limits.open))).map(Arc::new)
     }
 

@@ -15,6 +15,7 @@ use crate::panel_session::registry::PanelSessions;
 use crate::panel_session::rest::Cause;
 use crate::panel_session::sharing::Reserved;
 use crate::panel_session::slot::Key;
+use crate::panel_session::ways::Ways;
 use crate::policy::Grant;
 use crate::session::Drawer;
 use crate::session::SecretDigits;
@@ -38,13 +39,31 @@ pub struct Vacancy<'r> {
 pub(super) type Before = Vec<SecretDigits>;
 
 impl Vacancy<'_> {
-    /// Opens the panel session. The grant must be the one that the place was asked for with.
+    /// Connects to the server, which is asked for nothing yet. The grant must be the one that the place was asked for
+    /// with.
+    ///
+    /// # Errors
+    /// For [`fill`](Self::fill) to make known.
+    pub async fn approach(&self, grant: &Grant) -> Result<Ways, OpenError> {
+        self.sessions.ways(grant).await
+    }
+
+    /// Opens the panel session, if there is a way to the server. The grant must be the one that the place was asked
+    /// for with.
     ///
     /// # Errors
     /// Shared with everybody who waited for this.
-    pub async fn fill(mut self, grant: &Grant) -> Result<Arc<PanelSession>, Arc<OpenError>> {
+    pub async fn fill(
+        mut self,
+        grant: &Grant,
+        ways: Result<Ways, OpenError>,
+    ) -> Result<Arc<PanelSession>, Arc<OpenError>> {
         let owner = self.owner();
-        match Box::pin(self.sessions.fresh(grant, &self.before, owner)).await {
+        let opened = match ways {
+            Ok(ways) => Box::pin(self.sessions.fresh(grant, ways, &self.before, owner)).await,
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok(fresh) => {
                 if let Some(drawer) = self.drawer.take() {
                     Box::pin(self.sessions.put(drawer, &fresh)).await;
