@@ -173,19 +173,19 @@ impl Head {
     /// escape.
     pub(super) fn write(&self, json: &mut Vec<u8>) {
         let Self { time, kind, outcome, reference, client } = self;
-        let mut put = |name: &str, text: &str| {
+        let mut put = |name: &str, text: &[u8]| {
             json.extend_from_slice(name.as_bytes());
-            json.extend_from_slice(text.as_bytes());
+            json.extend_from_slice(text);
         };
-        put("{\"schema\":\"", SCHEMA);
-        put("\",\"time\":\"", time.text().as_str());
-        put("\",\"kind\":\"", kind.as_str());
-        put("\",\"outcome\":\"", outcome.as_str());
-        put("\",\"reference\":\"", reference.as_str());
+        put("{\"schema\":\"", SCHEMA.as_bytes());
+        put("\",\"time\":\"", time.text().as_bytes());
+        put("\",\"kind\":\"", kind.as_str().as_bytes());
+        put("\",\"outcome\":\"", outcome.as_str().as_bytes());
+        put("\",\"reference\":\"", reference.as_bytes());
         if let Some(client) = client {
-            put("\",\"client\":\"", client.text().as_str());
+            put("\",\"client\":\"", client.text().as_bytes());
         }
-        put("\"", "}");
+        put("\"", b"}");
     }
 }
 

@@ -38,7 +38,12 @@ pub struct ClientText {
 impl ClientText {
     /// The text.
     pub fn as_str(&self) -> &str {
-        self.text.get(..self.len).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+        str::from_utf8(self.as_bytes()).unwrap_or_default()
+    }
+
+    /// The same as bytes, which need no look at whether they are text.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
     }
 
     fn put(&mut self, byte: u8) {

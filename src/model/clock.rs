@@ -89,6 +89,11 @@ impl TimestampText {
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The same as bytes, which need no look at whether they are text.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// The numbers below a hundred in two digits each.

@@ -150,6 +150,11 @@ impl ReferenceId {
     pub fn as_str(&self) -> &str {
         str::from_utf8(&self.0).unwrap_or_default()
     }
+
+    /// The same as bytes, which need no look at whether they are text.
+    pub const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 impl fmt::Display for ReferenceId {

@@ -48,11 +48,13 @@ pub fn request_headers(
 ) -> HeaderMap {
     let mut to = HeaderMap::with_capacity(16);
     let connection = from.get_all(header::CONNECTION);
+    // What nearly all browsers say names no line, and is not looked through for each.
+    let nominates = !connection.iter().all(|line| line.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
     // Lines of one name stand together; the first one passes.
     let mut last = None;
     for (name, value) in from {
         let is_first = last.replace(name) != Some(name);
-        if is_first && passes(name) && !is_nominated(name, &connection) {
+        if is_first && passes(name) && !(nominates && is_nominated(name, &connection)) {
             to.insert(name, value.clone());
         }
     }

@@ -12,6 +12,7 @@ use crate::rewrite::address::PanelAddresses;
 use crate::rewrite::caching;
 use crate::rewrite::link;
 use crate::rewrite::request::OFFERS;
+use crate::rewrite::security::PLACES;
 use crate::rewrite::security::USUAL;
 
 /// Header lines of a server that pass as they are. Not among them: `Set-Cookie` (the jar keeps it),
@@ -99,17 +100,18 @@ pub fn response_headers(
         }
         leads |= leads_or_restricts(name);
     }
-    for (name, _) in usual.iter().filter(|(_, first)| first.is_none()) {
-        to.remove(name);
-    }
+    let missing = usual.each_ref().map(|(_, first)| first.is_none());
     let mut caching = Some(caching::cache_control(from));
-    // Their places are there: to look for each would cost as much as all lines do.
-    for (name, value) in &mut to {
+    // Their places are there, before all others: to look for each would cost as much as all lines do.
+    for (name, value) in to.iter_mut().take(PLACES) {
         let place = usual.iter_mut().find(|(usual, _)| usual == name).map(|(_, first)| first);
         let place = if name == header::CACHE_CONTROL { Some(&mut caching) } else { place };
         if let Some(its) = place.and_then(Option::take) {
             *value = its;
         }
+    }
+    for ((name, _), _) in usual.iter().zip(missing).filter(|(_, missing)| *missing) {
+        to.remove(name);
     }
     if leads {
         leading_lines(from, &mut to, path, addresses)?;

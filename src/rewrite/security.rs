@@ -19,7 +19,10 @@ const ROOM: usize = 24;
 
 /// Lines of a server that most answers have. Their places are kept in what every answer begins with: lines that are
 /// added are copied, with all before them, to where there is room.
-pub(super) const USUAL: [HeaderName; 3] = [header::DATE, header::CONTENT_TYPE, header::CONTENT_LENGTH];
+pub(super) const USUAL: [HeaderName; PLACES - 1] = [header::DATE, header::CONTENT_TYPE, header::CONTENT_LENGTH];
+
+/// The places in what every answer begins with, which are its first lines: those, and that of `Cache-Control`.
+pub(super) const PLACES: usize = 4;
 
 /// Two years, as the browsers' preload lists ask for.
 const HSTS: &str = "max-age=63072000; includeSubDomains";
@@ -37,13 +40,13 @@ const AGENT_CLUSTER: HeaderName = HeaderName::from_static("origin-agent-cluster"
 /// The server's checks want a `Referer` on its own pages; nobody else gets one.
 pub(super) fn panel_headers(console: &Origin) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(ROOM);
+    for name in [header::CACHE_CONTROL].into_iter().chain(USUAL) {
+        headers.insert(name, HeaderValue::from_static(""));
+    }
     let framing = HeaderValue::try_from(format!("frame-ancestors 'self' {console}")).ok()?;
     headers.insert(header::CONTENT_SECURITY_POLICY, framing);
     own_headers(&mut headers, console.scheme);
     headers.insert(header::VARY, HeaderValue::from_static("accept-encoding, cookie, origin, sec-fetch-site"));
-    for name in [header::CACHE_CONTROL].into_iter().chain(USUAL) {
-        headers.insert(name, HeaderValue::from_static(""));
-    }
     Some(headers)
 }
 
