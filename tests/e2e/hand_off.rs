@@ -1,6 +1,8 @@
 //! From the console to a panel origin, and every way to misuse it. (That a code dies after 30 seconds is
 //! tested with a clock of its own, in the session room.)
 
+use std::collections::BTreeMap;
+
 use lab::browser::Ask;
 use lab::browser::Browser;
 use lab::browser::Errand;
@@ -65,6 +67,23 @@ in_both_styles! {
         browser.put_cookie(verifier);
         assert_eq!(redeem(&browser, &console, url.as_str()).await, 400);
         assert_eq!(stage.outcomes("panel.enter"), ["succeeded", "denied handoff_lost"]);
+    }
+
+    /// Of many who show it at once one gets in. What was recorded last under a reference is what came of it.
+    async fn a_code_that_is_shown_many_times_at_once_works_once(style: Style) {
+        const TIMES: usize = 8;
+        let stage = Stage::new(style).await;
+        let (browser, console) = stage.signed_in("ada").await;
+        let url = code_for(&browser, &console, "web1").await;
+        let shown = (0..TIMES).map(|_| redeem(&browser, &console, url.as_str()));
+        let mut statuses = futures_util::future::join_all(shown).await;
+        statuses.sort_unstable();
+        assert_eq!(statuses, [&[200][..], &[400; TIMES - 1]].concat());
+        let entrances = stage.events().into_iter().filter(|event| event["kind"] == "panel.enter");
+        let last: BTreeMap<_, _> =
+            entrances.map(|event| (event["reference"].to_string(), event["outcome"].clone())).collect();
+        assert_eq!(last.len(), TIMES);
+        assert_eq!(last.values().filter(|outcome| *outcome == "succeeded").count(), 1, "{last:?}");
     }
 
     /// Without the verifier a code is worth nothing, and it is spent by trying.
