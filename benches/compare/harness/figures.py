@@ -24,6 +24,8 @@ from . import report
 from .processes import Group
 from .stage import Stage
 
+# The project's folder, wherever the command was called from.
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 STARTS = 10
 PATIENCE = 60
 MIB = 1 << 20
@@ -152,7 +154,7 @@ def console(asked):
             wanted = {"origin": "https://connect.example.com", "address": address, "authority": authority,
                       "cookie": cookie, "loads": 20}
             told = subprocess.run(["node", "tests/browser/figures/console.js", json.dumps(wanted)], capture_output=True,
-                                  text=True, timeout=300)
+                                  text=True, timeout=300, cwd=ROOT)
             if told.returncode:
                 raise RuntimeError(f"the browser: {told.stderr[-600:]}")
             told = json.loads(told.stdout)
